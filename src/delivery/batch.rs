@@ -1,0 +1,204 @@
+//! A batch of records that satisfies every limit of PutLogEvents by construction.
+//!
+//! One text arena plus (time, range) pairs: no allocation a record. Limits: AWS API reference of PutLogEvents, service model
+//! in botocore 1.43.11, read 2026-11-21. Easy to break: a record counts its UTF-8 bytes plus 26, not its characters.
+//!
+//! Pure: no I/O, no clock, no tasks.
+
+use std::ops::Range;
+
+use super::ledger::Ticket;
+use crate::record::{Monotonic, Offset, StreamId, Wall};
+
+/// The most that the records of a batch may weigh together, each with [`EVENT_OVERHEAD_BYTES`].
+pub const MAX_BATCH_BYTES: usize = 1_048_576;
+/// The most records in a batch.
+pub const MAX_BATCH_EVENTS: usize = 10_000;
+/// What a record weighs beyond its text.
+pub const EVENT_OVERHEAD_BYTES: usize = 26;
+/// The longest text of a record: a record may weigh as much as a batch.
+pub const MAX_MESSAGE_BYTES: usize = MAX_BATCH_BYTES - EVENT_OVERHEAD_BYTES;
+/// Valid records of a batch span no more than this.
+pub const MAX_SPAN_MS: u64 = 24 * 60 * 60 * 1000;
+/// CloudWatch takes nothing older than 14 days; an hour of it is left for the way.
+pub const MAX_AGE_MS: i64 = (14 * 24 - 1) * 60 * 60 * 1000;
+
+/// When a record happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Time {
+    /// The agent read it then; becomes wall time when the request is built.
+    Own(Monotonic),
+    /// Its text says so.
+    Parsed(Wall),
+}
+
+impl Time {
+    /// Milliseconds from `self` to `other` where both are of one kind.
+    fn distance_ms(self, other: Self) -> Option<i64> {
+        match (self, other) {
+            (Self::Own(from), Self::Own(to)) => Some(i64::try_from(to.0).ok()? - i64::try_from(from.0).ok()?),
+            (Self::Parsed(from), Self::Parsed(to)) => Some(to.0 - from.0),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Event {
+    time: Time,
+    start: u32,
+    end: u32,
+}
+
+/// A ticket that is settled once the first `after` records of its batch are.
+#[derive(Clone, Copy, Debug)]
+struct Due {
+    ticket: Ticket,
+    after: usize,
+}
+
+/// Records of one stream, in order, that CloudWatch will take in one request.
+#[derive(Debug)]
+pub struct Batch {
+    /// Where they go.
+    pub stream: StreamId,
+    /// When its first record came.
+    pub opened: Monotonic,
+    /// How often records were sent again because the clock had been wrong.
+    pub retimed: u8,
+    text: String,
+    events: Vec<Event>,
+    tickets: Vec<Due>,
+}
+
+impl Batch {
+    /// An empty batch.
+    pub fn new(stream: StreamId, opened: Monotonic) -> Self {
+        Self { stream, opened, retimed: 0, text: String::new(), events: Vec::new(), tickets: Vec::new() }
+    }
+
+    /// Number of records.
+    pub fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    /// Whether it holds no record.
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    /// What it weighs by CloudWatch's count.
+    pub fn bytes(&self) -> usize {
+        self.text.len() + self.events.len() * EVENT_OVERHEAD_BYTES
+    }
+
+    /// Bytes of text.
+    pub fn text_bytes(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Whether a record of `length` bytes at `time` can be added without breaking a limit.
+    pub fn fits(&self, time: Time, length: usize) -> bool {
+        let in_order_and_span = match (self.events.first(), self.events.last()) {
+            (Some(first), Some(last)) => {
+                last.time.distance_ms(time).is_some_and(|step| step >= 0)
+                    && first.time.distance_ms(time).is_some_and(|span| span.unsigned_abs() < MAX_SPAN_MS)
+            }
+            _ => true,
+        };
+        in_order_and_span
+            && self.events.len() < MAX_BATCH_EVENTS
+            && self.bytes() + length + EVENT_OVERHEAD_BYTES <= MAX_BATCH_BYTES
+    }
+
+    /// Adds a record; the caller has asked [`Batch::fits`].
+    pub fn push(&mut self, time: Time, text: &str) {
+        debug_assert!(!text.is_empty() && self.fits(time, text.len()));
+        let start = self.arena_end();
+        self.text.push_str(text);
+        self.events.push(Event { time, start, end: self.arena_end() });
+    }
+
+    /// The arena holds at most `MAX_BATCH_BYTES` bytes, which fits a `u32`.
+    fn arena_end(&self) -> u32 {
+        u32::try_from(self.text.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Ties `ticket` to the records that the batch holds now: it settles with the last of them.
+    pub fn tie(&mut self, ticket: Ticket) {
+        self.tickets.push(Due { ticket, after: self.events.len() });
+    }
+
+    /// The newest ticket, and whether it was tied.
+    pub fn newest_ticket(&self) -> Option<Ticket> {
+        self.tickets.last().map(|due| due.ticket)
+    }
+
+    /// Lets the newest ticket settle with the records that the batch holds now.
+    pub fn retie_newest(&mut self) {
+        let after = self.events.len();
+        if let Some(due) = self.tickets.last_mut() {
+            due.after = after;
+        }
+    }
+
+    /// All its tickets.
+    pub fn tickets(&self) -> impl Iterator<Item = Ticket> + '_ {
+        self.tickets.iter().map(|due| due.ticket)
+    }
+
+    /// The records, with the wall times that `offset` gives. A time of our own that became too old while it waited is moved
+    /// to where CloudWatch still takes it: the record is worth more than its time.
+    pub fn records(&self, offset: Offset, now: Monotonic) -> impl Iterator<Item = (Wall, &str)> + '_ {
+        let oldest = Wall(offset.wall(now).0 - MAX_AGE_MS);
+        self.events.iter().map(move |event| {
+            let wall = match event.time {
+                Time::Own(at) => offset.wall(at).max(oldest),
+                Time::Parsed(at) => at,
+            };
+            (wall, &self.text[event.start as usize..event.end as usize])
+        })
+    }
+
+    /// Whether the time of the record at `index` is the agent's own.
+    pub fn is_own_time(&self, index: usize) -> bool {
+        self.events.get(index).is_some_and(|event| matches!(event.time, Time::Own(_)))
+    }
+
+    /// Both halves, in order; tickets go with the half that completes them.
+    pub fn split(self) -> (Self, Self) {
+        let middle = self.events.len() / 2;
+        let mut first = self.part(0..middle);
+        let mut second = self.part(middle..self.events.len());
+        for due in self.tickets {
+            if due.after <= middle {
+                first.tickets.push(due);
+            } else {
+                second.tickets.push(Due { after: due.after - middle, ..due });
+            }
+        }
+        (first, second)
+    }
+
+    /// The records of `ranges` alone, with all tickets: what is settled already settles with the rest.
+    pub fn only(self, ranges: &[Range<usize>]) -> Self {
+        let mut rest = Self::new(self.stream, self.opened);
+        rest.retimed = self.retimed;
+        for index in ranges.iter().cloned().flatten() {
+            let event = self.events[index];
+            rest.push(event.time, &self.text[event.start as usize..event.end as usize]);
+        }
+        let after = rest.events.len();
+        rest.tickets = self.tickets.into_iter().map(|due| Due { after, ..due }).collect();
+        rest
+    }
+
+    fn part(&self, range: Range<usize>) -> Self {
+        let mut part = Self::new(self.stream, self.opened);
+        part.retimed = self.retimed;
+        for event in &self.events[range] {
+            part.push(event.time, &self.text[event.start as usize..event.end as usize]);
+        }
+        part
+    }
+}

@@ -1,0 +1,133 @@
+//! Cuts rounds of samples into requests that satisfy every limit of PutMetricData by construction.
+//!
+//! Limits: service model of CloudWatch in botocore 1.43.11, read 2026-11-21. Easy to break: one bad datum fails the whole
+//! call, so what CloudWatch would refuse is left out and counted before anything is sent.
+//!
+//! Pure: no I/O, no clock, no tasks.
+
+use crate::record::{Sample, Wall};
+
+/// The most datums in a request.
+pub const MAX_DATUMS: usize = 1_000;
+/// The most bytes in a request, before compression; a tenth of the real limit of 1 MB is left for its frame.
+pub const MAX_REQUEST_BYTES: usize = 900_000;
+/// The most dimensions of a datum.
+pub const MAX_DIMENSIONS: usize = 30;
+/// The longest name of a metric or dimension.
+pub const MAX_NAME_BYTES: usize = 255;
+/// The longest value of a dimension.
+pub const MAX_DIMENSION_VALUE_BYTES: usize = 1_024;
+/// Values lie within plus and minus this: 2^360.
+pub const MAX_VALUE: f64 = 2.348_542_582_773_833e108;
+/// Older samples are refused: 14 days.
+pub const MAX_AGE_MS: i64 = 14 * 24 * 60 * 60 * 1000;
+/// Samples further ahead are refused: 2 hours.
+pub const MAX_AHEAD_MS: i64 = 2 * 60 * 60 * 1000;
+
+/// A sample with its wall time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Datum {
+    /// What was measured.
+    pub sample: Sample,
+    /// When.
+    pub at: Wall,
+}
+
+/// Why CloudWatch would refuse `datum` at the time `now`; none where it would take it.
+pub fn problem(datum: &Datum, now: Wall) -> Option<&'static str> {
+    let sample = &datum.sample;
+    let is_name = |name: &str| (1..=MAX_NAME_BYTES).contains(&name.len()) && is_ascii_text(name);
+    let is_value = |value: &str| {
+        (1..=MAX_DIMENSION_VALUE_BYTES).contains(&value.len()) && is_ascii_text(value) && !value.trim().is_empty()
+    };
+    let age = now.0 - datum.at.0;
+    if !sample.value.is_finite() || sample.value.abs() > MAX_VALUE {
+        Some("its value is not a number that CloudWatch takes")
+    } else if !is_name(&sample.name) {
+        Some("its name is not 1 to 255 ASCII characters")
+    } else if sample.dimensions.len() > MAX_DIMENSIONS {
+        Some("it has more than 30 dimensions")
+    } else if !sample.dimensions.iter().all(|(name, value)| is_name(name) && !name.starts_with(':') && is_value(value)) {
+        Some("a dimension's name or value is not what CloudWatch takes")
+    } else if age > MAX_AGE_MS {
+        Some("it is older than 14 days")
+    } else if age < -MAX_AHEAD_MS {
+        Some("its time is more than two hours ahead")
+    } else {
+        None
+    }
+}
+
+fn is_ascii_text(text: &str) -> bool {
+    text.bytes().all(|byte| (0x20..0x7f).contains(&byte))
+}
+
+/// What a datum weighs in a request, rounded up: its texts, and the frame around each of them.
+fn weight(datum: &Datum) -> usize {
+    let dimensions = datum.sample.dimensions.iter();
+    150 + datum.sample.name.len() + dimensions.map(|(name, value)| name.len() + value.len() + 24).sum::<usize>()
+}
+
+/// How many of the first datums make one request.
+pub fn first_request(datums: &[Datum]) -> usize {
+    let mut bytes = 0;
+    let fitting = datums.iter().take(MAX_DATUMS).take_while(|datum| {
+        bytes += weight(datum);
+        bytes <= MAX_REQUEST_BYTES
+    });
+    fitting.count().max(1).min(datums.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Unit;
+
+    const NOW: Wall = Wall(1_800_000_000_000);
+
+    fn datum(name: &str, value: f64, dimensions: &[(&str, &str)], at: Wall) -> Datum {
+        let dimensions = dimensions.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Datum { sample: Sample { name: name.to_owned(), unit: Unit::Count, value, dimensions }, at }
+    }
+
+    #[test]
+    fn what_cloudwatch_would_refuse_is_known_beforehand() {
+        let long = "x".repeat(256);
+        let many: Vec<_> = (0..31).map(|_| ("name", "value")).collect();
+        let good = [
+            datum("CPU", 2f64.powi(360), &[("InstanceId", "rpi-1")], NOW),
+            datum("CPU", -0.0, &[], Wall(NOW.0 - MAX_AGE_MS)),
+            datum("CPU", 1.0, &[], Wall(NOW.0 + MAX_AHEAD_MS)),
+        ];
+        for datum in good {
+            assert_eq!(problem(&datum, NOW), None, "{datum:?}");
+        }
+        let bad = [
+            datum("CPU", f64::NAN, &[], NOW),
+            datum("CPU", f64::INFINITY, &[], NOW),
+            datum("CPU", 2f64.powi(361), &[], NOW),
+            datum("", 1.0, &[], NOW),
+            datum(&long, 1.0, &[], NOW),
+            datum("Größe", 1.0, &[], NOW),
+            datum("CPU", 1.0, &many, NOW),
+            datum("CPU", 1.0, &[(":x", "y")], NOW),
+            datum("CPU", 1.0, &[("x", " ")], NOW),
+            datum("CPU", 1.0, &[], Wall(NOW.0 - MAX_AGE_MS - 1)),
+            datum("CPU", 1.0, &[], Wall(NOW.0 + MAX_AHEAD_MS + 1)),
+        ];
+        for datum in bad {
+            assert!(problem(&datum, NOW).is_some(), "{datum:?}");
+        }
+    }
+
+    #[test]
+    fn a_request_holds_a_thousand_small_datums_and_fewer_large_ones() {
+        let small: Vec<_> = (0..1_500).map(|_| datum("CPU", 1.0, &[("InstanceId", "rpi-1")], NOW)).collect();
+        assert_eq!(first_request(&small), MAX_DATUMS);
+        let value = "v".repeat(1_000);
+        let large: Vec<_> = (0..900).map(|_| datum("CPU", 1.0, &[("a", &value), ("b", &value)], NOW)).collect();
+        let count = first_request(&large);
+        assert!(count < 500 && count * 2_000 <= MAX_REQUEST_BYTES, "{count}");
+        assert_eq!(first_request(&[]), 0);
+    }
+}

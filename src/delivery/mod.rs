@@ -1,0 +1,15 @@
+//! What delivery decides, without doing anything: framing, filtering, batching, settling and retrying.
+//!
+//! The rule of the house: a position moves only past records that are settled without a gap, and every record that is
+//! read gets settled on every path (delivered, filtered out, refused, too old, cut).
+//!
+//! Pure, all of it: no I/O, no clock, no tasks; the time and the outcomes are handed in.
+
+pub mod batch;
+pub mod datums;
+pub mod filter;
+pub mod ledger;
+pub mod lines;
+pub mod outcome;
+pub mod pipeline;
+pub mod retry;

@@ -1,0 +1,388 @@
+//! Decides what is read, what is sent, and what an answer means, for all log streams together.
+//!
+//! Blocks go in, batches come out, outcomes go in, settled positions come out. Each stream is sent in order, one request at
+//! a time; streams go side by side. Memory has a ceiling: beyond it nothing more is read, whatever the network does.
+//! Easy to break: a stream that may not be written must not keep others from being read, so it keeps nothing in memory and
+//! is read again later.
+//!
+//! Pure: no I/O, no clock, no tasks; the time and chance are handed in.
+
+use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
+use std::time::Duration;
+
+use super::batch::{Batch, Time};
+use super::filter::Filter;
+use super::ledger::Ledger;
+use super::lines::{Block, Lines, pieces};
+use super::outcome::{Cause, Receipt, SendError};
+use super::retry::{Chance, Gate, delay};
+use crate::record::{FileId, Mark, Monotonic, StreamId};
+
+/// What the pipeline is told once.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// A record is sent at the latest this long after it was read.
+    pub interval: Duration,
+    /// Requests under way at a time, over all streams.
+    pub concurrency: usize,
+    /// Text held in memory at the most, beyond one block.
+    pub max_bytes: usize,
+}
+
+/// The longest pause for a stream that may not be written.
+const LONGEST_HOLD: Duration = Duration::from_secs(300);
+/// How often records are sent again with a corrected time before they are given up.
+const MAX_RETIMED: u8 = 3;
+/// That many records refused one by one, none accepted in between: it is the stream that is refused.
+const REFUSED_IN_A_ROW: u32 = 10;
+
+#[derive(Debug, Default)]
+struct Stream {
+    open: Option<Batch>,
+    closed: VecDeque<Batch>,
+    in_flight: bool,
+    held_until: Monotonic,
+    failures: u32,
+    refused_in_a_row: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Followed {
+    stream: StreamId,
+    filter: usize,
+    inside_long_line: bool,
+}
+
+/// What the caller has to do after an outcome or a push.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// Files whose position moved.
+    pub settled: Vec<(FileId, Mark)>,
+    /// Files to be read again from their settled position.
+    pub rewind: Vec<FileId>,
+    /// Records given up, to be logged.
+    pub refused: Vec<(StreamId, Cause, usize)>,
+    /// Streams put aside, with the reason and for how long.
+    pub held: Vec<(StreamId, String, Duration)>,
+}
+
+/// Counts since the start, and what waits now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Records accepted.
+    pub sent: u64,
+    /// Text bytes of batches accepted.
+    pub bytes_sent: u64,
+    /// Records given up.
+    pub refused: u64,
+    /// Records left out by patterns.
+    pub filtered: u64,
+    /// Records read and neither sent nor given up.
+    pub waiting: u64,
+    /// Their text bytes.
+    pub waiting_bytes: usize,
+}
+
+/// The state of delivery for all streams.
+#[derive(Debug)]
+pub struct Pipeline {
+    settings: Settings,
+    filters: Vec<Filter>,
+    streams: Vec<Stream>,
+    files: HashMap<FileId, Followed>,
+    ledger: Ledger,
+    gate: Gate,
+    in_flight: usize,
+    is_draining: bool,
+    counts: Counts,
+    effects: Effects,
+    /// Where the search for the next batch begins, so that every stream has its turn.
+    turn: usize,
+}
+
+impl Pipeline {
+    /// A pipeline with the filters that files will name by index.
+    pub fn new(settings: Settings, filters: Vec<Filter>) -> Self {
+        Self {
+            settings,
+            filters,
+            streams: Vec::new(),
+            files: HashMap::new(),
+            ledger: Ledger::default(),
+            gate: Gate::default(),
+            in_flight: 0,
+            is_draining: false,
+            counts: Counts::default(),
+            effects: Effects::default(),
+            turn: 0,
+        }
+    }
+
+    /// Takes up a file: where its records go and which filter applies.
+    pub fn follow(&mut self, file: FileId, stream: StreamId, filter: usize) {
+        let streams = stream.0 as usize + 1;
+        if self.streams.len() < streams {
+            self.streams.resize_with(streams, Stream::default);
+        }
+        self.files.insert(file, Followed { stream, filter, inside_long_line: false });
+    }
+
+    /// Lets go of a file. What was read of it is still delivered, but moves no position any more.
+    pub fn forget(&mut self, file: FileId) {
+        self.files.remove(&file);
+        self.ledger.forget(file);
+    }
+
+    /// Whether more of `file` may be read now.
+    pub fn may_read(&self, file: FileId, now: Monotonic) -> bool {
+        let Some(stream) = self.files.get(&file).and_then(|file| self.streams.get(file.stream.0 as usize)) else {
+            return false;
+        };
+        !self.is_draining && !self.is_pressed() && stream.closed.is_empty() && stream.held_until <= now
+    }
+
+    /// Whether nothing of `file` waits.
+    pub fn is_settled(&self, file: FileId) -> bool {
+        self.ledger.is_settled(file)
+    }
+
+    /// Takes the whole lines of a block; answers the mark up to which its bytes were taken.
+    pub fn push(&mut self, file: FileId, block: Block<'_>, now: Monotonic) -> Mark {
+        let mark_at = |index: usize| {
+            let offset = block.offset + (index - block.start) as u64;
+            Mark::at(offset, block.bytes.get(..index).unwrap_or_default())
+        };
+        let Some(followed) = self.files.get(&file).copied() else { return mark_at(block.start) };
+        let mut lines = Lines::new(block, followed.inside_long_line);
+        let mut line_start = block.start;
+        for line in lines.by_ref() {
+            if self.filters.get(followed.filter).is_none_or(|filter| filter.keeps(&line.text)) {
+                pieces(&line, |text| self.append(file, followed.stream, text, now, || mark_at(line_start)));
+            } else {
+                self.counts.filtered += 1;
+            }
+            line_start = line.end;
+        }
+        let taken = mark_at(lines.taken());
+        if let Some(followed) = self.files.get_mut(&file) {
+            followed.inside_long_line = lines.is_inside_long_line();
+        }
+        if lines.taken() > block.start {
+            self.cover(file, followed.stream, taken);
+        }
+        taken
+    }
+
+    /// Adds one record; `before` is the mark before its line, to which a batch that closes here is settled.
+    fn append(&mut self, file: FileId, id: StreamId, text: &str, now: Monotonic, before: impl FnOnce() -> Mark) {
+        let time = Time::Own(now);
+        let is_full = self.streams[id.0 as usize].open.as_ref().is_some_and(|open| !open.fits(time, text.len()));
+        if is_full {
+            self.cover(file, id, before());
+            let stream = &mut self.streams[id.0 as usize];
+            stream.closed.extend(stream.open.take());
+        }
+        let stream = &mut self.streams[id.0 as usize];
+        stream.open.get_or_insert_with(|| Batch::new(id, now)).push(time, text);
+        self.counts.waiting += 1;
+        self.counts.waiting_bytes += text.len();
+    }
+
+    /// Has `file` settle up to `end` with what the open batch of the stream holds now; at once where it holds nothing.
+    fn cover(&mut self, file: FileId, id: StreamId, end: Mark) {
+        let Some(open) = self.streams[id.0 as usize].open.as_mut() else {
+            let ticket = self.ledger.open(file, end);
+            self.effects.settled.extend(self.ledger.settle(ticket).map(|mark| (file, mark)));
+            return;
+        };
+        let own = open.newest_ticket().filter(|ticket| ticket.file() == file);
+        if own.is_some_and(|ticket| self.ledger.extend(ticket, end)) {
+            open.retie_newest();
+        } else {
+            open.tie(self.ledger.open(file, end));
+        }
+    }
+
+    fn is_pressed(&self) -> bool {
+        self.counts.waiting_bytes >= self.settings.max_bytes
+    }
+
+    /// When the stream's next batch may be sent, as far as the stream itself is concerned.
+    fn due(&self, stream: &Stream) -> Option<Monotonic> {
+        if stream.in_flight {
+            return None;
+        }
+        let due = if stream.closed.is_empty() {
+            let opened = stream.open.as_ref()?.opened;
+            if self.is_draining || self.is_pressed() { Monotonic(0) } else { opened.after(self.settings.interval) }
+        } else {
+            Monotonic(0)
+        };
+        Some(due.max(stream.held_until))
+    }
+
+    /// The batch to send now, if there is one. Its outcome must be told.
+    pub fn take(&mut self, now: Monotonic) -> Option<Batch> {
+        if self.in_flight >= self.settings.concurrency || !self.gate.may_send(now) {
+            return None;
+        }
+        let count = self.streams.len();
+        let turns = (0..count).map(|step| (self.turn + step) % count);
+        let index = turns.into_iter().find(|index| self.due(&self.streams[*index]).is_some_and(|due| due <= now))?;
+        self.turn = index + 1;
+        let stream = &mut self.streams[index];
+        let batch = stream.closed.pop_front().or_else(|| stream.open.take())?;
+        stream.in_flight = true;
+        self.in_flight += 1;
+        self.gate.started();
+        Some(batch)
+    }
+
+    /// When something is due next that an outcome does not bring.
+    pub fn next_due(&self) -> Option<Monotonic> {
+        if self.in_flight >= self.settings.concurrency {
+            return None;
+        }
+        let first = self.streams.iter().filter_map(|stream| self.due(stream)).min()?;
+        match self.gate.is_down() {
+            false => Some(first),
+            true => self.gate.opens_at().map(|opens| opens.max(first)),
+        }
+    }
+
+    /// Learns what became of a batch that [`Pipeline::take`] gave out.
+    pub fn outcome(&mut self, batch: Batch, result: Result<Receipt, SendError>, now: Monotonic, chance: Chance) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        let stream = &mut self.streams[batch.stream.0 as usize];
+        stream.in_flight = false;
+        match result {
+            Ok(receipt) => {
+                self.gate.answered();
+                stream.failures = 0;
+                self.accepted(batch, receipt);
+            }
+            Err(SendError::Busy { retry_after, .. }) => self.again(batch, now, retry_after, chance),
+            Err(SendError::Unreachable { .. } | SendError::Unauthorised { .. }) => self.again(batch, now, None, chance),
+            Err(SendError::Forbidden { detail } | SendError::MissingDestination { detail }) => {
+                self.gate.answered();
+                self.hold(batch, detail, now, chance);
+            }
+            Err(SendError::Refused { detail }) => {
+                self.gate.answered();
+                self.refused(batch, detail, now, chance);
+            }
+        }
+    }
+
+    fn again(&mut self, batch: Batch, now: Monotonic, retry_after: Option<Duration>, chance: Chance) {
+        self.gate.failed(now, retry_after, chance);
+        self.streams[batch.stream.0 as usize].closed.push_front(batch);
+    }
+
+    fn accepted(&mut self, batch: Batch, receipt: Receipt) {
+        let stream = &mut self.streams[batch.stream.0 as usize];
+        stream.refused_in_a_row = 0;
+        self.counts.bytes_sent += batch.text_bytes() as u64;
+        let (mut again, mut given_up): (Vec<Range<usize>>, usize) = (Vec::new(), 0);
+        for (range, cause) in receipt.refused {
+            let is_own = batch.is_own_time(range.start) && cause != Cause::Expired;
+            if is_own && batch.retimed < MAX_RETIMED {
+                again.push(range);
+            } else {
+                given_up += range.len();
+                self.effects.refused.push((batch.stream, cause, range.len()));
+            }
+        }
+        let later: usize = again.iter().map(ExactSizeIterator::len).sum();
+        self.counts.refused += given_up as u64;
+        self.counts.sent += (batch.len() - given_up - later) as u64;
+        if again.is_empty() {
+            return self.settle(&batch);
+        }
+        self.remove_from_waiting(&batch);
+        let mut rest = batch.only(&again);
+        rest.retimed += 1;
+        self.counts.waiting += rest.len() as u64;
+        self.counts.waiting_bytes += rest.text_bytes();
+        self.streams[rest.stream.0 as usize].closed.push_front(rest);
+    }
+
+    fn refused(&mut self, batch: Batch, detail: String, now: Monotonic, chance: Chance) {
+        if batch.len() > 1 {
+            let stream = &mut self.streams[batch.stream.0 as usize];
+            let (first, second) = batch.split();
+            stream.closed.push_front(second);
+            stream.closed.push_front(first);
+            return;
+        }
+        let stream = &mut self.streams[batch.stream.0 as usize];
+        if stream.refused_in_a_row >= REFUSED_IN_A_ROW {
+            return self.hold(batch, detail, now, chance);
+        }
+        stream.refused_in_a_row += 1;
+        self.counts.refused += batch.len() as u64;
+        self.effects.refused.push((batch.stream, Cause::Invalid, batch.len()));
+        self.settle(&batch);
+    }
+
+    fn settle(&mut self, batch: &Batch) {
+        self.remove_from_waiting(batch);
+        for ticket in batch.tickets() {
+            self.effects.settled.extend(self.ledger.settle(ticket).map(|mark| (ticket.file(), mark)));
+        }
+    }
+
+    fn remove_from_waiting(&mut self, batch: &Batch) {
+        self.counts.waiting = self.counts.waiting.saturating_sub(batch.len() as u64);
+        self.counts.waiting_bytes = self.counts.waiting_bytes.saturating_sub(batch.text_bytes());
+    }
+
+    /// Puts a stream aside for a while, and keeps nothing of it: its files are read again.
+    fn hold(&mut self, batch: Batch, detail: String, now: Monotonic, chance: Chance) {
+        let stream = &mut self.streams[batch.stream.0 as usize];
+        stream.failures += 1;
+        // At least half the span: one stream more or less makes no herd, and a quick retry helps nobody.
+        let pause = delay(stream.failures + 3, LONGEST_HOLD, Chance(0.5 + chance.0 / 2.0));
+        stream.held_until = now.after(pause);
+        self.effects.held.push((batch.stream, detail, pause));
+        let mut dropped: Vec<Batch> = stream.closed.drain(..).chain(stream.open.take()).collect();
+        dropped.push(batch);
+        for batch in dropped {
+            self.remove_from_waiting(&batch);
+            for file in batch.tickets().map(super::ledger::Ticket::file) {
+                self.ledger.abandon(file);
+                if let Some(followed) = self.files.get_mut(&file) {
+                    followed.inside_long_line = false;
+                    self.effects.rewind.push(file);
+                }
+            }
+        }
+    }
+
+    /// No more reading: everything held is due at once.
+    pub fn drain(&mut self) {
+        self.is_draining = true;
+    }
+
+    /// Whether nothing waits and nothing is under way.
+    pub fn is_empty(&self) -> bool {
+        self.counts.waiting == 0 && self.in_flight == 0
+    }
+
+    /// When the oldest record that waits was read; those under way do not count.
+    pub fn oldest(&self) -> Option<Monotonic> {
+        let batches = self.streams.iter().flat_map(|stream| stream.closed.iter().chain(&stream.open));
+        batches.map(|batch| batch.opened).min()
+    }
+
+    /// Counts since the start, and what waits now.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// What there is to do since the last call.
+    pub fn effects(&mut self) -> Effects {
+        std::mem::take(&mut self.effects)
+    }
+}

@@ -1,0 +1,220 @@
+//! The nouns that everyone shares: records and samples, where they go, where reading goes on, and how the agent fares.
+//!
+//! Times the agent gives itself are [`Monotonic`]: they become [`Wall`] time only when a request is built, so that a clock
+//! that was wrong when a line was read does no harm once it is right.
+//!
+//! Pure: no I/O, no clock, no tasks.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// Milliseconds since this machine started, time asleep included. Never steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Monotonic(pub u64);
+
+impl Monotonic {
+    /// This time and `duration` later.
+    pub fn after(self, duration: std::time::Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
+    }
+
+    /// How long after `earlier` this is; zero where it is not after it.
+    pub fn since(self, earlier: Self) -> std::time::Duration {
+        std::time::Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// Milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Wall(pub i64);
+
+/// What turns [`Monotonic`] into [`Wall`] time: the wall time, in milliseconds, at which this machine started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offset(pub i64);
+
+impl Offset {
+    /// The wall time of `at` under this offset.
+    pub fn wall(self, at: Monotonic) -> Wall {
+        Wall(self.0.saturating_add(i64::try_from(at.0).unwrap_or(i64::MAX)))
+    }
+}
+
+/// One run of the machine, from its start to its end: monotonic times of different boots do not compare.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct BootId(pub String);
+
+/// A log stream in CloudWatch Logs: the destination of records.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct StreamName {
+    /// The log group, 1–512 of `a-zA-Z0-9_-/.#`.
+    pub group: Arc<str>,
+    /// The stream within the group, 1–512 characters without `:` and `*`.
+    pub stream: Arc<str>,
+}
+
+impl fmt::Display for StreamName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.group, self.stream)
+    }
+}
+
+/// A stream's number in this run of the agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StreamId(pub u32);
+
+/// A followed file's number in this run of the agent. A file that was truncated and begins anew gets a new number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FileId(pub u64);
+
+/// A point in a file up to which something is true: bytes before it, and what stood right before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// Bytes from the file's beginning.
+    pub offset: u64,
+    /// XXH3 of the up to [`TAIL_BYTES`] bytes before `offset`: tells a file that goes on from one that was rewritten.
+    pub tail: u64,
+}
+
+/// How many bytes before a mark its `tail` covers.
+pub const TAIL_BYTES: usize = 256;
+
+impl Mark {
+    /// The mark at `offset`, given what stands before it: at least the last [`TAIL_BYTES`] bytes, or all there are.
+    pub fn at(offset: u64, before: &[u8]) -> Self {
+        let tail = before.get(before.len().saturating_sub(TAIL_BYTES)..).unwrap_or_default();
+        Self { offset, tail: xxhash_rust::xxh3::xxh3_64(tail) }
+    }
+}
+
+/// The hash of a file's first bytes: with device and inode, what a file is recognised by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fingerprint {
+    /// How many of the first bytes are covered; grows with the file up to [`HEAD_BYTES`].
+    pub length: u64,
+    /// XXH3 of them.
+    pub hash: u64,
+}
+
+/// How many of a file's first bytes its fingerprint covers at the most.
+pub const HEAD_BYTES: usize = 1024;
+
+/// What the state keeps of a followed file: enough to find it again and go on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedFile {
+    /// The config entry that follows it (see `FileEntry::key`).
+    pub entry: String,
+    /// Device number.
+    pub device: u64,
+    /// Inode number.
+    pub inode: u64,
+    /// Where it was last seen.
+    pub path: PathBuf,
+    /// Where it was first seen: the path that owns the stream's name.
+    pub first_path: PathBuf,
+    /// Where its records go: a name once given is kept.
+    pub stream: StreamName,
+    /// How it begins.
+    pub head: Fingerprint,
+    /// Everything before this point is settled.
+    pub settled: Mark,
+}
+
+/// A metric's unit, in CloudWatch's spelling (`StandardUnit` of PutMetricData).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Unit {
+    /// A number of things.
+    Count,
+    /// A share of 100.
+    Percent,
+    /// Bytes.
+    Bytes,
+    /// Seconds.
+    Seconds,
+    /// Milliseconds.
+    Milliseconds,
+    /// No unit.
+    None,
+}
+
+impl Unit {
+    /// CloudWatch's spelling.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Count => "Count",
+            Self::Percent => "Percent",
+            Self::Bytes => "Bytes",
+            Self::Seconds => "Seconds",
+            Self::Milliseconds => "Milliseconds",
+            Self::None => "None",
+        }
+    }
+}
+
+/// Name and value pairs, in the order in which they are sent.
+pub type Dimensions = Arc<[(String, String)]>;
+
+/// One figure.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// The metric's name, 1–255 ASCII characters.
+    pub name: String,
+    /// What the value counts.
+    pub unit: Unit,
+    /// Finite, within ±2^360.
+    pub value: f64,
+    /// What it was measured on: at most 30 pairs.
+    pub dimensions: Dimensions,
+}
+
+/// The figures of one moment: what one sampling gave.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Round {
+    /// The boot in which it was taken.
+    pub boot: BootId,
+    /// When, on this boot's own clock.
+    pub at: Monotonic,
+    /// What the system's clock said then; the best there is for a boot whose offset nobody ever measured.
+    pub system: Wall,
+    /// The figures.
+    pub samples: Vec<Sample>,
+}
+
+/// How the agent fares: what the page and `STATUS=` show. Counts are since the start.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Status {
+    /// Records that CloudWatch took.
+    pub records_sent: u64,
+    /// Records that were given up, each kind counted and logged.
+    pub records_refused: u64,
+    /// Records that a pattern of the config left out.
+    pub records_filtered: u64,
+    /// Message bytes that CloudWatch took.
+    pub bytes_sent: u64,
+    /// Records read and not yet settled.
+    pub records_waiting: u64,
+    /// Bytes in followed files that are not settled yet.
+    pub lag_bytes: u64,
+    /// Age of the oldest record that waits, in milliseconds.
+    pub lag_ms: u64,
+    /// Files followed.
+    pub files: u64,
+    /// Samples that CloudWatch took.
+    pub samples_sent: u64,
+    /// Samples that were given up.
+    pub samples_refused: u64,
+    /// Samples that wait in memory or on disk.
+    pub samples_waiting: u64,
+    /// Requests answered with success.
+    pub requests_ok: u64,
+    /// Requests that failed, for whatever reason.
+    pub requests_failed: u64,
+    /// What went wrong last, where nothing has succeeded since.
+    pub trouble: Option<String>,
+    /// How far the system's clock is from CloudWatch's, in milliseconds; none until measured.
+    pub clock_skew_ms: Option<i64>,
+    /// Resident memory of the agent, in bytes.
+    pub resident_bytes: u64,
+}
