@@ -2,5 +2,17 @@
 //!
 //! The modules stand in the order of the data flow; `docs/architecture.md` says who may know whom.
 
-pub mod record;
+pub mod agent;
+pub mod aws;
+pub mod cli;
+pub mod clock;
+pub mod commands;
+pub mod config;
 pub mod delivery;
+pub mod identity;
+pub mod local;
+pub mod record;
+pub mod service;
+pub mod sinks;
+pub mod sources;
+pub mod state;

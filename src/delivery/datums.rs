@@ -18,7 +18,7 @@ pub const MAX_NAME_BYTES: usize = 255;
 /// The longest value of a dimension.
 pub const MAX_DIMENSION_VALUE_BYTES: usize = 1_024;
 /// Values lie within plus and minus this: 2^360.
-pub const MAX_VALUE: f64 = 2.348_542_582_773_833e108;
+pub const MAX_VALUE: f64 = 2.348_542_582_773_833_2e108;
 /// Older samples are refused: 14 days.
 pub const MAX_AGE_MS: i64 = 14 * 24 * 60 * 60 * 1000;
 /// Samples further ahead are refused: 2 hours.

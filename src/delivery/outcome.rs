@@ -82,3 +82,22 @@ pub enum SendError {
         detail: String,
     },
 }
+
+impl SendError {
+    /// One word for it: the cause under which the own log counts it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Busy { .. } => "busy",
+            Self::Unreachable { .. } => "unreachable",
+            Self::Unauthorised { .. } => "unauthorised",
+            Self::Forbidden { .. } => "forbidden",
+            Self::MissingDestination { .. } => "missing destination",
+            Self::Refused { .. } => "refused",
+        }
+    }
+
+    /// Whether other credentials might help.
+    pub fn is_unauthorised(&self) -> bool {
+        matches!(self, Self::Unauthorised { .. })
+    }
+}

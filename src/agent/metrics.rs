@@ -1,0 +1,423 @@
+//! Samples the host at its interval and sends what was sampled, fresh samples first.
+//!
+//! A round is handed to the saver the moment it is taken, and forgotten when CloudWatch has it. What could not be sent waits
+//! on disk and goes, oldest first, between the fresh ones. Easy to break: sending must never hold up sampling, and a request
+//! that fails must leave its rounds where they are found again.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::Stop;
+use super::saver::{Saver, Urgency};
+use crate::clock::Clock;
+use crate::delivery::datums::{Datum, MAX_DATUMS, first_request, problem};
+use crate::delivery::outcome::{Receipt, SendError};
+use crate::delivery::retry::{Chance, Gate};
+use crate::record::{BootId, Dimensions, Monotonic, Offset, Round, Wall};
+use crate::sinks::Sink;
+use crate::sinks::cloudwatch_metrics::CloudWatchMetrics;
+use crate::sources::host::Host;
+use crate::state::{Changes, RoundId, Store};
+
+/// The first sampling comes this soon after the start, so that a new machine shows up at once.
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+/// Between two requests with samples that waited: a fleet that comes back must not flood its region's quota.
+const BACKLOG_PAUSE: Duration = Duration::from_millis(500);
+/// Rounds kept in memory until they are sent; beyond it they wait on disk alone.
+const MAX_FRESH: usize = 100;
+/// How often what waits is looked through for what is too old or too much.
+const TIDY_PAUSE: Duration = Duration::from_secs(600);
+/// Rounds read from disk at a time.
+const PAGE_ROUNDS: usize = 64;
+const PAGE_BYTES: usize = 256 * 1024;
+/// A change of the measured offset that is worth a write.
+const OFFSET_STEP_MS: i64 = 5_000;
+
+/// What the metrics are started with.
+pub struct Parts {
+    pub clock: Clock,
+    pub boot: BootId,
+    /// What earlier boots learned of their clocks.
+    pub offsets: BTreeMap<String, Offset>,
+    pub dimensions: Dimensions,
+    pub interval: Duration,
+    /// The longest a sample waits for others.
+    pub flush: Duration,
+    /// Samples that waited longer are given up.
+    pub max_age: Duration,
+    /// Samples on disk take at most this.
+    pub max_bytes: u64,
+}
+
+/// What the metrics tell of themselves.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    pub sent: u64,
+    pub refused: u64,
+    pub waiting: u64,
+    pub requests_ok: u64,
+    pub requests_failed: u64,
+    pub trouble: Option<String>,
+}
+
+/// Rounds being sent: in one request, or in several where there are many datums or CloudWatch refused some.
+struct Work {
+    rounds: Vec<(RoundId, Round)>,
+    requests: VecDeque<Vec<Datum>>,
+    is_fresh: bool,
+}
+
+type Answer = (Vec<Datum>, Result<Receipt, SendError>);
+
+/// Sampling and sending of host metrics.
+pub struct Metrics {
+    parts: Parts,
+    host: Host,
+    sink: CloudWatchMetrics,
+    store: Arc<Store>,
+    saver: Saver,
+    gate: Gate,
+    /// Taken in this run and not sent yet, oldest first.
+    fresh: VecDeque<(RoundId, Round)>,
+    /// What is being sent; its next request goes when the one under way is answered.
+    work: Option<Work>,
+    under_way: JoinSet<Answer>,
+    next_id: RoundId,
+    /// Rounds on disk that are not known to be sent: from here
+    backlog: RoundId,
+    /// to before here.
+    backlog_end: RoundId,
+    backlog_at: Monotonic,
+    next_sample: Monotonic,
+    next_flush: Monotonic,
+    next_tidy: Monotonic,
+    saved_offset: Option<Offset>,
+    told: Told,
+    status: watch::Sender<Told>,
+}
+
+impl Metrics {
+    /// Takes the baseline, and takes up what waits in `store`.
+    pub fn new(
+        parts: Parts,
+        sink: CloudWatchMetrics,
+        store: Arc<Store>,
+        saver: Saver,
+        status: watch::Sender<Told>,
+    ) -> Self {
+        let now = parts.clock.now();
+        let waiting = store.waiting();
+        let first = now.after(FIRST_PAUSE.min(parts.interval));
+        Self {
+            host: Host::new(Path::new("/"), Arc::clone(&parts.dimensions), now),
+            sink,
+            store,
+            saver,
+            gate: Gate::default(),
+            fresh: VecDeque::new(),
+            work: None,
+            under_way: JoinSet::new(),
+            next_id: waiting.next,
+            backlog: waiting.oldest.unwrap_or(waiting.next),
+            backlog_end: waiting.next,
+            backlog_at: now,
+            next_sample: first,
+            next_flush: first,
+            next_tidy: now,
+            saved_offset: None,
+            told: Told::default(),
+            status,
+            parts,
+        }
+    }
+
+    /// Runs until `stop` says so; then sends once more what is fresh.
+    pub async fn run(mut self, mut stop: watch::Receiver<Stop>) {
+        loop {
+            let now = self.parts.clock.now();
+            self.tidy(now);
+            self.sample(now);
+            self.send(now);
+            self.tell();
+            let pause = self.pause(now);
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop != Stop::No) => break,
+                Some(Ok((datums, result))) = self.under_way.join_next(), if !self.under_way.is_empty() => {
+                    self.answered(datums, result);
+                }
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+        self.finish().await;
+    }
+
+    async fn finish(&mut self) {
+        self.next_flush = Monotonic(0);
+        self.backlog = self.backlog_end;
+        while !self.fresh.is_empty() || self.work.is_some() {
+            self.send(self.parts.clock.now());
+            let Some(Ok((datums, result))) = self.under_way.join_next().await else { break };
+            let is_failure = result.is_err();
+            self.answered(datums, result);
+            if is_failure {
+                break;
+            }
+        }
+        self.tell();
+    }
+
+    fn pause(&self, now: Monotonic) -> Duration {
+        let mut next = self.next_sample.min(self.next_tidy);
+        if self.under_way.is_empty() {
+            let send = if self.work.is_some() {
+                Some(now)
+            } else if !self.fresh.is_empty() {
+                Some(self.next_flush)
+            } else if self.has_backlog() {
+                Some(self.backlog_at)
+            } else {
+                None
+            };
+            let send = send.map(|send| send.max(self.gate.opens_at().unwrap_or_default()));
+            next = next.min(send.unwrap_or(next));
+        }
+        next.since(now).max(Duration::from_millis(10))
+    }
+
+    fn sample(&mut self, now: Monotonic) {
+        if now < self.next_sample {
+            return;
+        }
+        // After a sleep of the machine the missed samplings are not made up for.
+        self.next_sample = self.next_sample.after(self.parts.interval).max(now.after(self.parts.interval / 2));
+        let samples = self.host.sample(now);
+        if samples.is_empty() {
+            return;
+        }
+        let round = Round { boot: self.parts.boot.clone(), at: now, system: self.parts.clock.system(), samples };
+        let id = self.next_id;
+        self.next_id = RoundId(id.0 + 1);
+        let mut changes = Changes { add_rounds: vec![(id, round.clone())], ..Changes::default() };
+        changes.boot_offset = self.new_offset().map(|offset| (self.parts.boot.clone(), offset));
+        self.saver.save(changes, Urgency::Now);
+        self.fresh.push_back((id, round));
+        if self.fresh.len() > MAX_FRESH {
+            self.leave_on_disk();
+        }
+    }
+
+    /// The measured offset, where it is worth saving.
+    fn new_offset(&mut self) -> Option<Offset> {
+        let measured = self.parts.clock.measured()?;
+        let is_known = self.saved_offset.is_some_and(|saved| (saved.0 - measured.0).abs() < OFFSET_STEP_MS);
+        (!is_known).then(|| *self.saved_offset.insert(measured))
+    }
+
+    /// The oldest fresh round waits on disk alone from now on.
+    fn leave_on_disk(&mut self) {
+        let Some((id, round)) = self.fresh.pop_front() else { return };
+        if self.saver.has_saved(id) {
+            self.backlog = self.backlog.min(id);
+            self.backlog_end = self.backlog_end.max(RoundId(id.0 + 1));
+        } else {
+            self.give_up(round.samples.len(), "neither sent nor saved in time");
+        }
+    }
+
+    fn give_up(&mut self, count: usize, cause: &str) {
+        self.told.refused += count as u64;
+        log::warn!(count, cause; "samples were given up");
+    }
+
+    fn has_backlog(&self) -> bool {
+        self.backlog < self.backlog_end
+    }
+
+    fn send(&mut self, now: Monotonic) {
+        if !self.under_way.is_empty() || !self.gate.may_send(now) {
+            return;
+        }
+        if self.work.is_none() && now >= self.next_flush && !self.fresh.is_empty() {
+            self.next_flush = now.after(self.parts.flush);
+            let rounds = self.fresh.drain(..).collect();
+            self.begin(rounds, true);
+        } else if self.work.is_none() && self.has_backlog() && now >= self.backlog_at {
+            self.backlog_at = now.after(BACKLOG_PAUSE);
+            self.load_backlog();
+        }
+        let Some(datums) = self.work.as_mut().and_then(|work| work.requests.pop_front()) else { return };
+        self.gate.started();
+        let sink = self.sink.clone();
+        self.under_way.spawn(async move {
+            let result = sink.send(datums.clone()).await;
+            (datums, result)
+        });
+    }
+
+    fn load_backlog(&mut self) {
+        let page = match self.store.rounds(self.backlog, PAGE_ROUNDS, PAGE_BYTES) {
+            Ok(page) => page,
+            Err(error) => {
+                log::warn!(error:% = error; "cannot read the samples that wait");
+                self.backlog_at = self.parts.clock.now().after(TIDY_PAUSE);
+                return;
+            }
+        };
+        let rounds: Vec<_> = page.rounds.into_iter().filter(|(id, _)| *id < self.backlog_end).collect();
+        let last = rounds.iter().map(|(id, _)| *id).chain(page.unreadable.iter().copied()).max();
+        self.backlog = last.map_or(self.backlog_end, |id| RoundId(id.0 + 1));
+        if !page.unreadable.is_empty() {
+            self.give_up(page.unreadable.len(), "rounds that cannot be read");
+            self.saver.save(Changes { remove_rounds: page.unreadable, ..Changes::default() }, Urgency::Later);
+        }
+        self.begin(rounds, false);
+    }
+
+    /// Makes requests of rounds, with their times as they are known now.
+    fn begin(&mut self, rounds: Vec<(RoundId, Round)>, is_fresh: bool) {
+        let now = self.parts.clock.wall();
+        let mut datums = Vec::with_capacity(rounds.iter().map(|(_, round)| round.samples.len()).sum());
+        let mut given_up: BTreeMap<&'static str, usize> = BTreeMap::new();
+        for (_, round) in &rounds {
+            let at = self.wall(round);
+            for sample in &round.samples {
+                let datum = Datum { sample: sample.clone(), at };
+                match problem(&datum, now) {
+                    None => datums.push(datum),
+                    Some(cause) => *given_up.entry(cause).or_default() += 1,
+                }
+            }
+        }
+        given_up.into_iter().for_each(|(cause, count)| self.give_up(count, cause));
+        let mut requests = VecDeque::new();
+        while !datums.is_empty() {
+            let rest = datums.split_off(first_request(&datums));
+            requests.push_back(datums);
+            datums = rest;
+        }
+        self.work = Some(Work { rounds, requests, is_fresh });
+        self.finish_work();
+    }
+
+    /// Forgets the rounds of the work once all its requests are answered.
+    fn finish_work(&mut self) {
+        if let Some(work) = self.work.take_if(|work| work.requests.is_empty()) {
+            self.forget(work.rounds.into_iter().map(|(id, _)| id).collect());
+        }
+    }
+
+    /// Puts the work's rounds back to where they came from. What was sent of them already is sent again.
+    fn abandon_work(&mut self) {
+        let Some(work) = self.work.take() else { return };
+        if work.is_fresh {
+            work.rounds.into_iter().rev().for_each(|round| self.fresh.push_front(round));
+            while self.fresh.len() > MAX_FRESH {
+                self.leave_on_disk();
+            }
+        } else if let Some((first, _)) = work.rounds.first() {
+            self.backlog = *first;
+        }
+    }
+
+    /// When a round was taken, as far as is known now.
+    fn wall(&self, round: &Round) -> Wall {
+        if round.boot == self.parts.boot {
+            return self.parts.clock.offset().wall(round.at);
+        }
+        self.parts.offsets.get(&round.boot.0).map_or(round.system, |offset| {
+            // As for the clock of this boot: the system's own counts while it was about right.
+            let measured = offset.wall(round.at);
+            let is_near = (measured.0 - round.system.0).abs() <= crate::clock::TOLERANCE_MS;
+            if is_near { round.system } else { measured }
+        })
+    }
+
+    fn answered(&mut self, datums: Vec<Datum>, result: Result<Receipt, SendError>) {
+        match result {
+            Ok(_) => {
+                self.gate.answered();
+                self.told.requests_ok += 1;
+                self.told.sent += datums.len() as u64;
+                self.told.trouble = None;
+                self.finish_work();
+            }
+            Err(SendError::Refused { detail }) => {
+                self.gate.answered();
+                self.told.requests_failed += 1;
+                self.split(datums, &detail);
+                self.finish_work();
+            }
+            Err(error) => {
+                let retry_after = if let SendError::Busy { retry_after, .. } = &error { *retry_after } else { None };
+                self.gate.failed(self.parts.clock.now(), retry_after, Chance(fastrand::f64()));
+                self.told.requests_failed += 1;
+                self.told.trouble = Some(error.to_string());
+                log::warn!(cause = error.kind(), error:% = error; "samples were not taken");
+                if error.is_unauthorised() {
+                    self.sink.renew();
+                }
+                self.abandon_work();
+                self.next_flush = Monotonic(0);
+            }
+        }
+    }
+
+    /// One bad datum fails a whole request: halves it until that one is alone, and gives it up.
+    fn split(&mut self, mut datums: Vec<Datum>, detail: &str) {
+        if let [datum] = &datums[..] {
+            log::warn!(cause = datum.sample.name, error = detail; "a sample was refused");
+            self.told.refused += 1;
+            return;
+        }
+        let second = datums.split_off(datums.len() / 2);
+        if let Some(work) = &mut self.work {
+            work.requests.push_front(second);
+            work.requests.push_front(datums);
+        }
+    }
+
+    fn forget(&self, rounds: Vec<RoundId>) {
+        if !rounds.is_empty() {
+            self.saver.save(Changes { remove_rounds: rounds, ..Changes::default() }, Urgency::Later);
+        }
+    }
+
+    /// Gives up what waited too long or takes too much room, oldest first.
+    fn tidy(&mut self, now: Monotonic) {
+        if now < self.next_tidy {
+            return;
+        }
+        self.next_tidy = now.after(TIDY_PAUSE);
+        let max_age = i64::try_from(self.parts.max_age.as_millis()).unwrap_or(i64::MAX);
+        let oldest_allowed = self.parts.clock.wall().0.saturating_sub(max_age);
+        let excess = self.store.waiting().bytes.saturating_sub(self.parts.max_bytes);
+        let max_bytes = usize::try_from(excess).unwrap_or(usize::MAX).clamp(1, PAGE_BYTES);
+        let Ok(page) = self.store.rounds(RoundId(0), MAX_DATUMS, if excess > 0 { max_bytes } else { PAGE_BYTES }) else {
+            return;
+        };
+        let is_given_up = |round: &Round| excess > 0 || self.wall(round).0 < oldest_allowed;
+        let rounds: Vec<_> =
+            page.rounds.into_iter().filter(|(id, round)| *id < self.backlog_end && is_given_up(round)).collect();
+        let Some((last, _)) = rounds.last() else { return };
+        self.backlog = self.backlog.max(RoundId(last.0 + 1));
+        let samples = rounds.iter().map(|(_, round)| round.samples.len()).sum();
+        let cause = if excess > 0 { "more wait than `metrics_buffer_mb` allows" } else { "they waited too long" };
+        self.give_up(samples, cause);
+        self.forget(rounds.into_iter().map(|(id, _)| id).collect());
+        self.next_tidy = now;
+    }
+
+    fn tell(&mut self) {
+        let in_memory: usize = self.fresh.iter().map(|(_, round)| round.samples.len()).sum();
+        let at_work = self.work.iter().flat_map(|work| &work.rounds).map(|(_, round)| round.samples.len());
+        // Every round of a run has about as many samples as the next.
+        let on_disk = self.backlog_end.0.saturating_sub(self.backlog.0) * 13;
+        self.told.waiting = (in_memory + at_work.sum::<usize>()) as u64 + on_disk;
+        self.status.send_replace(self.told.clone());
+    }
+}

@@ -1,0 +1,58 @@
+//! Sets the retention of log groups: once a run, and again when a group had to be made again.
+//!
+//! That it is refused must not stop records: it is a warning, and tried again later.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::{Config, Facts};
+use crate::record::Monotonic;
+use crate::sinks::cloudwatch_logs::CloudWatchLogs;
+use tokio::task::JoinSet;
+
+/// How long after a refusal it is tried again.
+const PAUSE: Duration = Duration::from_secs(600);
+
+/// The retention of all groups.
+pub struct Retention {
+    wanted: HashMap<Arc<str>, u16>,
+    done: HashSet<Arc<str>>,
+    tried: HashMap<Arc<str>, Monotonic>,
+    setting: JoinSet<(Arc<str>, bool)>,
+}
+
+impl Retention {
+    /// What the config wants.
+    pub fn new(config: &Config, facts: &Facts) -> Self {
+        let entries = config.logs.entries.iter();
+        let wanted = entries.filter_map(|entry| Some((entry.group.resolve(facts).into(), entry.retention_days?)));
+        Self { wanted: wanted.collect(), done: HashSet::new(), tried: HashMap::new(), setting: JoinSet::new() }
+    }
+
+    /// Records of `group` were accepted: its retention is set where that is still to be done.
+    pub fn accepted(&mut self, sink: &CloudWatchLogs, group: &Arc<str>, is_created: bool, now: Monotonic) {
+        while let Some(Ok((group, is_set))) = self.setting.try_join_next() {
+            if is_set {
+                self.done.insert(group);
+            }
+        }
+        if is_created {
+            self.done.remove(group);
+            self.tried.remove(group);
+        }
+        let Some(days) = self.wanted.get(group).copied().filter(|_| !self.done.contains(group)) else { return };
+        if self.tried.get(group).is_some_and(|tried| now < tried.after(PAUSE)) {
+            return;
+        }
+        self.tried.insert(Arc::clone(group), now);
+        let (sink, group) = (sink.clone(), Arc::clone(group));
+        self.setting.spawn(async move {
+            let result = sink.set_retention(&group, days).await;
+            if let Err(error) = &result {
+                log::warn!(cause:% = group, days, error:% = error; "the retention of a log group was not set");
+            }
+            (group, result.is_ok())
+        });
+    }
+}

@@ -1,0 +1,139 @@
+//! Saves what is settled: one commit at a time, and as few of them as the promise allows, for the sake of SD cards.
+//!
+//! Changes that come while a commit runs go into the next one. A commit that fails is repeated with all that came since:
+//! delivery goes on, and after a crash more is sent twice.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use crate::state::{Changes, RoundId, Store, StoreError};
+
+/// How long a change may wait for others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Urgency {
+    /// A power cut now would send some records twice.
+    Later,
+    /// A power cut now would lose something.
+    Now,
+}
+
+/// Positions are saved this long after they moved: what a crash may send twice.
+const PAUSE: Duration = Duration::from_secs(10);
+/// After a failure.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(30);
+
+type OnLoss = Box<dyn Fn() + Send + Sync>;
+
+/// A way to have changes saved; the saver ends when the last is gone.
+#[derive(Clone)]
+pub struct Saver {
+    inbox: mpsc::UnboundedSender<(Changes, Urgency)>,
+    on_loss: Arc<OnceLock<OnLoss>>,
+    saved: watch::Receiver<Option<RoundId>>,
+}
+
+impl Saver {
+    /// Has `changes` saved.
+    pub fn save(&self, changes: Changes, urgency: Urgency) {
+        // The saver lives as long as anyone can speak to it.
+        let _ = self.inbox.send((changes, urgency));
+    }
+
+    /// Has `act` called when the store had to be begun anew: everything is to be saved again.
+    pub fn on_loss(&self, act: impl Fn() + Send + Sync + 'static) {
+        let _ = self.on_loss.set(Box::new(act));
+    }
+
+    /// Whether the round `id`, handed over before, is on disk.
+    pub fn has_saved(&self, id: RoundId) -> bool {
+        self.saved.borrow().is_some_and(|saved| id <= saved)
+    }
+}
+
+/// Starts the saver.
+pub fn start(store: Arc<Store>) -> (Saver, JoinHandle<()>) {
+    let (inbox, changes) = mpsc::unbounded_channel();
+    let (told, saved) = watch::channel(None);
+    let on_loss = Arc::new(OnceLock::new());
+    let task = tokio::spawn(run(store, changes, told, Arc::clone(&on_loss)));
+    (Saver { inbox, on_loss, saved }, task)
+}
+
+async fn run(
+    store: Arc<Store>,
+    mut inbox: mpsc::UnboundedReceiver<(Changes, Urgency)>,
+    saved: watch::Sender<Option<RoundId>>,
+    on_loss: Arc<OnceLock<OnLoss>>,
+) {
+    let mut pending = Changes::default();
+    let mut not_before = Instant::now();
+    loop {
+        let is_open = gather(&mut inbox, &mut pending, not_before).await;
+        if pending.is_empty() && !is_open {
+            return;
+        }
+        let newest_round = pending.add_rounds.iter().map(|(id, _)| *id).max();
+        let (store, changes) = (Arc::clone(&store), std::mem::take(&mut pending));
+        let Ok((changes, result)) = tokio::task::spawn_blocking(move || {
+            let result = store.commit(&changes);
+            (changes, result)
+        })
+        .await
+        else {
+            return;
+        };
+        match result {
+            Ok(()) => {
+                saved.send_modify(|saved| *saved = (*saved).max(newest_round));
+                not_before = Instant::now();
+            }
+            Err(error) => {
+                log::warn!(error:% = error; "the state cannot be saved: after a crash more would be sent twice");
+                pending = changes;
+                not_before = Instant::now() + PAUSE_AFTER_FAILURE;
+                if let (StoreError::Lost { .. }, Some(act)) = (&error, on_loss.get()) {
+                    act();
+                }
+            }
+        }
+        if !is_open {
+            return;
+        }
+    }
+}
+
+/// Takes in changes until they are to be committed; answers whether more can come.
+async fn gather(
+    inbox: &mut mpsc::UnboundedReceiver<(Changes, Urgency)>,
+    pending: &mut Changes,
+    not_before: Instant,
+) -> bool {
+    let mut commit_at = (!pending.is_empty()).then_some(not_before);
+    loop {
+        let next = match commit_at {
+            Some(at) => timeout_at(at, inbox.recv()).await,
+            None => Ok(inbox.recv().await),
+        };
+        match next {
+            Ok(Some((changes, urgency))) => {
+                pending.merge(changes);
+                let pause = if urgency == Urgency::Now { Duration::ZERO } else { PAUSE };
+                let at = (Instant::now() + pause).max(not_before);
+                commit_at = Some(commit_at.map_or(at, |earlier| earlier.min(at)));
+            }
+            Ok(None) => return false,
+            Err(_) => {
+                // What is there already goes along.
+                while let Ok((changes, _)) = inbox.try_recv() {
+                    pending.merge(changes);
+                }
+                sleep_until(not_before).await;
+                return true;
+            }
+        }
+    }
+}

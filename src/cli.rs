@@ -1,0 +1,42 @@
+//! The command line, declared.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// Follows logs and measures this machine, and publishes both to Amazon CloudWatch.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true, after_help = AFTER_HELP)]
+pub struct Cli {
+    /// What to do; without a command, `run`.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The configuration [default: /opt/aws/amazon-cloudwatch-publisher/etc/amazon-cloudwatch-publisher.json]
+    pub config: Option<PathBuf>,
+}
+
+const AFTER_HELP: &str = "Exit codes: 0 done, 64 wrong usage, 70 defect, 75 another agent uses the state, 77 not permitted, \
+                          78 wrong configuration.";
+
+/// What there is to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Publish until SIGTERM: the daemon.
+    Run {
+        /// The configuration [default: as without a command]
+        config: Option<PathBuf>,
+    },
+    /// Say everything that is wrong with a configuration, or how it is understood.
+    Check {
+        /// The configuration [default: as without a command]
+        config: Option<PathBuf>,
+    },
+    /// Publish to an endpoint in this process and show it on a page: no AWS account, no costs.
+    Local {
+        /// A configuration to try [default: this machine's metrics, and the logs under /var/log that can be read]
+        config: Option<PathBuf>,
+        /// The port of the page on 127.0.0.1; 0 takes any that is free
+        #[arg(long, default_value_t = 4580)]
+        port: u16,
+    },
+}

@@ -1,0 +1,27 @@
+//! `check`: every problem of a config, or how it is understood.
+
+use std::path::Path;
+
+use super::{Failure, start};
+use crate::config::{describe, warnings_text};
+use crate::identity;
+
+/// Prints the resolved settings, with remarks behind them.
+#[allow(clippy::print_stdout, reason = "what the command is for")]
+pub fn perform(path: &Path) -> Result<(), Failure> {
+    let loaded = start::load(path)?;
+    let facts = start::facts(&loaded.config)?;
+    print!("{}", describe(&loaded.config, &facts));
+    let remarks = warnings_text(path, &loaded.warnings);
+    if !remarks.is_empty() {
+        println!("\n{}", remarks.trim_end());
+    }
+    if identity::is_nameless(&loaded.config.agent.instance) {
+        println!(
+            "\nwarning: neither agent.instance.serial nor agent.instance.command is set\n         every such machine has the id \
+             `{}`",
+            facts.instance_id
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! `local`: the agent and a CloudWatch endpoint in one process, with a page that shows what arrives.
+//!
+//! A way to see the agent at work, and to try a configuration before it costs money. Easy to break: nothing here may reach
+//! AWS, the config's state, its own log, or the files themselves.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::{Failure, start};
+use crate::agent::{self, Setup};
+use crate::aws::{self, Credentials};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::identity;
+use crate::local::{Endpoint, Options};
+use crate::record::Status;
+use crate::service::log::Destination;
+use crate::sources::file::StartAt;
+use crate::state::{Opened, Store};
+
+/// What a quiet file shows at once.
+const LINES_BEFORE_END: u32 = 200;
+/// Log text kept for the page.
+const MEMORY_BYTES: usize = 32 * 1024 * 1024;
+/// Points kept of each metric: two hours, one every five seconds.
+const METRIC_POINTS: usize = 1_440;
+/// Here nobody waits minutes for a figure, and nothing costs money.
+const LONGEST_METRICS_INTERVAL: Duration = Duration::from_secs(5);
+const LONGEST_LOGS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Runs until a signal ends it.
+#[allow(clippy::print_stdout, reason = "what the command is for")]
+pub fn perform(path: Option<&Path>, port: u16) -> Result<(), Failure> {
+    let loaded = path.map(start::load).transpose()?;
+    let debug = loaded.as_ref().is_some_and(|loaded| loaded.config.agent.debug);
+    crate::service::log::start(&Destination::Stderr, debug);
+    if let Some(loaded) = &loaded {
+        start::log_warnings(loaded);
+    }
+    let mut config = loaded.map_or_else(Config::built_in, |loaded| loaded.config);
+    let facts = start::facts(&config)?;
+    let state = tempfile::tempdir().map_err(|error| anyhow::Error::from(error).context("making a temporary state"))?;
+    let (store, _) = Store::open(state.path()).map_err(anyhow::Error::from)?;
+    start::runtime()?.block_on(async {
+        let stop = start::signals()?;
+        let endpoint = serve(port).await.map_err(|error| anyhow::Error::from(error).context("opening the page"))?;
+        point_at(&mut config, &endpoint.url());
+        println!("the page is at {}  (Ctrl-C ends it)", endpoint.url());
+        let clock = Clock::default();
+        let sdk = aws::load(Some("local"), &Credentials::MadeUp, &clock).await.map_err(anyhow::Error::from)?;
+        let (status, mut told) = watch::channel(Status::default());
+        let setup = Setup {
+            config,
+            facts,
+            boot: identity::boot_id(),
+            sdk,
+            clock,
+            store,
+            opened: Opened::First,
+            never: Vec::new(),
+            start_at: Some(StartAt::LinesBeforeEnd(LINES_BEFORE_END)),
+            status,
+        };
+        let page = endpoint.clone();
+        tokio::spawn(async move {
+            while told.changed().await.is_ok() {
+                page.show_status(&told.borrow_and_update());
+            }
+        });
+        Ok(agent::run(setup, stop).await?)
+    })
+}
+
+/// The endpoint on `port`, or on any other where that is taken.
+async fn serve(port: u16) -> std::io::Result<Endpoint> {
+    let on = |port| Options {
+        bind: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+        memory_bytes: MEMORY_BYTES,
+        keep_metrics_points: METRIC_POINTS,
+    };
+    match Endpoint::start(on(port)).await {
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => Endpoint::start(on(0)).await,
+        result => result,
+    }
+}
+
+/// Has everything go to the endpoint here, soon.
+fn point_at(config: &mut Config, url: &str) {
+    config.logs.endpoint = Some(url.to_owned());
+    config.metrics.endpoint = Some(url.to_owned());
+    config.agent.metrics_interval = config.agent.metrics_interval.min(LONGEST_METRICS_INTERVAL);
+    config.agent.logs_interval = config.agent.logs_interval.min(LONGEST_LOGS_INTERVAL);
+    config.metrics.flush_interval = config.agent.metrics_interval;
+}

@@ -1,0 +1,72 @@
+//! What `run`, `check` and `local` have in common: the config with this machine's names, the runtime, the signals.
+
+use std::path::Path;
+
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::{CONFIG, Failure};
+use crate::agent::Stop;
+use crate::config::{self, Config, Facts, Loaded};
+use crate::identity;
+
+const NOTHING_STARTED: &str = "nothing was started; `cloudwatch-publisher check` repeats this test";
+
+/// Threads that may block: one compresses while another commits.
+const BLOCKING_THREADS: usize = 2;
+
+/// Reads a config; all its problems at once where there are any.
+pub fn load(path: &Path) -> Result<Loaded, Failure> {
+    config::load(path).map_err(refused)
+}
+
+/// What names this machine under `config`.
+pub fn facts(config: &Config) -> Result<Facts, Failure> {
+    let instance_id = identity::instance_id(&config.agent.instance)
+        .map_err(|error| Failure::new(CONFIG, format!("error: {error}\n\n{NOTHING_STARTED}")))?;
+    let facts = Facts { instance_id, hostname: identity::host_name() };
+    config::check_for(config, &facts).map_err(refused)?;
+    Ok(facts)
+}
+
+fn refused(failure: config::Failure) -> Failure {
+    Failure::new(CONFIG, format!("{}\n\n{NOTHING_STARTED}", failure.to_string().trim_end()))
+}
+
+/// Logs the remarks on a config, each by name.
+pub fn log_warnings(loaded: &Loaded) {
+    for warning in &loaded.warnings {
+        let line = warning.place.map_or(0, |place| place.line);
+        log::warn!(cause = warning.message, line, hint = warning.hint; "configuration");
+    }
+    if identity::is_nameless(&loaded.config.agent.instance) {
+        log::warn!("neither agent.instance.serial nor agent.instance.command is set: every such machine has the same id");
+    }
+}
+
+/// The one thread for everything that waits.
+pub fn runtime() -> Result<Runtime, Failure> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(BLOCKING_THREADS).build();
+    runtime.map_err(|error| anyhow::Error::from(error).context("starting the runtime").into())
+}
+
+/// Turns SIGTERM and SIGINT into a wish to stop; the second into an order.
+pub fn signals() -> Result<watch::Receiver<Stop>, Failure> {
+    let listen = |kind| signal(kind).map_err(|error| anyhow::Error::from(error).context("listening for signals"));
+    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    let (wish, stop) = watch::channel(Stop::No);
+    tokio::spawn(async move {
+        for step in [Stop::Soon, Stop::Now] {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            wish.send_replace(step);
+        }
+        // The channel must not close while the agent still looks at it.
+        std::future::pending::<()>().await;
+    });
+    Ok(stop)
+}

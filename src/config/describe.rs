@@ -1,0 +1,126 @@
+//! Shows the settings as they were resolved: what `check` prints when nothing is wrong.
+//!
+//! Pure.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::settings::{Compression, Config, FileEntryConfig, InitialPosition};
+use super::template::Facts;
+use super::{DEFAULT_LOG_FILE, DEFAULT_STATE_DIRECTORY};
+
+/// The settings for this machine, a line each, ending in a newline.
+pub fn describe(config: &Config, facts: &Facts) -> String {
+    let agent = &config.agent;
+    let mut text = String::new();
+    let mut line = |name: &str, value: &str| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{name:<16} {value}");
+    };
+    if let Some(origin) = &config.origin {
+        line("configuration", &origin.display().to_string());
+    }
+    line("instance id", &facts.instance_id);
+    line("host name", &facts.hostname);
+    line("credentials", "the standard AWS credential chain");
+    line("region", agent.region.as_deref().unwrap_or("the credential chain's"));
+    line("state", &state(config));
+    line("own log", &own_log(config));
+    line("metrics", &metrics(config, facts));
+    line("logs", &logs(config));
+    for entry in &config.logs.entries {
+        text.push_str(&describe_entry(entry, facts));
+    }
+    text
+}
+
+fn state(config: &Config) -> String {
+    match &config.agent.state_directory {
+        Some(path) => path.display().to_string(),
+        None => format!("$STATE_DIRECTORY, else {DEFAULT_STATE_DIRECTORY}"),
+    }
+}
+
+fn own_log(config: &Config) -> String {
+    let file = match &config.agent.log_file {
+        Some(path) => path.display().to_string(),
+        None => format!("stderr under systemd, else {DEFAULT_LOG_FILE}"),
+    };
+    let level = if config.agent.debug { ", with debugging" } else { "" };
+    format!("{file} (stderr where it cannot be written){level}")
+}
+
+fn metrics(config: &Config, facts: &Facts) -> String {
+    format!(
+        "namespace {}, sampled every {}, sent within {}{}; kept up to {} and {} MiB when they cannot be sent",
+        config.metrics.namespace.resolve(facts),
+        seconds(config.agent.metrics_interval),
+        seconds(config.metrics.flush_interval),
+        endpoint(config.metrics.endpoint.as_deref()),
+        days(config.agent.metrics_buffer_age.as_secs() / 86_400),
+        config.agent.metrics_buffer_bytes / 1_048_576,
+    )
+}
+
+fn logs(config: &Config) -> String {
+    let logs = &config.logs;
+    if logs.entries.is_empty() {
+        return "none".to_string();
+    }
+    let count = logs.entries.len();
+    let noun = if count == 1 { "entry" } else { "entries" };
+    let body = match logs.compression {
+        Compression::Gzip => "gzip",
+        Compression::None => "uncompressed",
+    };
+    format!(
+        "{count} {noun}, sent within {}, {} requests at once, {body}{}",
+        seconds(config.agent.logs_interval),
+        logs.concurrency,
+        endpoint(logs.endpoint.as_deref()),
+    )
+}
+
+fn describe_entry(entry: &FileEntryConfig, facts: &Facts) -> String {
+    let mut text = format!(
+        "  {}\n    to {} / {}",
+        entry.pattern,
+        entry.group.resolve(facts),
+        entry.stream.resolve(facts)
+    );
+    if let Some(kept) = entry.retention_days {
+        let _ = write!(text, ", kept {}", days(u64::from(kept)));
+    }
+    text.push_str(match entry.initial_position {
+        InitialPosition::Beginning => "; at the first start from the beginning\n",
+        InitialPosition::End => "; at the first start from the end\n",
+    });
+    let lists = [
+        ("only records with", &entry.include_patterns),
+        ("no records with", &entry.exclude_patterns),
+    ];
+    for (what, patterns) in lists.iter().filter(|(_, patterns)| !patterns.is_empty()) {
+        let all = patterns
+            .iter()
+            .map(|pattern| format!("`{pattern}`"))
+            .collect::<Vec<_>>()
+            .join(", ");
+        let _ = writeln!(text, "    {what} {all}");
+    }
+    if let Some(blacklist) = &entry.blacklist {
+        let _ = writeln!(text, "    no files named like `{blacklist}`");
+    }
+    text
+}
+
+fn endpoint(url: Option<&str>) -> String {
+    url.map(|url| format!(" to {url}")).unwrap_or_default()
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{} s", duration.as_secs())
+}
+
+fn days(count: u64) -> String {
+    format!("{count} day{}", if count == 1 { "" } else { "s" })
+}

@@ -1,0 +1,139 @@
+//! The configuration: a JSON file becomes a [`Config`], or every problem in it at once.
+//!
+//! `tree` reads the text and keeps the place of every value, `read` lets serde look at the tree (`key` is what it finds), `file` is the shape of the
+//! JSON, `unbuilt` lists what is known and not done, `validate` judges and resolves. What comes out knows no serde: durations
+//! are durations, paths are absolute, defaults are filled in.
+//!
+//! Only [`load`] touches the system (it reads the file and the environment); [`parse`] is pure.
+
+mod describe;
+mod file;
+mod key;
+mod problem;
+mod read;
+mod settings;
+mod template;
+mod tree;
+mod unbuilt;
+mod validate;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+pub use describe::describe;
+pub use problem::{Failure, Place, Problem, warnings_text};
+pub use settings::{
+    Agent, Compression, Config, FileEntryConfig, InitialPosition, Instance, Logs, Metrics, Secret, SignIn,
+};
+use template::check_names;
+pub use template::{Facts, Template};
+
+/// Where the configuration lies when no path is given: where the predecessor had it.
+pub const DEFAULT_PATH: &str = "/opt/aws/amazon-cloudwatch-publisher/etc/amazon-cloudwatch-publisher.json";
+
+/// Where the own log goes by default: where the predecessor wrote it.
+pub const DEFAULT_LOG_FILE: &str = "/opt/aws/amazon-cloudwatch-publisher/logs/amazon-cloudwatch-publisher.log";
+
+/// Where the state lies when neither the configuration nor `$STATE_DIRECTORY` names a folder.
+pub const DEFAULT_STATE_DIRECTORY: &str = "/opt/aws/amazon-cloudwatch-publisher/state";
+
+/// A configuration larger than this is taken for something else: 16 MiB (16,384 entries, the most that the CloudWatch
+/// Agent's schema allows, of 1 KiB each).
+const MAX_BYTES: u64 = 16 * 1024 * 1024;
+
+/// The failure of a configuration whose names, once this machine's own are known, CloudWatch would refuse.
+///
+/// # Errors
+/// When there are such names.
+pub fn check_for(config: &Config, facts: &Facts) -> Result<(), Failure> {
+    let problems = check_names(config, facts);
+    let origin = config
+        .origin
+        .clone()
+        .unwrap_or_else(|| PathBuf::from("the built-in configuration"));
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::Wrong(origin, problems))
+    }
+}
+
+/// A configuration that can be used.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loaded {
+    /// The settings.
+    pub config: Config,
+    /// What is known and not built, or not as one may think; in the order of the file.
+    pub warnings: Vec<Problem>,
+}
+
+/// What looks up a variable of the environment.
+pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Reads a configuration file. Relative paths in it are relative to the folder it lies in.
+///
+/// # Errors
+/// When there is no such file, it cannot be read, or anything in it is wrong.
+pub fn load(path: &Path) -> Result<Loaded, Failure> {
+    let unreadable = |reason: String| Failure::Unreadable(path.to_path_buf(), reason);
+    let origin = std::path::absolute(path).map_err(|error| unreadable(error.to_string()))?;
+    let wrong = |problem: Problem| Failure::Wrong(path.to_path_buf(), vec![problem]);
+    match std::fs::metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(Failure::Missing(path.to_path_buf())),
+        Err(error) => return Err(unreadable(error.to_string())),
+        Ok(found) if found.is_dir() => return Err(unreadable("it is a folder".to_string())),
+        Ok(found) if found.len() > MAX_BYTES => {
+            return Err(wrong(Problem::general(format!(
+                "the file has `{}` bytes; {MAX_BYTES} are the most",
+                found.len()
+            ))));
+        }
+        Ok(_) => {}
+    }
+    let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
+    let text = String::from_utf8(bytes).map_err(|error| wrong(tree::not_utf8(&error)))?;
+    let mut loaded = parse(&text, &origin, &|name| std::env::var(name).ok())?;
+    loaded.warnings.extend(unread_folder(&origin));
+    Ok(loaded)
+}
+
+/// Reads a configuration from its text. `origin` is the absolute path of its file: for messages, and for relative paths.
+///
+/// # Errors
+/// When anything is wrong with it: all of it, in the order of the file.
+pub fn parse(text: &str, origin: &Path, environment: Environment<'_>) -> Result<Loaded, Failure> {
+    let mut problems = Vec::new();
+    let mut warnings = Vec::new();
+    let loaded = tree::parse(text, &mut problems).map(|mut tree| {
+        tree::expand_environment(&mut tree, environment, &mut problems);
+        unbuilt::warn(&tree, &mut warnings);
+        let places = tree.places();
+        let shape: file::File = read::read(&tree, &mut problems, &mut warnings);
+        let config = validate::validate(&shape, &places, origin, &mut problems, &mut warnings);
+        Loaded { config, warnings }
+    });
+    problems.sort_by_key(|problem| problem.place);
+    match loaded {
+        Some(mut loaded) if problems.is_empty() => {
+            loaded.warnings.sort_by_key(|warning| warning.place);
+            Ok(loaded)
+        }
+        _ => Err(Failure::Wrong(origin.to_path_buf(), problems)),
+    }
+}
+
+/// The warning for a `<name>.d/` beside the file, which will be merged over it one day.
+fn unread_folder(origin: &Path) -> Option<Problem> {
+    let beside = |extension: &str| -> PathBuf { origin.with_extension(extension) };
+    [beside("d"), beside("json.d")]
+        .into_iter()
+        .find(|folder| folder.is_dir())
+        .map(|folder| {
+            Problem::general(format!(
+                "the folder `{}` is known but not built yet: nothing in it is read",
+                folder.display()
+            ))
+        })
+}

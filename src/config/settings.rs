@@ -1,0 +1,263 @@
+//! The finished form of the configuration: what the rest of the program reads.
+//!
+//! Nothing here knows JSON or serde. Every default is filled in by `validate` and by [`Config::built_in`], nowhere else.
+//!
+//! Pure.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::template::{Purpose, Template};
+
+/// Everything that can be set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The file it was read from, absolute; none for the built-in one.
+    pub origin: Option<PathBuf>,
+    /// The agent as a whole.
+    pub agent: Agent,
+    /// Log files.
+    pub logs: Logs,
+    /// Host metrics.
+    pub metrics: Metrics,
+}
+
+/// The agent as a whole.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Agent {
+    /// What names this machine.
+    pub instance: Instance,
+    /// How to sign in; none = the standard AWS credential chain.
+    pub sign_in: Option<SignIn>,
+    /// The AWS region; none = the chain's.
+    pub region: Option<String>,
+    /// Time between two samplings of the host's metrics.
+    pub metrics_interval: Duration,
+    /// The longest a record waits for others to fill its batch.
+    pub logs_interval: Duration,
+    /// The own log's file where one is named.
+    pub log_file: Option<PathBuf>,
+    /// More in the own log.
+    pub debug: bool,
+    /// Where the state lies, where the configuration says so.
+    pub state_directory: Option<PathBuf>,
+    /// Metrics that could not be sent for this long are given up.
+    pub metrics_buffer_age: Duration,
+    /// Metrics that wait on disk take at most this.
+    pub metrics_buffer_bytes: u64,
+}
+
+/// What the instance id is made of: `{prefix}-{serial}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instance {
+    /// Its first part.
+    pub prefix: String,
+    /// Its second part; wins over `command`.
+    pub serial: Option<String>,
+    /// A shell command that prints the second part; none = `000000000000`.
+    pub command: Option<String>,
+}
+
+/// How to sign in, where it is not the standard credential chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SignIn {
+    /// As a user of a Cognito user pool; the user's name is the instance id.
+    Cognito {
+        /// The AWS account, 12 digits.
+        account_id: String,
+        /// `{region}_{id}`.
+        user_pool_id: String,
+        /// `{region}:{uuid}`.
+        identity_pool_id: String,
+        /// The pool's public app client.
+        app_client_id: String,
+        /// The user's password; none = from elsewhere (a systemd credential, the environment).
+        password: Option<Secret>,
+        /// A file that holds the password.
+        password_file: Option<PathBuf>,
+        /// `USER_PASSWORD_AUTH` was asked for: the password itself is sent.
+        sends_password: bool,
+    },
+    /// As a device of AWS IoT with an X.509 certificate.
+    Iot {
+        /// The credential provider's host.
+        url: String,
+        /// The role alias.
+        role_alias: String,
+        /// The thing's name.
+        thing_name: String,
+        /// The certificate in PEM.
+        certificate: PathBuf,
+        /// The private key, where it is not in the same file.
+        key: Option<PathBuf>,
+    },
+}
+
+/// Text that is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a secret.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The secret itself: for the one who signs in.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(a secret)")
+    }
+}
+
+/// Log files and where their records go.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Logs {
+    /// What is followed, in the order of the file.
+    pub entries: Vec<FileEntryConfig>,
+    /// Where the requests go, where it is not AWS's own endpoint of the region.
+    pub endpoint: Option<String>,
+    /// How many requests are under way at once at the most (one a stream).
+    pub concurrency: usize,
+    /// What becomes of a request's body.
+    pub compression: Compression,
+}
+
+/// What becomes of a request's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// It is compressed.
+    Gzip,
+    /// It is sent as it is.
+    None,
+}
+
+/// One entry of `collect_list`: a pattern of files, and what is done with their records.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FileEntryConfig {
+    /// What the state knows the entry by: its pattern, with a number where several entries have the same.
+    pub key: String,
+    /// An absolute path or glob.
+    pub pattern: String,
+    /// The log group.
+    pub group: Template,
+    /// The log stream; resolved for each file.
+    pub stream: Template,
+    /// Days that the group keeps its records; none = left as it is.
+    pub retention_days: Option<u16>,
+    /// Where reading begins in a file that is there at the very first start.
+    pub initial_position: InitialPosition,
+    /// How long after its rotation a file's last line without a newline is waited for.
+    pub partial_line_timeout: Duration,
+    /// Files whose base name this finds are left out. Checked.
+    pub blacklist: Option<String>,
+    /// Where there are any, only a record in which one of them is found is sent. Checked.
+    pub include_patterns: Vec<String>,
+    /// A record in which one of them is found is not sent; wins over `include_patterns`. Checked.
+    pub exclude_patterns: Vec<String>,
+}
+
+/// Where reading begins in a file that is there at the very first start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InitialPosition {
+    /// At its beginning.
+    Beginning,
+    /// At its end.
+    End,
+}
+
+/// Host metrics.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Metrics {
+    /// The CloudWatch namespace.
+    pub namespace: Template,
+    /// The longest a sample waits for others to fill its request.
+    pub flush_interval: Duration,
+    /// Where the requests go, where it is not AWS's own endpoint of the region.
+    pub endpoint: Option<String>,
+}
+
+/// The predecessor's, where it had the key.
+pub(super) mod defaults {
+    use std::time::Duration;
+
+    pub const PREFIX: &str = "sys";
+    pub const METRICS_INTERVAL: Duration = Duration::from_secs(300);
+    pub const LOGS_INTERVAL: Duration = Duration::from_secs(10);
+    pub const NAMESPACE: &str = "System/Default";
+    pub const GROUP: &str = "/system/default/{instance_id}";
+    pub const STREAM: &str = "{file_name}";
+    pub const METRICS_FLUSH: Duration = Duration::from_secs(60);
+    pub const METRICS_BUFFER_DAYS: u64 = 14;
+    pub const METRICS_BUFFER_MB: u64 = 64;
+    pub const PARTIAL_LINE_TIMEOUT: Duration = Duration::from_secs(30);
+    /// One request a stream, eight streams side by side: at 100 ms a request that is 80 MB a second, far above any device.
+    pub const CONCURRENCY: usize = 8;
+}
+
+impl Config {
+    /// The configuration of `local` without a file: this host's metrics every 5 s, and the logs it lets us read.
+    pub fn built_in() -> Self {
+        let folder = if cfg!(target_os = "macos") {
+            "/private/var/log"
+        } else {
+            "/var/log"
+        };
+        let entries =
+            ["*.log", "*/*.log", "syslog", "messages"].map(|name| FileEntryConfig::new(&format!("{folder}/{name}")));
+        Self {
+            origin: None,
+            agent: Agent {
+                instance: Instance {
+                    prefix: defaults::PREFIX.to_string(),
+                    serial: Some("local".to_string()),
+                    command: None,
+                },
+                sign_in: None,
+                region: None,
+                metrics_interval: Duration::from_secs(5),
+                logs_interval: Duration::from_secs(2),
+                log_file: None,
+                debug: false,
+                state_directory: None,
+                metrics_buffer_age: Duration::from_secs(defaults::METRICS_BUFFER_DAYS * 86_400),
+                metrics_buffer_bytes: defaults::METRICS_BUFFER_MB * 1_048_576,
+            },
+            logs: Logs {
+                entries: entries.into(),
+                endpoint: None,
+                concurrency: defaults::CONCURRENCY,
+                compression: Compression::Gzip,
+            },
+            metrics: Metrics {
+                namespace: Template::known(defaults::NAMESPACE, Purpose::Namespace),
+                flush_interval: Duration::from_secs(5),
+                endpoint: None,
+            },
+        }
+    }
+}
+
+impl FileEntryConfig {
+    /// An entry for a pattern with every default.
+    pub(super) fn new(pattern: &str) -> Self {
+        Self {
+            key: pattern.to_string(),
+            pattern: pattern.to_string(),
+            group: Template::known(defaults::GROUP, Purpose::Group),
+            stream: Template::known(defaults::STREAM, Purpose::Stream),
+            retention_days: None,
+            initial_position: InitialPosition::End,
+            partial_line_timeout: defaults::PARTIAL_LINE_TIMEOUT,
+            blacklist: None,
+            include_patterns: Vec::new(),
+            exclude_patterns: Vec::new(),
+        }
+    }
+}

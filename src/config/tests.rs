@@ -1,0 +1,390 @@
+//! Promises of the configuration as a whole. Exact messages stand in `tests/configs/broken`.
+
+mod known_keys;
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const ORIGIN: &str = "/etc/cwp/x.json";
+
+fn no_environment(_: &str) -> Option<String> {
+    None
+}
+
+fn read(text: &str) -> Loaded {
+    parse(text, Path::new(ORIGIN), &no_environment).unwrap_or_else(|failure| panic!("{failure}"))
+}
+
+fn refused(text: &str) -> String {
+    parse(text, Path::new(ORIGIN), &no_environment).unwrap_err().to_string()
+}
+
+fn following(entry: &str) -> String {
+    format!(r#"{{"logs": {{"logs_collected": {{"files": {{"collect_list": [{entry}]}}}}}}}}"#)
+}
+
+fn warnings(text: &str) -> Vec<String> {
+    read(text).warnings.into_iter().map(|warning| warning.message).collect()
+}
+
+fn facts() -> Facts {
+    Facts {
+        instance_id: "rpi-1".to_string(),
+        hostname: "pi".to_string(),
+    }
+}
+
+#[test]
+fn an_empty_file_has_the_predecessors_defaults() {
+    let Loaded { config, warnings } = read("{}");
+    assert_eq!(warnings, []);
+    assert_eq!(
+        config.agent.instance,
+        Instance {
+            prefix: "sys".to_string(),
+            serial: None,
+            command: None
+        }
+    );
+    assert_eq!(config.agent.metrics_interval, Duration::from_secs(300));
+    assert_eq!(config.agent.logs_interval, Duration::from_secs(10));
+    assert_eq!(
+        (config.agent.sign_in, config.agent.region, config.agent.log_file),
+        (None, None, None)
+    );
+    assert!(!config.agent.debug);
+    assert_eq!(config.metrics.namespace.text(), "System/Default");
+    assert_eq!(config.logs.entries, []);
+}
+
+#[test]
+fn an_entry_has_the_predecessors_group_and_stream() {
+    let config = read(&following(r#"{"file_path": "/var/log/x.log"}"#)).config;
+    let entry = &config.logs.entries[0];
+    assert_eq!(entry, &FileEntryConfig::new("/var/log/x.log"));
+    assert_eq!(entry.group.resolve(&facts()), "/system/default/rpi-1");
+    assert_eq!(entry.stream.resolve_for(&facts(), Path::new("/var/log/x.log")), "x.log");
+}
+
+#[test]
+fn every_key_of_the_predecessor_is_read() {
+    let text = r#"{
+      "agent": {
+        "instance": {"prefix": "rpi", "serial": "AB", "command": "echo $HOME ${HOME}"},
+        "authentication": {"accountId": "123456789012", "userPoolId": "u", "identityPoolId": "i",
+                           "appClientId": "c", "password": "${secret}"},
+        "region": "eu-central-1", "metrics_collection_interval": 60, "logs_collection_interval": 5,
+        "logfile": "own.log", "debug": true
+      },
+      "metrics": {"namespace": "A/B"},
+      "logs": {"log_group_name": "g-{instance_id}", "retention_in_days": 7, "logs_collected": {
+        "files": {"collect_list": [
+          {"file_path": "logs/*.log", "include_patterns": ["a"], "exclude_patterns": ["(?<!b)c"]}]},
+        "journal": {"collect": true, "include_patterns": ["x"], "exclude_patterns": []}}}
+    }"#;
+    let Loaded { config, warnings } = read(text);
+    let agent = &config.agent;
+    assert_eq!(agent.instance.command.as_deref(), Some("echo $HOME ${HOME}"));
+    let Some(SignIn::Cognito {
+        password: Some(password),
+        sends_password: false,
+        ..
+    }) = &agent.sign_in
+    else {
+        panic!("no Cognito sign-in");
+    };
+    assert_eq!(password.reveal(), "${secret}");
+    assert_eq!(
+        (agent.metrics_interval.as_secs(), agent.logs_interval.as_secs()),
+        (60, 5)
+    );
+    assert_eq!(agent.log_file, Some(PathBuf::from("/etc/cwp/own.log")));
+    let entry = &config.logs.entries[0];
+    assert_eq!(
+        (entry.pattern.as_str(), entry.retention_days),
+        ("/etc/cwp/logs/*.log", Some(7))
+    );
+    assert_eq!((entry.include_patterns.len(), entry.exclude_patterns.len()), (1, 1));
+    let warnings: Vec<&str> = warnings.iter().map(|warning| warning.message.as_str()).collect();
+    assert_eq!(
+        warnings,
+        [
+            "agent.authentication is known but not built yet: the standard AWS credential chain is used to sign in",
+            "logs.logs_collected.journal is known but not built yet: the journal is not read",
+        ]
+    );
+}
+
+#[test]
+fn a_certificate_is_one_path_or_two() {
+    let sign_in = |certificate: &str| {
+        let text = format!(
+            r#"{{"agent": {{"region": "eu-west-1", "authentication":
+              {{"iotUrl": "h", "roleAlias": "r", "thingName": "t", "certificate": {certificate}}}}}}}"#
+        );
+        match read(&text).config.agent.sign_in {
+            Some(SignIn::Iot { certificate, key, .. }) => (certificate, key),
+            other => panic!("{other:?}"),
+        }
+    };
+    let path = |name: &str| PathBuf::from("/etc/cwp").join(name);
+    assert_eq!(sign_in(r#""both.pem""#), (path("both.pem"), None));
+    assert_eq!(sign_in(r#"["c.pem", "k.pem"]"#), (path("c.pem"), Some(path("k.pem"))));
+}
+
+#[test]
+fn a_password_is_never_shown() {
+    let kinds = [r#""hunter2""#, "[\"hunter2\"]", "{\"hunter2\": \"hunter2\"}"];
+    for kind in kinds {
+        let text =
+            format!(r#"{{"agent": {{"regoin": 1, "authentication": {{"accountId": "1", "password": {kind}}}}}}}"#);
+        assert!(!refused(&text).contains("hunter2"), "{kind}");
+    }
+    let whole = refused(r#"{"agent": {"authentication": "hunter2"}}"#);
+    assert!(!whole.contains("hunter2"), "{whole}");
+    assert!(!format!("{:?}", Secret::new("hunter2".to_string())).contains("hunter2"));
+}
+
+#[test]
+fn a_byte_order_mark_is_no_problem() {
+    assert_eq!(read("\u{feff}{}"), read("{}"));
+}
+
+#[test]
+fn null_counts_as_absent() {
+    assert_eq!(
+        read(r#"{"agent": {"region": null, "instance": null}, "logs": null}"#),
+        read("{}")
+    );
+}
+
+#[test]
+fn variables_come_from_the_environment() {
+    let environment = |name: &str| (name == "STAGE").then(|| "prod".to_string());
+    let text = following(r#"{"file_path": "/var/${STAGE}.log", "blacklist": "^[${STAGE}]$"}"#);
+    let config = parse(&text, Path::new(ORIGIN), &environment).unwrap().config;
+    assert_eq!(config.logs.entries[0].pattern, "/var/prod.log");
+    assert_eq!(config.logs.entries[0].blacklist.as_deref(), Some("^[${STAGE}]$"));
+    let failure = parse(&text, Path::new(ORIGIN), &no_environment)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        failure.contains("file_path: the environment has no `STAGE`"),
+        "{failure}"
+    );
+}
+
+#[test]
+fn what_aws_fills_in_is_no_variable() {
+    assert_eq!(
+        warnings(r#"{"metrics": {"append_dimensions": {"InstanceId": "${aws:InstanceId}"}}}"#).len(),
+        1
+    );
+}
+
+#[test]
+fn an_unknown_section_is_a_warning_and_an_unknown_key_an_error() {
+    assert_eq!(
+        warnings(r#"{"metricks": {}}"#),
+        ["metricks is not a known section: nothing in it is used"]
+    );
+    assert!(refused(r#"{"metrics": {"name_space": "x"}}"#).contains("did you mean `namespace`?"));
+}
+
+#[test]
+fn what_only_the_cloudwatch_agent_has_is_a_warning_by_name() {
+    let given = warnings(r#"{"traces": {"x": 1}, "metrics": {"metrics_collected": {"collectd": {}, "cpu": {}}}}"#);
+    assert_eq!(
+        given,
+        [
+            "traces is known to the CloudWatch Agent and not supported here: it has no effect",
+            "metrics.metrics_collected is known but not built yet: the 13 default metrics are published instead",
+            "metrics.metrics_collected.collectd is known to the CloudWatch Agent and not supported here: it has no effect",
+        ]
+    );
+}
+
+#[test]
+fn a_value_that_changes_nothing_is_no_warning() {
+    let entry = r#"{"file_path": "/x", "auto_removal": false, "trim_timestamp": false, "encoding": "UTF-8",
+        "publish_multi_logs": true, "log_group_class": "STANDARD", "filters": [], "mask": []}"#;
+    assert_eq!(warnings(&following(entry)), [] as [&str; 0]);
+    assert_eq!(
+        warnings(r#"{"logs": {"logs_collected": {"journal": false}}}"#),
+        [] as [&str; 0]
+    );
+    assert_eq!(
+        warnings(r#"{"logs": {"logs_collected": {"journal": {"collect": false}}}}"#),
+        [] as [&str; 0]
+    );
+}
+
+#[test]
+fn the_own_log_is_never_a_source() {
+    let text = following(r#"{"file_path": "/x/own.log"}, {"file_path": "/x/other.log"}"#).replacen(
+        '{',
+        r#"{"agent": {"logfile": "/x/own.log"}, "#,
+        1,
+    );
+    let loaded = read(&text);
+    assert_eq!(loaded.config.logs.entries.len(), 1);
+    assert!(
+        loaded.warnings[0]
+            .message
+            .ends_with("is this program's own log, which is never read: the entry follows nothing")
+    );
+}
+
+#[test]
+fn entries_of_one_pattern_have_keys_of_their_own() {
+    let text = following(r#"{"file_path": "/x", "log_group_name": "a"}, {"file_path": "/x", "log_group_name": "b"}"#);
+    let keys: Vec<String> = read(&text)
+        .config
+        .logs
+        .entries
+        .into_iter()
+        .map(|entry| entry.key)
+        .collect();
+    assert_eq!(keys, ["/x", "/x (2)"]);
+}
+
+#[test]
+fn an_entry_overrides_what_the_section_says() {
+    let entry = r#"{"file_path": "/x", "log_group_name": "own", "log_stream_name": "s-{hostname}-{file_path}",
+        "retention_in_days": -1, "initial_position": "beginning", "partial_line_timeout": 5, "blacklist": "\\.gz$"}"#;
+    let text = following(entry).replacen(
+        r#""logs": {"#,
+        r#""logs": {"log_group_name": "all", "retention_in_days": 3, "#,
+        1,
+    );
+    let config = read(&text).config;
+    let entry = &config.logs.entries[0];
+    assert_eq!((entry.group.text(), entry.retention_days), ("own", None));
+    assert_eq!(
+        entry.stream.resolve_for(&facts(), Path::new("/var/a:b*")),
+        "s-pi-/var/a-b-"
+    );
+    assert_eq!(entry.initial_position, InitialPosition::Beginning);
+    assert_eq!(entry.partial_line_timeout, Duration::from_secs(5));
+}
+
+#[test]
+fn a_group_can_be_named_after_a_file() {
+    let config = read(&following(
+        r#"{"file_path": "/x/*", "log_group_name": "/g/{file_name}"}"#,
+    ))
+    .config;
+    let group = &config.logs.entries[0].group;
+    assert!(group.is_per_file());
+    assert_eq!(group.resolve_for(&facts(), Path::new("/x/my log:é")), "/g/my-log--");
+}
+
+#[test]
+fn an_endpoint_of_one_service_wins_over_that_of_all() {
+    let text = r#"{"agent": {"endpoint_override": "http://127.0.0.1:4566/"}, "logs": {"endpoint_override": "logs.example.com"}}"#;
+    let config = read(text).config;
+    assert_eq!(config.logs.endpoint.as_deref(), Some("https://logs.example.com"));
+    assert_eq!(config.metrics.endpoint.as_deref(), Some("http://127.0.0.1:4566"));
+}
+
+#[test]
+fn the_agents_name_for_the_logs_interval_wins_and_says_so() {
+    let text = r#"{"agent": {"logs_collection_interval": 10}, "logs": {"force_flush_interval": 3}}"#;
+    assert_eq!(read(text).config.agent.logs_interval, Duration::from_secs(3));
+    assert_eq!(
+        warnings(text),
+        ["logs.force_flush_interval is `3` and wins over agent.logs_collection_interval `10`"]
+    );
+}
+
+#[test]
+fn names_are_judged_again_with_this_machines_own() {
+    let config = read(&following(r#"{"file_path": "/x"}"#)).config;
+    assert_eq!(check_for(&config, &facts()), Ok(()));
+    let odd = Facts {
+        instance_id: "b8:27".to_string(),
+        ..facts()
+    };
+    let failure = check_for(&config, &odd).unwrap_err().to_string();
+    assert!(
+        failure.contains(
+            "the default of logs.log_group_name is `/system/default/b8:27` (written `/system/default/{instance_id}`)"
+        ),
+        "{failure}"
+    );
+}
+
+#[test]
+fn the_built_in_configuration_has_names_that_cloudwatch_takes() {
+    let config = Config::built_in();
+    assert_eq!(check_for(&config, &facts()), Ok(()));
+    assert_eq!(config.agent.metrics_interval, Duration::from_secs(5));
+    assert!(config.logs.entries.len() > 2);
+}
+
+#[test]
+fn the_settings_are_shown_resolved() {
+    let entry = r#"{"file_path": "/x", "retention_in_days": 1, "exclude_patterns": ["debug"]}"#;
+    let shown = describe(&read(&following(entry)).config, &facts());
+    let lines = [
+        "configuration    /etc/cwp/x.json",
+        "instance id      rpi-1",
+        "credentials      the standard AWS credential chain",
+        "  /x",
+        "    to /system/default/rpi-1 / {file_name}, kept 1 day; at the first start from the end",
+        "    no records with `debug`",
+    ];
+    for line in lines {
+        assert!(shown.lines().any(|shown| shown == line), "`{line}` is not in\n{shown}");
+    }
+}
+
+const WHOLE: &str = include_str!("../../configs/raspberry-pi.json");
+
+proptest! {
+    #[test]
+    fn no_text_brings_it_down(text in ".{0,200}") {
+        let _ = parse(&text, Path::new(ORIGIN), &no_environment);
+    }
+
+    #[test]
+    fn no_damage_to_a_good_file_brings_it_down(
+        at in 0..WHOLE.len(),
+        length in 0..40usize,
+        instead in r#"[\[\]{}",:0-9a-z\\$* é]{0,8}|null|true|-1|1e999|"[(*{]""#,
+    ) {
+        let bytes = WHOLE.as_bytes();
+        let end = (at + length).min(bytes.len());
+        let damaged = [&bytes[..at], instead.as_bytes(), &bytes[end..]].concat();
+        let damaged = String::from_utf8_lossy(&damaged);
+        if let Err(failure) = parse(&damaged, Path::new(ORIGIN), &no_environment) {
+            prop_assert!(matches!(&failure, Failure::Wrong(_, problems) if !problems.is_empty()));
+        }
+    }
+
+    #[test]
+    fn a_value_of_any_kind_anywhere_is_told_at_its_place(which in 0..40usize, kind in 0..6usize) {
+        let kinds = ["7", "-1.5", "true", "\"x\"", "[[]]", "{\"x\": {}}"];
+        let Ok(mut value) = serde_json::from_str::<serde_json::Value>(WHOLE) else { return Ok(()) };
+        let mut left = which;
+        replace_nth(&mut value, &mut left, &serde_json::from_str(kinds[kind]).unwrap_or_default());
+        if let Err(Failure::Wrong(_, problems)) = parse(&value.to_string(), Path::new(ORIGIN), &no_environment) {
+            prop_assert!(problems.iter().all(|problem| problem.place.is_some()));
+        }
+    }
+}
+
+fn replace_nth(value: &mut serde_json::Value, left: &mut usize, new: &serde_json::Value) {
+    if *left == 0 {
+        *value = new.clone();
+    }
+    *left = left.wrapping_sub(1);
+    match value {
+        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| replace_nth(item, left, new)),
+        serde_json::Value::Object(pairs) => pairs.values_mut().for_each(|item| replace_nth(item, left, new)),
+        _ => {}
+    }
+}

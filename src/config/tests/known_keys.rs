@@ -1,0 +1,238 @@
+//! Asks the shape for every key that it knows, and compares them with `docs/configuration.md`.
+//!
+//! The shape is read from an imaginary file that has every key once; what serde asks for on the way are the keys.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::de::value::{Error, StrDeserializer, U64Deserializer};
+use serde::de::{self, DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, Visitor};
+
+use super::super::{file, key::PLACED, unbuilt};
+
+const DOCUMENT: &str = include_str!("../../../docs/configuration.md");
+const SHAPE: &str = include_str!("../file.rs");
+
+/// A value at a path of the imaginary file.
+#[derive(Clone)]
+struct Any<'a> {
+    path: String,
+    keys: &'a RefCell<Vec<String>>,
+}
+
+macro_rules! plain {
+    ($($method:ident $visit:ident $value:expr;)*) => { $(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+            visitor.$visit($value)
+        }
+    )* };
+}
+
+impl<'de> de::Deserializer<'de> for Any<'_> {
+    type Error = Error;
+
+    plain! {
+        deserialize_any visit_str "x";
+        deserialize_bool visit_bool true;
+        deserialize_i64 visit_i64 1;
+        deserialize_string visit_str "x";
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Error> {
+        assert_eq!(name, PLACED);
+        visitor.visit_seq(Elements {
+            any: self,
+            is_pair: true,
+            given: 0,
+        })
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Error> {
+        self.path.push_str("[]");
+        visitor.visit_seq(Elements {
+            any: self,
+            is_pair: false,
+            given: 0,
+        })
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        visitor.visit_map(Fields {
+            any: self,
+            fields: fields.iter(),
+            field: "",
+        })
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_map(Fields {
+            any: self,
+            fields: [].iter(),
+            field: "",
+        })
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        visitor.visit_enum(IntoDeserializer::<Error>::into_deserializer(variants[0]))
+    }
+
+    serde::forward_to_deserialize_any! {
+        i8 i16 i32 i128 u8 u16 u32 u64 u128 f32 f64 char str bytes byte_buf unit unit_struct tuple tuple_struct
+        identifier ignored_any
+    }
+}
+
+struct Elements<'a> {
+    any: Any<'a>,
+    is_pair: bool,
+    given: u8,
+}
+
+impl<'de> SeqAccess<'de> for Elements<'_> {
+    type Error = Error;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
+        self.given += 1;
+        match (self.is_pair, self.given) {
+            (true, 1) => seed.deserialize(U64Deserializer::new(0)).map(Some),
+            (true, 2) | (false, 1) => seed.deserialize(self.any.clone()).map(Some),
+            _ => Ok(None),
+        }
+    }
+}
+
+struct Fields<'a> {
+    any: Any<'a>,
+    fields: std::slice::Iter<'static, &'static str>,
+    field: &'static str,
+}
+
+impl<'de> MapAccess<'de> for Fields<'_> {
+    type Error = Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
+        let Some(field) = self.fields.next() else {
+            return Ok(None);
+        };
+        self.field = field;
+        seed.deserialize(StrDeserializer::new(field)).map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
+        let start = if self.any.path.is_empty() {
+            String::new()
+        } else {
+            format!("{}.", self.any.path)
+        };
+        let path = format!("{start}{}", self.field);
+        self.any.keys.borrow_mut().push(path.clone());
+        seed.deserialize(Any {
+            path,
+            keys: self.any.keys,
+        })
+    }
+}
+
+/// Every key of the shape with whether it is built.
+fn known_keys() -> BTreeMap<String, bool> {
+    let keys = RefCell::new(Vec::new());
+    file::File::deserialize(Any {
+        path: String::new(),
+        keys: &keys,
+    })
+    .unwrap();
+    let is_built = |path: &str| {
+        let ends = path.match_indices(['.', '[']).map(|(end, _)| end).chain([path.len()]);
+        !ends.into_iter().any(|end| unbuilt::is_listed(&path[..end]))
+    };
+    keys.into_inner()
+        .into_iter()
+        .map(|path| (path.clone(), is_built(&path)))
+        .collect()
+}
+
+/// The rows of the document's tables: keys, with braces expanded, whether it calls them built, and their sentence.
+fn documented() -> Vec<(String, bool, String)> {
+    let rows = DOCUMENT.lines().filter_map(|line| line.strip_prefix("| `"));
+    rows.flat_map(|row| {
+        let cells: Vec<&str> = row.split(" | ").collect();
+        let (key, is_built) = (cells[0].trim_end_matches('`'), cells[3] == "yes");
+        let sentence = cells[4].trim_end_matches(" |").to_string();
+        expanded(key)
+            .into_iter()
+            .map(move |key| (key, is_built, sentence.clone()))
+    })
+    .collect()
+}
+
+/// `a.{b,c}.d` is `a.b.d` and `a.c.d`.
+fn expanded(key: &str) -> Vec<String> {
+    let Some((before, rest)) = key.split_once('{') else {
+        return vec![key.to_string()];
+    };
+    let (choices, after) = rest.split_once('}').unwrap();
+    choices
+        .split(',')
+        .flat_map(|choice| expanded(&format!("{before}{choice}{after}")))
+        .collect()
+}
+
+#[test]
+fn the_document_has_every_key_and_says_whether_it_is_built() {
+    let sections = ["agent", "logs", "metrics"].map(str::to_string);
+    let mut known = known_keys();
+    known.retain(|path, _| !sections.contains(path));
+    let written: BTreeMap<String, bool> = documented()
+        .into_iter()
+        .map(|(key, is_built, _)| (key, is_built))
+        .collect();
+    let only = |one: &BTreeMap<String, bool>, other: &BTreeMap<String, bool>| -> Vec<String> {
+        one.iter()
+            .filter(|(key, built)| other.get(*key) != Some(built))
+            .map(|(key, _)| key.clone())
+            .collect()
+    };
+    assert_eq!(
+        only(&known, &written),
+        [] as [&str; 0],
+        "known, and not (or otherwise) in the document"
+    );
+    assert_eq!(
+        only(&written, &known),
+        [] as [&str; 0],
+        "in the document, and not (or otherwise) known"
+    );
+}
+
+#[test]
+fn the_documents_sentence_is_the_shapes() {
+    for (key, _, sentence) in documented() {
+        let plain = sentence.replace("\\|", "|");
+        assert!(
+            SHAPE.contains(&format!("/// {plain}\n")),
+            "{key}: `{plain}` is not in the shape"
+        );
+    }
+}
+
+#[test]
+fn the_document_names_every_key_that_is_not_supported() {
+    for path in unbuilt::foreign() {
+        assert!(DOCUMENT.contains(&format!("`{path}`")), "{path} is not in the document");
+    }
+}

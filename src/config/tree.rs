@@ -1,0 +1,335 @@
+//! Reads JSON into a tree in which every value and every key knows its place in the text.
+//!
+//! serde_json judges the syntax first, so what is scanned here is known to be JSON: the scanner only has to find where each
+//! value begins. A key that stands twice in an object is a problem; the last one is kept.
+//!
+//! Pure.
+
+use std::collections::HashMap;
+
+use super::Environment;
+use super::problem::{Place, Problem};
+
+/// A value, where it stands, and what leads to it.
+#[derive(Clone, PartialEq)]
+pub struct Node {
+    /// Its number: the index of its place in [`Places`].
+    pub id: usize,
+    /// Where its key stands, or itself where it has none.
+    pub place: Place,
+    /// `logs.logs_collected.files.collect_list[2].file_path`; empty for the whole.
+    pub path: String,
+    /// What it is.
+    pub value: Value,
+}
+
+/// A JSON value.
+#[derive(Clone, PartialEq)]
+pub enum Value {
+    /// `null`
+    Null,
+    /// `true`, `false`
+    Bool(bool),
+    /// A number.
+    Number(serde_json::Number),
+    /// Text, its escapes resolved.
+    Text(String),
+    /// `[…]`
+    List(Vec<Node>),
+    /// `{…}`, in the order of the file, each key once.
+    Object(Vec<(String, Node)>),
+}
+
+/// Path and place of every value, by the value's number.
+pub struct Places(Vec<(String, Place)>);
+
+impl Places {
+    /// The path of a value and where it stands.
+    pub fn of(&self, id: usize) -> (&str, Place) {
+        self.0
+            .get(id)
+            .map_or(("", Place::default()), |(path, place)| (path.as_str(), *place))
+    }
+}
+
+impl Node {
+    /// Path and place of every value below.
+    pub fn places(&self) -> Places {
+        let mut by_id = HashMap::new();
+        let mut last = 0;
+        self.walk(&mut |node| {
+            last = last.max(node.id);
+            by_id.insert(node.id, (node.path.clone(), node.place));
+            true
+        });
+        Places((0..=last).map(|id| by_id.remove(&id).unwrap_or_default()).collect())
+    }
+
+    /// Shows this value and everything below it to `visit`; what is below is left out where it answers false.
+    pub fn walk<'a>(&'a self, visit: &mut impl FnMut(&'a Self) -> bool) {
+        if !visit(self) {
+            return;
+        }
+        match &self.value {
+            Value::List(items) => items.iter().for_each(|item| item.walk(visit)),
+            Value::Object(pairs) => pairs.iter().for_each(|(_, node)| node.walk(visit)),
+            _ => {}
+        }
+    }
+
+    /// The path with `[]` for every index: what keys are listed by.
+    pub fn general_path(&self) -> String {
+        let mut general = String::with_capacity(self.path.len());
+        let mut inside = false;
+        for c in self.path.chars() {
+            inside = inside && c != ']';
+            if !inside {
+                general.push(c);
+            }
+            inside = inside || c == '[';
+        }
+        general
+    }
+}
+
+/// The problem of a file that is not UTF-8.
+pub fn not_utf8(error: &std::string::FromUtf8Error) -> Problem {
+    let good = error.utf8_error().valid_up_to();
+    let before = String::from_utf8_lossy(error.as_bytes().get(..good).unwrap_or_default());
+    let place = Place {
+        line: before.matches('\n').count() + 1,
+        column: before.rsplit('\n').next().unwrap_or_default().chars().count() + 1,
+    };
+    let byte = error.as_bytes().get(good).copied().unwrap_or_default();
+    Problem::at(
+        place,
+        format!("the file is not UTF-8: the byte `0x{byte:02x}` cannot stand here"),
+    )
+    .hint("save it as UTF-8; `iconv -f latin1 -t utf-8` converts an older file")
+}
+
+/// Reads a text. None, with a problem, where it is not JSON or not an object.
+pub fn parse(text: &str, problems: &mut Vec<Problem>) -> Option<Node> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if let Err(error) = serde_json::from_str::<serde_json::Value>(text) {
+        problems.push(not_json(text, &error));
+        return None;
+    }
+    let mut scanner = Scanner {
+        text,
+        at: 0,
+        place: Place { line: 1, column: 1 },
+        ids: 0,
+        problems,
+    };
+    let tree = scanner.value(String::new(), None)?;
+    if !matches!(tree.value, Value::Object(_)) {
+        problems.push(Problem::at(tree.place, "the file holds no JSON object").hint("it begins with `{`"));
+        return None;
+    }
+    Some(tree)
+}
+
+fn not_json(text: &str, error: &serde_json::Error) -> Problem {
+    if text.trim().is_empty() {
+        return Problem::at(Place { line: 1, column: 1 }, "the file is empty")
+            .hint("`{}` is the smallest configuration");
+    }
+    let place = Place {
+        line: error.line().max(1),
+        column: error.column().max(1),
+    };
+    let full = error.to_string();
+    let what = full.split(" at line ").next().unwrap_or(&full);
+    let problem = Problem::at(place, format!("the file is not JSON: {what}"));
+    match what {
+        "trailing comma" => problem.hint("the last element of a list or an object has no comma behind it"),
+        "EOF while parsing an object" | "EOF while parsing a list" => problem.hint("a closing bracket is missing"),
+        _ => problem,
+    }
+}
+
+/// Walks over a text that is known to be JSON. `None` from any of its functions means that it is not, which cannot be.
+struct Scanner<'a> {
+    text: &'a str,
+    at: usize,
+    place: Place,
+    ids: usize,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl Scanner<'_> {
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    /// Moves on by `length` bytes, which end on a character's border.
+    fn advance(&mut self, length: usize) -> Option<()> {
+        for c in self.text.get(self.at..self.at + length)?.chars() {
+            self.place = match c {
+                '\n' => Place {
+                    line: self.place.line + 1,
+                    column: 1,
+                },
+                _ => Place {
+                    line: self.place.line,
+                    column: self.place.column + 1,
+                },
+            };
+        }
+        self.at += length;
+        Some(())
+    }
+
+    /// Skips white space and what stands between values, and says what comes next.
+    fn next(&mut self) -> Option<u8> {
+        while let Some(b' ' | b'\t' | b'\r' | b'\n' | b',' | b':') = self.peek() {
+            self.advance(1)?;
+        }
+        self.peek()
+    }
+
+    fn value(&mut self, path: String, key_place: Option<Place>) -> Option<Node> {
+        let first = self.next()?;
+        let id = self.ids;
+        self.ids += 1;
+        let place = key_place.unwrap_or(self.place);
+        let value = match first {
+            b'{' => self.object(&path)?,
+            b'[' => self.list(&path)?,
+            b'"' => Value::Text(self.text()?),
+            _ => self.word()?,
+        };
+        Some(Node { id, place, path, value })
+    }
+
+    fn object(&mut self, path: &str) -> Option<Value> {
+        self.advance(1)?;
+        let mut pairs: Vec<(String, Node)> = Vec::new();
+        while self.next()? != b'}' {
+            let place = self.place;
+            let key = self.text()?;
+            let below = if path.is_empty() {
+                key.clone()
+            } else {
+                format!("{path}.{key}")
+            };
+            let node = self.value(below, Some(place))?;
+            match pairs.iter_mut().find(|(known, _)| *known == key) {
+                Some((_, earlier)) => {
+                    self.problems.push(
+                        Problem::at(place, format!("{} stands twice in one object", node.path)).hint(format!(
+                            "it stands on line {} too: keep one of them",
+                            earlier.place.line
+                        )),
+                    );
+                    *earlier = node;
+                }
+                None => pairs.push((key, node)),
+            }
+        }
+        self.advance(1)?;
+        Some(Value::Object(pairs))
+    }
+
+    fn list(&mut self, path: &str) -> Option<Value> {
+        self.advance(1)?;
+        let mut items = Vec::new();
+        while self.next()? != b']' {
+            items.push(self.value(format!("{path}[{}]", items.len()), None)?);
+        }
+        self.advance(1)?;
+        Some(Value::List(items))
+    }
+
+    fn text(&mut self) -> Option<String> {
+        let bytes = self.text.as_bytes();
+        let mut end = self.at + 1;
+        while *bytes.get(end)? != b'"' {
+            end += if *bytes.get(end)? == b'\\' { 2 } else { 1 };
+        }
+        let text = serde_json::from_str(self.text.get(self.at..=end)?).ok()?;
+        self.advance(end + 1 - self.at)?;
+        Some(text)
+    }
+
+    /// `null`, `true`, `false` or a number.
+    fn word(&mut self) -> Option<Value> {
+        let rest = self.text.get(self.at..)?;
+        let length = rest.find([',', ']', '}', ' ', '\t', '\r', '\n']).unwrap_or(rest.len());
+        let value = match serde_json::from_str(rest.get(..length)?).ok()? {
+            serde_json::Value::Null => Value::Null,
+            serde_json::Value::Bool(it) => Value::Bool(it),
+            serde_json::Value::Number(it) => Value::Number(it),
+            _ => return None,
+        };
+        self.advance(length)?;
+        Some(value)
+    }
+}
+
+/// Keys whose text is taken as it stands: commands and passwords have a `$` of their own, patterns too.
+const AS_IT_STANDS: [&str; 9] = [
+    "command",
+    "password",
+    "include_patterns",
+    "exclude_patterns",
+    "expression",
+    "pattern",
+    "blacklist",
+    "multi_line_start_pattern",
+    "replace",
+];
+
+/// Puts the environment's values in place of `${NAME}`.
+pub fn expand_environment(node: &mut Node, environment: Environment<'_>, problems: &mut Vec<Problem>) {
+    match &mut node.value {
+        Value::Text(text) => match expanded(text, environment) {
+            Ok(new) => *text = new,
+            Err(name) => {
+                problems.push(
+                    Problem::at(node.place, format!("{}: the environment has no `{name}`", node.path))
+                        .hint("set it where the program is started, or write the value here"),
+                );
+                // What is not known is not judged.
+                node.value = Value::Null;
+            }
+        },
+        Value::List(items) => items
+            .iter_mut()
+            .for_each(|item| expand_environment(item, environment, problems)),
+        Value::Object(pairs) => {
+            let expands = |key: &str| !AS_IT_STANDS.contains(&key);
+            for (_, below) in pairs.iter_mut().filter(|(key, _)| expands(key)) {
+                expand_environment(below, environment, problems);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The text with its variables filled in, or the name of one that is not set. `${aws:…}` is no variable.
+fn expanded(text: &str, environment: Environment<'_>) -> Result<String, String> {
+    let is_name = |name: &str| {
+        !name.starts_with(|c: char| c.is_ascii_digit())
+            && !name.is_empty()
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    };
+    let mut new = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once("${") {
+        new.push_str(before);
+        match behind.split_once('}').filter(|(name, _)| is_name(name)) {
+            Some((name, after)) => {
+                new.push_str(&environment(name).ok_or_else(|| name.to_string())?);
+                rest = after;
+            }
+            None => {
+                new.push_str("${");
+                rest = behind;
+            }
+        }
+    }
+    new.push_str(rest);
+    Ok(new)
+}

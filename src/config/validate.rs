@@ -1,0 +1,281 @@
+//! Judges the shape and makes the settings of it: every problem at once, defaults filled in.
+//!
+//! Goes on after a problem with some value, so that the rest is judged too: what comes out is used only where there were none.
+//!
+//! Pure.
+
+mod logs;
+mod sign_in;
+
+use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
+
+use super::file;
+use super::key::Key;
+use super::problem::{Place, Problem};
+use super::settings::{Agent, Config, Instance, Metrics, defaults};
+use super::template::{Purpose, Template};
+use super::tree::Places;
+
+/// The CloudWatch Agent's longest interval: two days.
+const MAX_INTERVAL_SECONDS: i64 = 172_800;
+
+/// What judging needs: where values stand, what paths are relative to, and where to tell.
+struct Judge<'a> {
+    places: &'a Places,
+    folder: &'a Path,
+    problems: &'a mut Vec<Problem>,
+    warnings: &'a mut Vec<Problem>,
+}
+
+/// Makes the settings of the shape. They are of use where no problem was added.
+pub fn validate(
+    shape: &file::File,
+    places: &Places,
+    origin: &Path,
+    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<Problem>,
+) -> Config {
+    let folder = origin.parent().unwrap_or(Path::new("/"));
+    let mut judge = Judge {
+        places,
+        folder,
+        problems,
+        warnings,
+    };
+    let no_agent = file::Agent::default();
+    let no_logs = file::Logs::default();
+    let no_metrics = file::Metrics::default();
+    let agent_shape = shape.agent.get().unwrap_or(&no_agent);
+    let endpoint = judge.endpoint(&agent_shape.endpoint_override);
+    let mut agent = judge.agent(agent_shape);
+    if let Some(interval) = judge.logs_interval(agent_shape, shape.logs.get()) {
+        agent.logs_interval = interval;
+    }
+    let logs = judge.logs(shape.logs.get().unwrap_or(&no_logs), &agent, endpoint.as_ref());
+    let metrics = judge.metrics(shape.metrics.get().unwrap_or(&no_metrics), endpoint);
+    Config {
+        origin: Some(origin.to_path_buf()),
+        agent,
+        logs,
+        metrics,
+    }
+}
+
+impl Judge<'_> {
+    fn place(&self, id: usize) -> Place {
+        self.places.of(id).1
+    }
+
+    fn path(&self, id: usize) -> String {
+        self.places.of(id).0.to_string()
+    }
+
+    /// Notes that the value is wrong: `path` and what follows it.
+    fn wrong(&mut self, id: usize, says: &str, hint: &str) {
+        let message = format!("{}{says}", self.path(id));
+        self.problems.push(Problem::at(self.place(id), message).hint(hint));
+    }
+
+    fn remark(&mut self, id: usize, says: &str) {
+        let message = format!("{}{says}", self.path(id));
+        self.warnings.push(Problem::at(self.place(id), message));
+    }
+
+    fn agent(&mut self, shape: &file::Agent) -> Agent {
+        let nothing = file::Instance::default();
+        let instance = shape.instance.get().unwrap_or(&nothing);
+        let region = self.region(&shape.region);
+        let sign_in = sign_in::sign_in(self, &shape.authentication);
+        if let Some((id, _)) = shape.authentication.placed()
+            && shape.region.is_absent()
+        {
+            self.wrong(
+                id,
+                " needs agent.region",
+                "for example `\"region\": \"eu-central-1\"` beside it",
+            );
+        }
+        Agent {
+            instance: self.instance(instance),
+            sign_in,
+            region,
+            metrics_interval: self
+                .seconds(&shape.metrics_collection_interval, MAX_INTERVAL_SECONDS)
+                .unwrap_or(defaults::METRICS_INTERVAL),
+            logs_interval: defaults::LOGS_INTERVAL,
+            log_file: self.log_file(&shape.logfile),
+            debug: shape.debug.get().copied().unwrap_or(false),
+            state_directory: self.text(&shape.state_directory).map(|text| self.absolute(&text)),
+            metrics_buffer_age: self
+                .whole(
+                    &shape.metrics_buffer_days,
+                    1,
+                    14,
+                    "CloudWatch takes metrics of up to 14 days ago",
+                )
+                .map_or(Duration::from_secs(defaults::METRICS_BUFFER_DAYS * 86_400), |days| {
+                    Duration::from_secs(days * 86_400)
+                }),
+            metrics_buffer_bytes: 1_048_576
+                * self
+                    .whole(&shape.metrics_buffer_mb, 1, 1_048_576, "it is a number of MiB")
+                    .unwrap_or(defaults::METRICS_BUFFER_MB),
+        }
+    }
+
+    fn instance(&mut self, shape: &file::Instance) -> Instance {
+        let prefix = self.text(&shape.prefix).unwrap_or_else(|| defaults::PREFIX.to_string());
+        let given = |key: &Key<String>| key.get().filter(|text| !text.trim().is_empty()).cloned();
+        for key in [&shape.serial, &shape.command] {
+            if let Some((id, text)) = key.placed()
+                && text.trim().is_empty()
+            {
+                self.remark(id, " is empty: it counts as absent");
+            }
+        }
+        Instance {
+            prefix,
+            serial: given(&shape.serial),
+            command: given(&shape.command),
+        }
+    }
+
+    /// Text that must not be empty where it is given.
+    fn text(&mut self, key: &Key<String>) -> Option<String> {
+        let (id, text) = key.placed()?;
+        if text.trim().is_empty() {
+            self.wrong(id, " is empty", "leave the key out for its default");
+            return None;
+        }
+        Some(text.clone())
+    }
+
+    /// A path against the folder of the configuration, `.` and `x/..` taken out.
+    fn absolute(&self, path: &str) -> PathBuf {
+        let mut clean = PathBuf::new();
+        for part in self.folder.join(path).components() {
+            match part {
+                Component::ParentDir => {
+                    clean.pop();
+                }
+                Component::CurDir => {}
+                other => clean.push(other),
+            }
+        }
+        clean
+    }
+
+    /// An own log's file. The CloudWatch Agent's empty `logfile` means standard output: here, no file is named.
+    fn log_file(&mut self, key: &Key<String>) -> Option<PathBuf> {
+        let (id, text) = key.placed()?;
+        if text.is_empty() {
+            self.remark(id, " is empty: the own log goes where it goes without the key");
+            return None;
+        }
+        let path = self.absolute(text);
+        if text.ends_with('/') || path.file_name().is_none() {
+            self.wrong(id, &format!(" is `{text}`, which names a folder"), "name the file");
+        }
+        Some(path)
+    }
+
+    fn region(&mut self, key: &Key<String>) -> Option<String> {
+        let (id, _) = key.placed()?;
+        let text = self.text(key)?;
+        let is_like_one = text.len() <= 64
+            && text.contains('-')
+            && text
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+        if !is_like_one {
+            self.wrong(
+                id,
+                &format!(" is `{text}`, which is no AWS region"),
+                "one looks like `eu-central-1`",
+            );
+        }
+        Some(text)
+    }
+
+    fn whole(&mut self, key: &Key<i64>, least: i64, most: i64, reason: &str) -> Option<u64> {
+        let (id, number) = key.placed()?;
+        if !(least..=most).contains(number) {
+            self.wrong(id, &format!(" is `{number}`; {least} to {most} is possible"), reason);
+        }
+        u64::try_from(*number).ok()
+    }
+
+    fn seconds(&mut self, key: &Key<i64>, most: i64) -> Option<Duration> {
+        self.whole(key, 1, most, "it is a number of seconds")
+            .map(Duration::from_secs)
+    }
+
+    /// `logs.force_flush_interval` and `agent.logs_collection_interval` are one setting with two names.
+    fn logs_interval(&mut self, agent: &file::Agent, logs: Option<&file::Logs>) -> Option<Duration> {
+        let ours = self.seconds(&agent.logs_collection_interval, MAX_INTERVAL_SECONDS);
+        let theirs = logs.and_then(|logs| self.seconds(&logs.force_flush_interval, MAX_INTERVAL_SECONDS));
+        if let (Some(ours), Some(theirs)) = (ours, theirs)
+            && ours != theirs
+            && let Some((id, _)) = logs.and_then(|logs| logs.force_flush_interval.placed())
+        {
+            let says = format!(
+                " is `{}` and wins over agent.logs_collection_interval `{}`",
+                theirs.as_secs(),
+                ours.as_secs()
+            );
+            self.remark(id, &says);
+        }
+        theirs.or(ours)
+    }
+
+    /// An endpoint with its scheme; `https` where none is given, as with the CloudWatch Agent.
+    fn endpoint(&mut self, key: &Key<String>) -> Option<String> {
+        let (id, _) = key.placed()?;
+        let text = self.text(key)?;
+        let url = if text.contains("://") {
+            text.clone()
+        } else {
+            format!("https://{text}")
+        };
+        let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+        let is_good = host.is_some_and(|host| {
+            !host.is_empty()
+                && !host.starts_with(['/', ':', '?', '#'])
+                && !host.contains(|c: char| c.is_whitespace() || c.is_control())
+        });
+        if !is_good {
+            self.wrong(
+                id,
+                &format!(" is `{text}`, which is no address"),
+                "it is `https://` or `http://` and a host",
+            );
+        }
+        Some(url.trim_end_matches('/').to_string())
+    }
+
+    fn template(&mut self, key: &Key<String>, purpose: Purpose) -> Option<Template> {
+        let (id, text) = key.placed()?;
+        let (path, place) = (self.path(id), self.place(id));
+        Some(Template::read(
+            text,
+            purpose,
+            &path,
+            place,
+            self.problems,
+            self.warnings,
+        ))
+    }
+
+    fn metrics(&mut self, shape: &file::Metrics, endpoint: Option<String>) -> Metrics {
+        Metrics {
+            namespace: self
+                .template(&shape.namespace, Purpose::Namespace)
+                .unwrap_or_else(|| Template::known(defaults::NAMESPACE, Purpose::Namespace)),
+            flush_interval: self
+                .seconds(&shape.force_flush_interval, MAX_INTERVAL_SECONDS)
+                .unwrap_or(defaults::METRICS_FLUSH),
+            endpoint: self.endpoint(&shape.endpoint_override).or(endpoint),
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! Judges `logs`: what is followed, where its records go, how long they are kept.
+//!
+//! A group has one retention, whoever gives it; a record is not sent twice to one stream; the own log is never read.
+//!
+//! Pure.
+
+use std::path::{Path, PathBuf};
+
+use super::Judge;
+use crate::config::DEFAULT_LOG_FILE;
+use crate::config::file;
+use crate::config::key::{Key, List};
+use crate::config::settings::{Agent, Compression, FileEntryConfig, InitialPosition, Logs, defaults};
+use crate::config::template::Purpose;
+use crate::delivery::filter::Pattern;
+
+/// Days that CloudWatch offers. Source: PutRetentionPolicy, botocore 1.43.11, read 2026-11-21.
+const RETENTIONS: [u16; 22] = [
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+];
+
+impl Judge<'_> {
+    /// The logs' settings. `endpoint` is that of all services.
+    pub(super) fn logs(&mut self, shape: &file::Logs, agent: &Agent, endpoint: Option<&String>) -> Logs {
+        let own_log = agent
+            .log_file
+            .clone()
+            .unwrap_or_else(|| PathBuf::from(DEFAULT_LOG_FILE));
+        let standard = self.log_defaults(shape);
+        let mut entries = Vec::new();
+        if let Some(collected) = shape.logs_collected.get()
+            && let Some((id, files)) = collected.files.placed()
+        {
+            entries = self.entries(id, files, &standard, &own_log);
+        }
+        Logs {
+            entries,
+            endpoint: self.endpoint(&shape.endpoint_override).or_else(|| endpoint.cloned()),
+            concurrency: self
+                .whole(&shape.concurrency, 1, 256, "it is a number of requests")
+                .and_then(|number| usize::try_from(number).ok())
+                .unwrap_or(defaults::CONCURRENCY),
+            compression: match shape.compression.get() {
+                Some(file::Compression::None) => Compression::None,
+                Some(file::Compression::Gzip) | None => Compression::Gzip,
+            },
+        }
+    }
+
+    /// What an entry has that says nothing of it.
+    fn log_defaults(&mut self, shape: &file::Logs) -> FileEntryConfig {
+        let mut standard = FileEntryConfig::new("");
+        standard.retention_days = self.retention(&shape.retention_in_days);
+        if let Some(group) = self.template(&shape.log_group_name, Purpose::Group) {
+            standard.group = group;
+        }
+        if let Some(stream) = self.template(&shape.log_stream_name, Purpose::Stream) {
+            standard.stream = stream;
+        }
+        standard
+    }
+
+    fn retention(&mut self, key: &Key<i64>) -> Option<u16> {
+        let (id, days) = key.placed()?;
+        // The CloudWatch Agent's word for "leave it".
+        if *days == -1 {
+            return None;
+        }
+        let found = u16::try_from(*days).ok().filter(|days| RETENTIONS.contains(days));
+        if found.is_none() {
+            self.wrong(
+                id,
+                &format!(" is `{days}`, which CloudWatch does not offer"),
+                &retention_hint(*days),
+            );
+        }
+        found
+    }
+
+    fn entries(
+        &mut self,
+        id: usize,
+        files: &file::Files,
+        standard: &FileEntryConfig,
+        own_log: &Path,
+    ) -> Vec<FileEntryConfig> {
+        let list = files.collect_list.get().map(Vec::as_slice).unwrap_or_default();
+        if list.is_empty() {
+            if !files.collect_list.is_wrong() {
+                self.wrong(
+                    id,
+                    " follows no file",
+                    "give `collect_list` an entry, or leave `files` out",
+                );
+            }
+            return Vec::new();
+        }
+        let mut entries: Vec<FileEntryConfig> = Vec::new();
+        let mut ids = Vec::new();
+        let mut retentions = Retentions::default();
+        for (id, shape) in list.iter().filter_map(Key::placed) {
+            let Some(mut entry) = self.entry(id, shape, standard) else {
+                continue;
+            };
+            retentions.add(self, id, shape, &entry);
+            if let Some(first) = entries.iter().position(|other| is_same(other, &entry)) {
+                let first = ids.get(first).map(|id| self.path(*id)).unwrap_or_default();
+                self.wrong(
+                    id,
+                    &format!(" follows the same files to the same stream as {first}"),
+                    "keep one of them",
+                );
+            }
+            if Path::new(&entry.pattern) == own_log {
+                let place = shape.file_path.placed().map_or(id, |(id, _)| id);
+                self.remark(
+                    place,
+                    " is this program's own log, which is never read: the entry follows nothing",
+                );
+            }
+            let earlier = entries.iter().filter(|other| other.pattern == entry.pattern).count();
+            if earlier > 0 {
+                entry.key = format!("{} ({})", entry.pattern, earlier + 1);
+            }
+            entries.push(entry);
+            ids.push(id);
+        }
+        entries.retain(|entry| Path::new(&entry.pattern) != own_log);
+        entries
+    }
+
+    fn entry(&mut self, id: usize, shape: &file::FileEntry, standard: &FileEntryConfig) -> Option<FileEntryConfig> {
+        let mut entry = standard.clone();
+        match self.pattern(id, &shape.file_path) {
+            Some(pattern) => (entry.key, entry.pattern) = (pattern.clone(), pattern),
+            None => entry.pattern.clear(),
+        }
+        if let Some(group) = self.template(&shape.log_group_name, Purpose::Group) {
+            entry.group = group;
+        }
+        if let Some(stream) = self.template(&shape.log_stream_name, Purpose::Stream) {
+            entry.stream = stream;
+        }
+        if shape.retention_in_days.get().is_some() {
+            entry.retention_days = self.retention(&shape.retention_in_days);
+        }
+        if let Some(file::InitialPosition::Beginning) = shape.initial_position.get() {
+            entry.initial_position = InitialPosition::Beginning;
+        }
+        if let Some(timeout) = self.seconds(&shape.partial_line_timeout, 86_400) {
+            entry.partial_line_timeout = timeout;
+        }
+        entry.blacklist = shape
+            .blacklist
+            .placed()
+            .and_then(|(id, text)| self.regular_expression(id, text));
+        entry.include_patterns = self.regular_expressions(&shape.include_patterns);
+        entry.exclude_patterns = self.regular_expressions(&shape.exclude_patterns);
+        self.filters(&shape.filters);
+        (!entry.pattern.is_empty()).then_some(entry)
+    }
+
+    fn pattern(&mut self, entry: usize, key: &Key<String>) -> Option<String> {
+        let Some((id, text)) = key.placed() else {
+            if !key.is_wrong() {
+                self.wrong(
+                    entry,
+                    " has no `file_path`",
+                    "it is the path or the pattern of the files to follow",
+                );
+            }
+            return None;
+        };
+        if text.trim().is_empty() {
+            self.wrong(id, " is empty", "it is the path or the pattern of the files to follow");
+            return None;
+        }
+        if text.ends_with('/') {
+            self.wrong(
+                id,
+                &format!(" is `{text}`, which names a folder"),
+                &format!("`{text}*` follows the files in it"),
+            );
+        }
+        let path = self.absolute(text);
+        let pattern = path.to_string_lossy().into_owned();
+        if let Err(error) = globset::GlobBuilder::new(&pattern).literal_separator(true).build() {
+            self.wrong(
+                id,
+                &format!(" is `{text}`, which is no pattern of files: {}", error.kind()),
+                "`*` `?` `[..]` `{a,b}` `**` are special",
+            );
+        }
+        Some(pattern)
+    }
+
+    fn regular_expressions(&mut self, list: &List<String>) -> Vec<String> {
+        let placed = list
+            .get()
+            .map(Vec::as_slice)
+            .unwrap_or_default()
+            .iter()
+            .filter_map(Key::placed);
+        placed
+            .filter_map(|(id, text)| self.regular_expression(id, text))
+            .collect()
+    }
+
+    fn regular_expression(&mut self, id: usize, text: &str) -> Option<String> {
+        match Pattern::new(text) {
+            Ok(_) => Some(text.to_string()),
+            Err(error) => {
+                self.wrong(id, &format!(" is `{text}`, which is no regular expression"), &error);
+                None
+            }
+        }
+    }
+
+    fn filters(&mut self, list: &List<file::Filter>) {
+        for (id, filter) in list
+            .get()
+            .map(Vec::as_slice)
+            .unwrap_or_default()
+            .iter()
+            .filter_map(Key::placed)
+        {
+            match filter.expression.placed() {
+                Some((id, text)) => {
+                    self.regular_expression(id, text);
+                }
+                None if filter.expression.is_wrong() => {}
+                None => self.wrong(id, " has no `expression`", "it is a regular expression"),
+            }
+            if filter.kind.get().is_none() && !filter.kind.is_wrong() {
+                self.wrong(id, " has no `type`", "it is `include` or `exclude`");
+            }
+        }
+    }
+}
+
+/// Two entries that would send the same records to the same stream.
+fn is_same(one: &FileEntryConfig, other: &FileEntryConfig) -> bool {
+    let same_filters = one.include_patterns == other.include_patterns && one.exclude_patterns == other.exclude_patterns;
+    one.pattern == other.pattern
+        && one.group.text() == other.group.text()
+        && one.stream.text() == other.stream.text()
+        && one.blacklist == other.blacklist
+        && same_filters
+}
+
+/// Which retention each group was given, and where.
+#[derive(Default)]
+struct Retentions(Vec<(String, u16, usize)>);
+
+impl Retentions {
+    /// A group has one retention: the second, different one is a problem.
+    fn add(&mut self, judge: &mut Judge<'_>, id: usize, shape: &file::FileEntry, entry: &FileEntryConfig) {
+        let Some(days) = entry.retention_days else { return };
+        let group = entry.group.text();
+        let at = shape.retention_in_days.placed().map_or(id, |(id, _)| id);
+        match self.0.iter().find(|(known, ..)| known == group) {
+            Some((_, other, earlier)) if *other != days => {
+                let line = judge.place(*earlier).line;
+                let says = format!(" gives the group `{group}` a retention of `{days}` days; it has `{other}` already");
+                judge.wrong(
+                    at,
+                    &says,
+                    &format!("line {line} says `{other}`: a group has one retention"),
+                );
+            }
+            Some(_) => {}
+            None => self.0.push((group.to_string(), days, at)),
+        }
+    }
+}
+
+fn retention_hint(days: i64) -> String {
+    let below = RETENTIONS.iter().rev().find(|known| i64::from(**known) < days);
+    let above = RETENTIONS.iter().find(|known| i64::from(**known) > days);
+    let nearest = match (below, above) {
+        (Some(below), Some(above)) => format!("nearest are {below} and {above}"),
+        (Some(one), None) | (None, Some(one)) => format!("nearest is {one}"),
+        (None, None) => String::new(),
+    };
+    let all = RETENTIONS.map(|days| days.to_string()).join(", ");
+    format!("{nearest} (all: {all})")
+}

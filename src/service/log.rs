@@ -1,0 +1,389 @@
+//! The own log: where it goes, what a line looks like, and how often the same warning may come.
+//!
+//! A line is a time in UTC, the level, a constant message and facts as `name=value`. A warning comes once a minute for each
+//! cause (its message with its `path`, `cause`, `stream` or `entry`); the next one after that says how often it was left out.
+//! Whatever happens to the disk, logging neither fails nor panics.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use log::kv::{self, Key, Value, VisitSource};
+use log::{Level, LevelFilter, Log, Metadata, Record};
+
+use super::rotate::RotatedFile;
+pub use super::rotate::own_files;
+
+/// The size at which the file is rotated: the predecessor's 100 MiB.
+const MAX_BYTES: u64 = 100 * 1024 * 1024;
+
+/// How long the same warning is left out after it came.
+const QUIET_TIME: Duration = Duration::from_secs(60);
+
+/// How many causes are remembered: more means that something else is wrong.
+const MAX_CAUSES: usize = 1_000;
+
+/// The facts that, with the message, make a cause.
+const CAUSE_FACTS: [&str; 4] = ["path", "cause", "stream", "entry"];
+
+/// Where the own log was asked to go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// Stderr: what `local`, `check` and the other commands use.
+    Stderr,
+    /// Where the daemon logs: the file that is named; else stderr under systemd; else the default path; else stderr.
+    Daemon {
+        /// The file that the configuration names.
+        named: Option<PathBuf>,
+        /// The file where it names none.
+        default: PathBuf,
+    },
+}
+
+/// Starts the own log for the rest of the program's life. Answers the file that it goes to; none = stderr.
+///
+/// A file that is named and cannot be written is a warning, and stderr takes its place. A second start changes nothing.
+pub fn start(destination: &Destination, debug: bool) -> Option<PathBuf> {
+    let is_systemd = std::env::var_os("JOURNAL_STREAM").is_some();
+    let (output, warning) = choose(destination, is_systemd);
+    let path = output.path();
+    let logger = Box::new(OwnLog {
+        debug,
+        output: Mutex::new(output),
+        causes: Mutex::new(Causes::default()),
+    });
+    if log::set_boxed_logger(logger).is_ok() {
+        log::set_max_level(if debug { LevelFilter::Debug } else { LevelFilter::Info });
+    }
+    if let Some((path, error)) = warning {
+        log::warn!(path:% = path.display(), error:% = error; "cannot write the own log's file: logging to stderr");
+    }
+    path
+}
+
+type Refused = Option<(PathBuf, std::io::Error)>;
+
+fn choose(destination: &Destination, is_systemd: bool) -> (Output, Refused) {
+    let open = |path: &Path| RotatedFile::open(path, MAX_BYTES).map(|file| Output::File(path.to_path_buf(), file));
+    match destination {
+        Destination::Daemon { named: Some(path), .. } => match open(path) {
+            Ok(output) => (output, None),
+            Err(error) => (Output::Stderr, Some((path.clone(), error))),
+        },
+        Destination::Daemon { named: None, default } if !is_systemd => (open(default).unwrap_or(Output::Stderr), None),
+        Destination::Daemon { .. } | Destination::Stderr => (Output::Stderr, None),
+    }
+}
+
+enum Output {
+    Stderr,
+    File(PathBuf, RotatedFile),
+}
+
+impl Output {
+    fn path(&self) -> Option<PathBuf> {
+        match self {
+            Self::Stderr => None,
+            Self::File(path, _) => Some(path.clone()),
+        }
+    }
+
+    /// Writes a line; one that cannot be written is lost: there is nowhere to say so.
+    fn append(&mut self, line: &str) {
+        let _ = match self {
+            Self::Stderr => std::io::stderr().lock().write_all(line.as_bytes()),
+            Self::File(_, file) => file.append(line.as_bytes()),
+        };
+    }
+}
+
+struct OwnLog {
+    debug: bool,
+    output: Mutex<Output>,
+    causes: Mutex<Causes>,
+}
+
+impl Log for OwnLog {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.level() <= level_of(metadata.target(), self.debug)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
+        let mut facts = Facts::default();
+        // A fact that cannot be shown is left out.
+        let _ = record.key_values().visit(&mut facts);
+        let mut line = format(jiff::Timestamp::now(), record, &facts);
+        if record.level() <= Level::Warn {
+            let cause = cause(record, &facts);
+            let mut causes = self.causes.lock().unwrap_or_else(PoisonError::into_inner);
+            match causes.admit(cause, Instant::now()) {
+                Admission::Quiet => return,
+                Admission::Speak { left_out: 0 } => {}
+                Admission::Speak { left_out } => {
+                    let _ = write!(line, " repeated={left_out}");
+                }
+            }
+        }
+        line.push('\n');
+        self.output.lock().unwrap_or_else(PoisonError::into_inner).append(&line);
+    }
+
+    fn flush(&self) {}
+}
+
+/// Our own modules talk, others only warn.
+fn level_of(target: &str, debug: bool) -> LevelFilter {
+    match (target.split("::").next(), debug) {
+        (Some("cloudwatch_publisher"), true) => LevelFilter::Debug,
+        (Some("cloudwatch_publisher"), false) => LevelFilter::Info,
+        _ => LevelFilter::Warn,
+    }
+}
+
+/// The facts of a line, in their order.
+#[derive(Default)]
+struct Facts(Vec<(String, String)>);
+
+impl<'kvs> VisitSource<'kvs> for Facts {
+    fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), kv::Error> {
+        self.0.push((key.to_string(), value.to_string()));
+        Ok(())
+    }
+}
+
+fn format(now: jiff::Timestamp, record: &Record<'_>, facts: &Facts) -> String {
+    let mut line = format!(
+        "{now:.3} {:<5} {}",
+        record.level(),
+        on_one_line(&record.args().to_string())
+    );
+    for (name, value) in &facts.0 {
+        let is_plain = !value.is_empty() && !value.contains(|c: char| c.is_whitespace() || c.is_control() || c == '"');
+        // Writing to a String cannot fail.
+        let _ = match is_plain {
+            true => write!(line, " {name}={value}"),
+            false => write!(line, " {name}=\"{}\"", on_one_line(value).replace('"', "\\\"")),
+        };
+    }
+    line
+}
+
+/// The text with its control characters made visible: a line of the log is one line.
+fn on_one_line(text: &str) -> String {
+    if !text.contains(char::is_control) {
+        return text.to_string();
+    }
+    text.chars()
+        .flat_map(|c| {
+            if c.is_control() {
+                c.escape_default().collect()
+            } else {
+                vec![c]
+            }
+        })
+        .collect()
+}
+
+fn cause(record: &Record<'_>, facts: &Facts) -> String {
+    let mut cause = format!("{} {}", record.level(), record.args());
+    for (name, value) in facts.0.iter().filter(|(name, _)| CAUSE_FACTS.contains(&name.as_str())) {
+        let _ = write!(cause, " {name}={value}");
+    }
+    cause
+}
+
+/// What became of a warning.
+#[derive(Debug, PartialEq, Eq)]
+enum Admission {
+    /// It was there less than a minute ago.
+    Quiet,
+    /// It comes, after so many that did not.
+    Speak { left_out: u64 },
+}
+
+/// When each cause was last told, and how often it was left out since.
+#[derive(Default)]
+struct Causes(HashMap<String, (Instant, u64)>);
+
+impl Causes {
+    fn admit(&mut self, cause: String, now: Instant) -> Admission {
+        if let Some((told, left_out)) = self.0.get_mut(&cause) {
+            if now.duration_since(*told) < QUIET_TIME {
+                *left_out += 1;
+                return Admission::Quiet;
+            }
+            let speak = Admission::Speak { left_out: *left_out };
+            (*told, *left_out) = (now, 0);
+            return speak;
+        }
+        if self.0.len() >= MAX_CAUSES {
+            self.0.retain(|_, (told, _)| now.duration_since(*told) < QUIET_TIME);
+        }
+        // With a thousand different causes within a minute, each further one is told each time.
+        if self.0.len() < MAX_CAUSES {
+            self.0.insert(cause, (now, 0));
+        }
+        Admission::Speak { left_out: 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn logger(path: &Path, debug: bool) -> OwnLog {
+        let destination = Destination::Daemon {
+            named: Some(path.to_path_buf()),
+            default: PathBuf::new(),
+        };
+        let (output, _) = choose(&destination, false);
+        OwnLog {
+            debug,
+            output: Mutex::new(output),
+            causes: Mutex::new(Causes::default()),
+        }
+    }
+
+    fn say(log: &OwnLog, level: Level, target: &str, message: &str, facts: &[(&str, &str)]) {
+        log.log(
+            &Record::builder()
+                .level(level)
+                .target(target)
+                .key_values(&facts)
+                .args(format_args!("{message}"))
+                .build(),
+        );
+    }
+
+    fn lines(path: &Path) -> Vec<String> {
+        let text = std::fs::read_to_string(path).unwrap();
+        // Without the time.
+        text.lines()
+            .map(|line| line.split_once(' ').unwrap().1.to_string())
+            .collect()
+    }
+
+    #[test]
+    fn a_line_is_time_level_message_and_facts() {
+        let record_facts = Facts(vec![
+            ("path".to_string(), "/var/log/x".to_string()),
+            ("error".to_string(), "no \"such\"\nfile".to_string()),
+            ("none".to_string(), String::new()),
+        ]);
+        let now = "2026-11-21T04:05:06.7Z".parse().unwrap();
+        let record = Record::builder()
+            .level(Level::Warn)
+            .args(format_args!("cannot read"))
+            .build();
+        assert_eq!(
+            format(now, &record, &record_facts),
+            r#"2026-11-21T04:05:06.700Z WARN  cannot read path=/var/log/x error="no \"such\"\nfile" none="""#
+        );
+    }
+
+    #[test]
+    fn the_same_warning_comes_once_a_minute_and_counts_the_rest() {
+        let mut causes = Causes::default();
+        let start = Instant::now();
+        let at = |seconds: u64| start + Duration::from_secs(seconds);
+        assert_eq!(causes.admit("a".to_string(), at(0)), Admission::Speak { left_out: 0 });
+        assert_eq!(causes.admit("a".to_string(), at(1)), Admission::Quiet);
+        assert_eq!(causes.admit("b".to_string(), at(2)), Admission::Speak { left_out: 0 });
+        assert_eq!(causes.admit("a".to_string(), at(59)), Admission::Quiet);
+        assert_eq!(causes.admit("a".to_string(), at(60)), Admission::Speak { left_out: 2 });
+    }
+
+    #[test]
+    fn causes_that_nobody_repeats_are_forgotten() {
+        let mut causes = Causes::default();
+        let start = Instant::now();
+        for number in 0..3_000 {
+            causes.admit(number.to_string(), start + Duration::from_secs(number));
+        }
+        assert!(causes.0.len() <= MAX_CAUSES);
+    }
+
+    #[test]
+    fn warnings_differ_by_path_and_not_by_other_facts() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("own.log");
+        let log = logger(&path, false);
+        let ours = "cloudwatch_publisher::agent";
+        say(
+            &log,
+            Level::Warn,
+            ours,
+            "cannot read",
+            &[("path", "/a"), ("error", "1")],
+        );
+        say(
+            &log,
+            Level::Warn,
+            ours,
+            "cannot read",
+            &[("path", "/a"), ("error", "2")],
+        );
+        say(
+            &log,
+            Level::Warn,
+            ours,
+            "cannot read",
+            &[("path", "/b"), ("error", "1")],
+        );
+        assert_eq!(
+            lines(&path),
+            ["WARN  cannot read path=/a error=1", "WARN  cannot read path=/b error=1"]
+        );
+    }
+
+    #[test]
+    fn debugging_is_ours_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("own.log");
+        let log = logger(&path, true);
+        say(&log, Level::Debug, "cloudwatch_publisher::agent", "sent", &[]);
+        say(&log, Level::Info, "hyper::client", "chatter", &[]);
+        say(&log, Level::Error, "hyper::client", "broken", &[]);
+        assert_eq!(lines(&path), ["DEBUG sent", "ERROR broken"]);
+    }
+
+    #[test]
+    fn the_file_that_is_named_wins_and_stderr_takes_the_place_of_one_that_cannot_be_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("own.log");
+        let in_the_way = file.join("below/own.log");
+        let daemon = |named: Option<&Path>, default: &Path| Destination::Daemon {
+            named: named.map(Path::to_path_buf),
+            default: default.to_path_buf(),
+        };
+        let path = |destination: &Destination, is_systemd| {
+            let (output, refused) = choose(destination, is_systemd);
+            (output.path(), refused.is_some())
+        };
+        assert_eq!(
+            path(&daemon(Some(&file), &in_the_way), true),
+            (Some(file.clone()), false)
+        );
+        assert_eq!(path(&daemon(None, &file), true), (None, false));
+        assert_eq!(path(&daemon(None, &file), false), (Some(file.clone()), false));
+        assert_eq!(path(&daemon(None, &in_the_way), false), (None, false));
+        assert_eq!(path(&daemon(Some(&in_the_way), &file), false), (None, true));
+    }
+
+    #[test]
+    fn a_full_disk_neither_fails_nor_panics() {
+        let full = Path::new("/dev/full");
+        if !full.exists() {
+            return;
+        }
+        let log = logger(full, false);
+        say(&log, Level::Error, "cloudwatch_publisher", "lost", &[]);
+        say(&log, Level::Error, "cloudwatch_publisher", "lost too", &[]);
+    }
+}

@@ -1,0 +1,176 @@
+//! CloudWatch Logs: puts records into streams, and makes groups and streams that are missing.
+
+use aws_config::SdkConfig;
+use aws_sdk_cloudwatchlogs::Client;
+use aws_sdk_cloudwatchlogs::operation::put_log_events::PutLogEventsOutput;
+use aws_sdk_cloudwatchlogs::types::RejectedLogEventsInfo;
+use bytes::Bytes;
+use tokio::time::timeout;
+
+use super::{Sink, put_log_events};
+use crate::aws::{LearnTime, ReadyBody, reaction, renewed, time_limit};
+use crate::clock::Clock;
+use crate::delivery::batch::Batch;
+use crate::delivery::outcome::{Cause, Receipt, SendError};
+use crate::record::{Monotonic, Offset, StreamName};
+
+/// A client of CloudWatch Logs.
+#[derive(Clone, Debug)]
+pub struct CloudWatchLogs {
+    config: SdkConfig,
+    endpoint: Option<String>,
+    clock: Clock,
+    client: Client,
+    is_gzip: bool,
+}
+
+/// One PutLogEvents, ready to be sent.
+#[derive(Clone, Debug)]
+pub struct LogsRequest {
+    /// The body as it goes over the wire.
+    pub body: Bytes,
+    /// How many records it holds.
+    pub count: usize,
+}
+
+impl CloudWatchLogs {
+    /// A client that signs as `config` says; `endpoint` in place of AWS's own.
+    pub fn new(config: &SdkConfig, endpoint: Option<String>, clock: &Clock, is_gzip: bool) -> Self {
+        let client = client(config, endpoint.as_deref(), clock);
+        Self { config: config.clone(), endpoint, clock: clock.clone(), client, is_gzip }
+    }
+
+    /// Asks the source of credentials anew at the next request.
+    pub fn renew(&mut self) {
+        self.client = client(&renewed(&self.config), self.endpoint.as_deref(), &self.clock);
+    }
+
+    /// Writes the request that carries `batch` to `to`; costs CPU time, so off the runtime's thread.
+    pub fn request(&self, batch: &Batch, to: &StreamName, offset: Offset, now: Monotonic) -> LogsRequest {
+        let expected = batch.bytes() + batch.len() * 20;
+        // Writing to memory gives no error.
+        let body = put_log_events::body(to, batch.records(offset, now), expected, self.is_gzip).unwrap_or_default();
+        LogsRequest { body: body.into(), count: batch.len() }
+    }
+
+    /// Makes the group and the stream, as far as they are missing.
+    ///
+    /// # Errors
+    /// By reaction; that something exists already is none.
+    pub async fn create(&self, to: &StreamName) -> Result<(), SendError> {
+        match self.create_stream(to).await {
+            Err(SendError::MissingDestination { .. }) => {
+                let send = self.client.create_log_group().log_group_name(&*to.group).send();
+                exists_is_fine(within(send).await?.map_err(|error| (is_existing(&error), reaction(error))))?;
+                self.create_stream(to).await
+            }
+            result => result,
+        }
+    }
+
+    async fn create_stream(&self, to: &StreamName) -> Result<(), SendError> {
+        let send = self.client.create_log_stream().log_group_name(&*to.group).log_stream_name(&*to.stream).send();
+        exists_is_fine(within(send).await?.map_err(|error| (is_existing(&error), reaction(error))))
+    }
+
+    /// Sets how many days `group` keeps its records.
+    ///
+    /// # Errors
+    /// By reaction.
+    pub async fn set_retention(&self, group: &str, days: u16) -> Result<(), SendError> {
+        let send = self.client.put_retention_policy().log_group_name(group).retention_in_days(days.into()).send();
+        within(send).await?.map(drop).map_err(reaction)
+    }
+}
+
+impl Sink for CloudWatchLogs {
+    type Request = LogsRequest;
+
+    async fn send(&self, request: LogsRequest) -> Result<Receipt, SendError> {
+        let limit = time_limit(request.body.len());
+        // The names and records that the SDK would write are in the ready body.
+        let operation = self.client.put_log_events().log_group_name("-").log_stream_name("-").set_log_events(Some(vec![]));
+        let ready = ReadyBody { bytes: request.body, is_gzip: self.is_gzip };
+        match timeout(limit, operation.customize().interceptor(ready).send()).await {
+            Err(_) => Err(SendError::Unreachable { detail: format!("no answer within {} s", limit.as_secs()) }),
+            Ok(Ok(output)) => Ok(receipt(&output, request.count)),
+            Ok(Err(error)) if is_accepted_before(&error) => Ok(Receipt::default()),
+            Ok(Err(error)) => Err(reaction(error)),
+        }
+    }
+}
+
+type LogsError<E> = aws_sdk_cloudwatchlogs::error::SdkError<E>;
+
+fn client(config: &SdkConfig, endpoint: Option<&str>, clock: &Clock) -> Client {
+    let builder = aws_sdk_cloudwatchlogs::config::Builder::from(config).interceptor(LearnTime(clock.clone()));
+    let builder = match endpoint {
+        Some(endpoint) => builder.endpoint_url(endpoint),
+        None => builder,
+    };
+    Client::from_conf(builder.build())
+}
+
+async fn within<T>(send: impl Future<Output = T>) -> Result<T, SendError> {
+    let limit = time_limit(0);
+    let late = |_| SendError::Unreachable { detail: format!("no answer within {} s", limit.as_secs()) };
+    timeout(limit, send).await.map_err(late)
+}
+
+fn code_of<E: aws_sdk_cloudwatchlogs::error::ProvideErrorMetadata>(error: &LogsError<E>) -> Option<&str> {
+    error.as_service_error().and_then(|service| service.code())
+}
+
+fn is_existing<E: aws_sdk_cloudwatchlogs::error::ProvideErrorMetadata>(error: &LogsError<E>) -> bool {
+    code_of(error) == Some("ResourceAlreadyExistsException")
+}
+
+fn is_accepted_before<E: aws_sdk_cloudwatchlogs::error::ProvideErrorMetadata>(error: &LogsError<E>) -> bool {
+    code_of(error) == Some("DataAlreadyAcceptedException")
+}
+
+fn exists_is_fine<T>(result: Result<T, (bool, SendError)>) -> Result<(), SendError> {
+    match result {
+        Ok(_) | Err((true, _)) => Ok(()),
+        Err((false, error)) => Err(error),
+    }
+}
+
+fn receipt(output: &PutLogEventsOutput, count: usize) -> Receipt {
+    let refused = output.rejected_log_events_info().map(|info| refused(info, count)).unwrap_or_default();
+    Receipt { refused }
+}
+
+/// What was not kept: too old and expired at the front (their ends are exclusive), too new at the back.
+fn refused(info: &RejectedLogEventsInfo, count: usize) -> Vec<(std::ops::Range<usize>, Cause)> {
+    let index = |index: Option<i32>| index.and_then(|index| usize::try_from(index).ok()).map(|index| index.min(count));
+    let too_old = index(info.too_old_log_event_end_index()).unwrap_or(0);
+    let expired = index(info.expired_log_event_end_index()).unwrap_or(0).max(too_old);
+    let too_new = index(info.too_new_log_event_start_index()).unwrap_or(count).max(expired);
+    let ranges = [(0..too_old, Cause::TooOld), (too_old..expired, Cause::Expired), (too_new..count, Cause::TooNew)];
+    ranges.into_iter().filter(|(range, _)| !range.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rejected_indices_become_ranges() {
+        let info = |old: Option<i32>, expired: Option<i32>, new: Option<i32>| {
+            RejectedLogEventsInfo::builder()
+                .set_too_old_log_event_end_index(old)
+                .set_expired_log_event_end_index(expired)
+                .set_too_new_log_event_start_index(new)
+                .build()
+        };
+        assert_eq!(refused(&info(Some(2), None, None), 5), [(0..2, Cause::TooOld)]);
+        assert_eq!(refused(&info(Some(2), Some(3), Some(4)), 5), [
+            (0..2, Cause::TooOld),
+            (2..3, Cause::Expired),
+            (4..5, Cause::TooNew)
+        ]);
+        assert_eq!(refused(&info(Some(9), Some(1), Some(-1)), 5), [(0..5, Cause::TooOld)]);
+        assert_eq!(refused(&info(None, None, None), 5), []);
+    }
+}

@@ -1,0 +1,72 @@
+//! CloudWatch metrics: puts datums into a namespace.
+
+use aws_config::SdkConfig;
+use aws_sdk_cloudwatch::Client;
+use aws_sdk_cloudwatch::primitives::DateTime;
+use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
+use tokio::time::timeout;
+
+use super::Sink;
+use crate::aws::{LearnTime, reaction, renewed, time_limit};
+use crate::clock::Clock;
+use crate::delivery::datums::Datum;
+use crate::delivery::outcome::{Receipt, SendError};
+
+/// A client of CloudWatch.
+#[derive(Clone, Debug)]
+pub struct CloudWatchMetrics {
+    config: SdkConfig,
+    endpoint: Option<String>,
+    clock: Clock,
+    client: Client,
+    namespace: String,
+}
+
+impl CloudWatchMetrics {
+    /// A client that signs as `config` says and writes into `namespace`; `endpoint` in place of AWS's own.
+    pub fn new(config: &SdkConfig, endpoint: Option<String>, clock: &Clock, namespace: String) -> Self {
+        let client = client(config, endpoint.as_deref(), clock);
+        Self { config: config.clone(), endpoint, clock: clock.clone(), client, namespace }
+    }
+
+    /// Asks the source of credentials anew at the next request.
+    pub fn renew(&mut self) {
+        self.client = client(&renewed(&self.config), self.endpoint.as_deref(), &self.clock);
+    }
+}
+
+impl Sink for CloudWatchMetrics {
+    type Request = Vec<Datum>;
+
+    async fn send(&self, request: Vec<Datum>) -> Result<Receipt, SendError> {
+        let limit = time_limit(request.len() * 100);
+        let data = request.into_iter().map(metric_datum).collect();
+        let send = self.client.put_metric_data().namespace(&self.namespace).set_metric_data(Some(data)).send();
+        match timeout(limit, send).await {
+            Err(_) => Err(SendError::Unreachable { detail: format!("no answer within {} s", limit.as_secs()) }),
+            Ok(Ok(_)) => Ok(Receipt::default()),
+            Ok(Err(error)) => Err(reaction(error)),
+        }
+    }
+}
+
+fn client(config: &SdkConfig, endpoint: Option<&str>, clock: &Clock) -> Client {
+    let builder = aws_sdk_cloudwatch::config::Builder::from(config).interceptor(LearnTime(clock.clone()));
+    let builder = match endpoint {
+        Some(endpoint) => builder.endpoint_url(endpoint),
+        None => builder,
+    };
+    Client::from_conf(builder.build())
+}
+
+fn metric_datum(datum: Datum) -> MetricDatum {
+    let sample = datum.sample;
+    let dimensions = sample.dimensions.iter().map(|(name, value)| Dimension::builder().name(name).value(value).build());
+    MetricDatum::builder()
+        .metric_name(sample.name)
+        .unit(StandardUnit::from(sample.unit.name()))
+        .value(sample.value)
+        .timestamp(DateTime::from_millis(datum.at.0))
+        .set_dimensions(Some(dimensions.collect()))
+        .build()
+}

@@ -1,0 +1,32 @@
+//! Going back: reading again what was read and never settled, and saving again what the state lost.
+
+use super::Files;
+use crate::record::{FileId, SavedFile};
+
+impl Files {
+    /// What was read of `file` beyond its settled position will not be settled: it is read again from there.
+    pub fn rewind(&mut self, file: FileId) {
+        let id = match self.retired.remove(&file) {
+            Some(retired) => retired.heir,
+            None => file,
+        };
+        let Some(row) = self.rows.get_mut(&id) else {
+            return;
+        };
+        if id != file {
+            (row.heir_of, row.ahead) = (None, None);
+        }
+        (row.read, row.offered, row.is_last_offered) = (row.settled, 0, false);
+        self.handed_out.take_if(|(of, ..)| *of == id);
+        self.enqueue(id);
+    }
+
+    /// What is to be saved of all files, for a state that began anew.
+    pub fn saved(&self) -> Vec<SavedFile> {
+        let rows = self
+            .rows
+            .values()
+            .filter(|row| row.is_announced && row.heir_of.is_none());
+        rows.map(|row| row.saved(&self.entries[row.entry].entry.key)).collect()
+    }
+}

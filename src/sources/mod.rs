@@ -1,0 +1,6 @@
+//! Where records and samples come from.
+//!
+//! A source hands over blocks of bytes or rounds of figures and remembers where it stands; it never sees a destination.
+
+pub mod file;
+pub mod host;

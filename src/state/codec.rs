@@ -1,0 +1,316 @@
+//! Decides how positions and waiting rounds look as bytes: a format byte, then CBOR.
+//!
+//! The rule that is easy to break: bytes of an older agent must stay readable. A change of a shape gets a new format byte and
+//! keeps the arm that reads the old one; bytes with an unknown format byte are [`Unreadable`], never guessed at.
+//!
+//! Pure: no I/O, no clock, no tasks.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use minicbor::bytes::{ByteArray, ByteSlice};
+
+use crate::record::{
+    BootId, Dimensions, Fingerprint, Mark, Monotonic, Round, Sample, SavedFile, StreamName, Unit, Wall,
+};
+
+/// The format byte of what this version writes.
+const FORMAT: u8 = 1;
+
+/// Bytes that are not what this version or an older one wrote.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a saved {what} cannot be read: {why}")]
+pub struct Unreadable {
+    /// What the bytes should have been.
+    pub what: &'static str,
+    /// Why they are not.
+    pub why: String,
+}
+
+impl Unreadable {
+    fn new(what: &'static str, why: impl ToString) -> Self {
+        Self {
+            what,
+            why: why.to_string(),
+        }
+    }
+}
+
+/// The key of a followed file: its config entry, then device and inode of eight bytes each.
+pub(super) fn file_key(entry: &str, device: u64, inode: u64) -> Vec<u8> {
+    [entry.as_bytes(), &device.to_be_bytes(), &inode.to_be_bytes()].concat()
+}
+
+/// What [`file_key`] was made of.
+fn file_key_parts(key: &[u8]) -> Option<(&str, u64, u64)> {
+    let (rest, inode) = key.split_last_chunk::<8>()?;
+    let (entry, device) = rest.split_last_chunk::<8>()?;
+    Some((
+        std::str::from_utf8(entry).ok()?,
+        u64::from_be_bytes(*device),
+        u64::from_be_bytes(*inode),
+    ))
+}
+
+/// A file's value: everything that its key does not say. Hashes are eight plain bytes: CBOR's integers would need nine.
+type FileShape<'a> = (
+    &'a ByteSlice,
+    Option<&'a ByteSlice>,
+    &'a str,
+    &'a str,
+    u64,
+    ByteArray<8>,
+    u64,
+    ByteArray<8>,
+);
+
+/// The bytes of a followed file.
+pub(super) fn file_value(file: &SavedFile) -> Result<Vec<u8>, Unreadable> {
+    let first = (file.first_path != file.path).then(|| path_bytes(&file.first_path));
+    let shape: FileShape = (
+        path_bytes(&file.path),
+        first,
+        &file.stream.group,
+        &file.stream.stream,
+        file.head.length,
+        ByteArray::from(file.head.hash.to_be_bytes()),
+        file.settled.offset,
+        ByteArray::from(file.settled.tail.to_be_bytes()),
+    );
+    encoded("position", shape)
+}
+
+/// The followed file that `key` and `value` say.
+pub(super) fn file(key: &[u8], value: &[u8]) -> Result<SavedFile, Unreadable> {
+    let what = "position";
+    let (entry, device, inode) = file_key_parts(key).ok_or_else(|| Unreadable::new(what, "its key is cut"))?;
+    let (path, first, group, stream, length, head, offset, tail): FileShape =
+        minicbor::decode(body(what, value)?).map_err(|e| Unreadable::new(what, e))?;
+    Ok(SavedFile {
+        entry: entry.to_owned(),
+        device,
+        inode,
+        path: bytes_path(path),
+        first_path: bytes_path(first.unwrap_or(path)),
+        stream: StreamName {
+            group: group.into(),
+            stream: stream.into(),
+        },
+        head: Fingerprint {
+            length,
+            hash: u64::from_be_bytes(*head),
+        },
+        settled: Mark {
+            offset,
+            tail: u64::from_be_bytes(*tail),
+        },
+    })
+}
+
+/// A sample's name, unit, value, and which of the round's sets of dimensions it has.
+type SampleShape<'a> = (&'a str, u8, f64, u64);
+
+/// A round's boot, its time there, the system's time, the sets of dimensions in it, and its samples.
+type RoundShape<'a> = (&'a str, u64, i64, Vec<Vec<(&'a str, &'a str)>>, Vec<SampleShape<'a>>);
+
+/// The bytes of a round. Samples of one round share few sets of dimensions, so each set is written once.
+pub(super) fn round_value(round: &Round) -> Result<Vec<u8>, Unreadable> {
+    let mut sets: Vec<&Dimensions> = Vec::new();
+    let mut samples: Vec<SampleShape> = Vec::with_capacity(round.samples.len());
+    for sample in &round.samples {
+        let index = sets
+            .iter()
+            .position(|set| **set == sample.dimensions)
+            .unwrap_or_else(|| {
+                sets.push(&sample.dimensions);
+                sets.len() - 1
+            });
+        // A usize fits u64 on every machine there is.
+        samples.push((&sample.name, unit_code(sample.unit), sample.value, index as u64));
+    }
+    let sets = sets
+        .iter()
+        .map(|set| set.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect())
+        .collect();
+    let shape: RoundShape = (&round.boot.0, round.at.0, round.system.0, sets, samples);
+    encoded("round", shape)
+}
+
+/// The round that `value` says.
+pub(super) fn round(value: &[u8]) -> Result<Round, Unreadable> {
+    let what = "round";
+    let (boot, at, system, sets, samples): RoundShape =
+        minicbor::decode(body(what, value)?).map_err(|e| Unreadable::new(what, e))?;
+    let sets: Vec<Dimensions> = sets
+        .into_iter()
+        .map(|set| set.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect())
+        .collect();
+    let samples = samples.into_iter().map(|(name, unit, value, set)| {
+        let set = usize::try_from(set).ok().and_then(|set| sets.get(set));
+        Ok(Sample {
+            name: name.to_owned(),
+            unit: unit_of(unit).ok_or_else(|| Unreadable::new(what, format!("unit {unit} is not known")))?,
+            value,
+            dimensions: set
+                .ok_or_else(|| Unreadable::new(what, "a sample's dimensions are missing"))?
+                .clone(),
+        })
+    });
+    Ok(Round {
+        boot: BootId(boot.to_owned()),
+        at: Monotonic(at),
+        system: Wall(system),
+        samples: samples.collect::<Result<_, _>>()?,
+    })
+}
+
+/// The boot of the round that `value` says, without reading the rest of it.
+pub(super) fn round_boot(value: &[u8]) -> Result<&str, Unreadable> {
+    let what = "round";
+    let mut decoder = minicbor::Decoder::new(body(what, value)?);
+    decoder
+        .array()
+        .and_then(|_| decoder.str())
+        .map_err(|e| Unreadable::new(what, e))
+}
+
+fn encoded(what: &'static str, shape: impl minicbor::Encode<()>) -> Result<Vec<u8>, Unreadable> {
+    let mut bytes = vec![FORMAT];
+    minicbor::encode(shape, &mut bytes).map_err(|e| Unreadable::new(what, e))?;
+    Ok(bytes)
+}
+
+/// What follows the format byte.
+fn body<'a>(what: &'static str, value: &'a [u8]) -> Result<&'a [u8], Unreadable> {
+    match value.split_first() {
+        Some((&FORMAT, body)) => Ok(body),
+        Some((other, _)) => Err(Unreadable::new(what, format!("format {other} is not known"))),
+        None => Err(Unreadable::new(what, "it is empty")),
+    }
+}
+
+fn path_bytes(path: &Path) -> &ByteSlice {
+    path.as_os_str().as_bytes().into()
+}
+
+fn bytes_path(bytes: &ByteSlice) -> PathBuf {
+    PathBuf::from(OsStr::from_bytes(bytes))
+}
+
+/// Codes are kept for ever: a new unit gets a new one.
+fn unit_code(unit: Unit) -> u8 {
+    match unit {
+        Unit::None => 0,
+        Unit::Count => 1,
+        Unit::Percent => 2,
+        Unit::Bytes => 3,
+        Unit::Seconds => 4,
+        Unit::Milliseconds => 5,
+    }
+}
+
+fn unit_of(code: u8) -> Option<Unit> {
+    [
+        Unit::None,
+        Unit::Count,
+        Unit::Percent,
+        Unit::Bytes,
+        Unit::Seconds,
+        Unit::Milliseconds,
+    ]
+    .get(usize::from(code))
+    .copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(name: &str, unit: Unit, value: f64, pairs: &[(&str, &str)]) -> Sample {
+        let dimensions = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Sample {
+            name: name.to_owned(),
+            unit,
+            value,
+            dimensions,
+        }
+    }
+
+    #[test]
+    fn a_position_reads_back_as_it_was_written() {
+        let mut file = SavedFile {
+            entry: "/var/log/*.log".to_owned(),
+            device: u64::MAX,
+            inode: 0,
+            path: PathBuf::from(OsStr::from_bytes(b"/var/log/caf\xe9.log")),
+            first_path: PathBuf::from("/var/log/first.log"),
+            stream: StreamName {
+                group: "g".into(),
+                stream: "s".into(),
+            },
+            head: Fingerprint {
+                length: 1024,
+                hash: u64::MAX,
+            },
+            settled: Mark {
+                offset: 1 << 40,
+                tail: 7,
+            },
+        };
+        let key = file_key(&file.entry, file.device, file.inode);
+        assert_eq!(super::file(&key, &file_value(&file).unwrap()), Ok(file.clone()));
+        file.first_path.clone_from(&file.path);
+        assert_eq!(super::file(&key, &file_value(&file).unwrap()), Ok(file));
+    }
+
+    #[test]
+    fn a_round_reads_back_to_the_last_bit_of_its_values() {
+        let host = [("InstanceId", "i-1")];
+        let round = Round {
+            boot: BootId("b0".to_owned()),
+            at: Monotonic(u64::MAX),
+            system: Wall(-1),
+            samples: vec![
+                sample("cpu", Unit::Percent, 0.1 + 0.2, &host),
+                sample("temperature", Unit::None, f64::MIN_POSITIVE, &[]),
+                sample("disk", Unit::Bytes, 1e300, &[("InstanceId", "i-1"), ("path", "/")]),
+                sample("mem", Unit::Count, -0.0, &host),
+                sample("up", Unit::Seconds, 1.0, &host),
+                sample("ping", Unit::Milliseconds, 2.0, &host),
+            ],
+        };
+        let bytes = round_value(&round).unwrap();
+        assert_eq!(super::round(&bytes), Ok(round));
+        assert_eq!(round_boot(&bytes), Ok("b0"));
+    }
+
+    #[test]
+    fn an_unknown_format_and_cut_or_random_bytes_are_unreadable_and_no_panic() {
+        assert!(super::round(&[]).is_err());
+        assert!(
+            super::round(&[FORMAT + 1, 0x80])
+                .unwrap_err()
+                .to_string()
+                .contains("format 2 is not known")
+        );
+        let round = Round {
+            boot: BootId("b0".to_owned()),
+            at: Monotonic(1),
+            system: Wall(2),
+            samples: vec![sample("cpu", Unit::Percent, 1.0, &[("a", "b")])],
+        };
+        let bytes = round_value(&round).unwrap();
+        for length in 0..bytes.len() {
+            assert!(super::round(&bytes[..length]).is_err(), "cut at {length}");
+        }
+        let mut random = fastrand::Rng::with_seed(1);
+        for _ in 0..20_000 {
+            let mut garbage: Vec<u8> = (0..random.usize(..64)).map(|_| random.u8(..)).collect();
+            garbage.insert(0, FORMAT);
+            let _ = super::round(&garbage);
+            let _ = round_boot(&garbage);
+            let _ = super::file(&garbage, &garbage);
+        }
+    }
+}
