@@ -86,10 +86,8 @@ pub async fn load(region: Option<&str>, credentials: &Credentials, clock: &Clock
 
 /// The same settings with nothing remembered of the credentials: the next request asks their source anew.
 pub fn renewed(config: &SdkConfig) -> SdkConfig {
-    let cache = aws_config::identity::IdentityCache::lazy()
-        .buffer_time(RENEWAL_MARGIN)
-        .load_timeout(REQUEST_LIMIT)
-        .build();
+    let cache =
+        aws_config::identity::IdentityCache::lazy().buffer_time(RENEWAL_MARGIN).load_timeout(REQUEST_LIMIT).build();
     config.to_builder().identity_cache(cache).build()
 }
 
@@ -184,10 +182,22 @@ where
 fn table(code: Option<&str>, status: Option<u16>, detail: String, retry_after: Option<Duration>) -> SendError {
     match (code.unwrap_or_default(), status.unwrap_or_default()) {
         (
-            "ThrottlingException" | "Throttling" | "ThrottledException" | "TooManyRequestsException"
-            | "RequestLimitExceeded" | "LimitExceededException" | "LimitExceeded" | "SlowDown" | "OperationAbortedException"
-            | "ServiceUnavailableException" | "ServiceUnavailable" | "InternalFailure" | "InternalServiceFault"
-            | "InternalServerError" | "InternalServiceError" | "RequestTimeout",
+            "ThrottlingException"
+            | "Throttling"
+            | "ThrottledException"
+            | "TooManyRequestsException"
+            | "RequestLimitExceeded"
+            | "LimitExceededException"
+            | "LimitExceeded"
+            | "SlowDown"
+            | "OperationAbortedException"
+            | "ServiceUnavailableException"
+            | "ServiceUnavailable"
+            | "InternalFailure"
+            | "InternalServiceFault"
+            | "InternalServerError"
+            | "InternalServiceError"
+            | "RequestTimeout",
             _,
         ) => SendError::Busy { retry_after, detail },
         ("ResourceNotFoundException", _) => SendError::MissingDestination { detail },
@@ -195,9 +205,18 @@ fn table(code: Option<&str>, status: Option<u16>, detail: String, retry_after: O
             SendError::Forbidden { detail }
         }
         (
-            "ExpiredTokenException" | "ExpiredToken" | "RequestExpired" | "UnrecognizedClientException"
-            | "InvalidClientTokenId" | "InvalidSignatureException" | "SignatureDoesNotMatch" | "IncompleteSignature"
-            | "MissingAuthenticationToken" | "MissingAuthenticationTokenException" | "InvalidAccessKeyId" | "OptInRequired"
+            "ExpiredTokenException"
+            | "ExpiredToken"
+            | "RequestExpired"
+            | "UnrecognizedClientException"
+            | "InvalidClientTokenId"
+            | "InvalidSignatureException"
+            | "SignatureDoesNotMatch"
+            | "IncompleteSignature"
+            | "MissingAuthenticationToken"
+            | "MissingAuthenticationTokenException"
+            | "InvalidAccessKeyId"
+            | "OptInRequired"
             | "RequestTimeTooSkewed",
             _,
         ) => SendError::Unauthorised { detail },

@@ -4,11 +4,12 @@
 //! CloudWatch tells the true time; where the system's clock is more than [`TOLERANCE_MS`] off it, CloudWatch's counts. Times
 //! that were taken before are right as soon as this one is, since they are kept as time since the start.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::SystemTime;
 
-use crate::record::{Monotonic, Offset, Wall};
+use crate::record::{BootId, Monotonic, Offset, Round, Wall};
 
 /// A `Date` has whole seconds and comes late by an answer's way: nearer than this the system's clock is the better one.
 pub const TOLERANCE_MS: i64 = 5_000;
@@ -78,6 +79,15 @@ impl Clock {
         self.measured().map(|measured| self.system_offset().0 - measured.0)
     }
 
+    /// When a round was taken: by the clock of its boot, as far as that was ever measured.
+    pub fn wall_of(&self, round: &Round, current: &BootId, earlier: &BTreeMap<String, Offset>) -> Wall {
+        if round.boot == *current {
+            return self.offset().wall(round.at);
+        }
+        let system = Offset(round.system.0.saturating_sub_unsigned(round.at.0));
+        choose(system, earlier.get(&round.boot.0).copied()).wall(round.at)
+    }
+
     fn system_offset(&self) -> Offset {
         Offset(self.system().0 - i64::try_from(self.now().0).unwrap_or_default())
     }
@@ -111,5 +121,16 @@ mod tests {
         let told = clock.offset().wall(taken).0;
         assert!((told - truth).abs() < 5_000, "{told} is not near {truth}");
         assert!(clock.skew_ms().is_some_and(|skew| (skew + 86_400_000).abs() < 5_000));
+    }
+
+    #[test]
+    fn a_round_of_an_earlier_boot_is_timed_by_what_that_boot_learned() {
+        let (clock, current, earlier) = (Clock::default(), BootId("now".into()), BootId("before".into()));
+        let round =
+            |system| Round { boot: earlier.clone(), at: Monotonic(60_000), system: Wall(system), samples: vec![] };
+        let learned = BTreeMap::from([("before".to_owned(), Offset(1_700_000_000_000))]);
+        assert_eq!(clock.wall_of(&round(60_000), &current, &learned), Wall(1_700_000_060_000));
+        assert_eq!(clock.wall_of(&round(1_700_000_061_000), &current, &learned), Wall(1_700_000_061_000));
+        assert_eq!(clock.wall_of(&round(60_000), &current, &BTreeMap::new()), Wall(60_000));
     }
 }

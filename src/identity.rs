@@ -136,24 +136,17 @@ fn one_line(command: &str, output: &str) -> Result<String, IdentityError> {
     let text = output.trim();
     let lines = text.lines().count();
     match lines {
-        0 => Err(IdentityError::Silent {
-            command: command.to_string(),
-        }),
+        0 => Err(IdentityError::Silent { command: command.to_string() }),
         1 => Ok(text.to_lowercase()),
-        _ => Err(IdentityError::SeveralLines {
-            command: command.to_string(),
-            lines,
-        }),
+        _ => Err(IdentityError::SeveralLines { command: command.to_string(), lines }),
     }
 }
 
 /// Runs a shell command to its end and gives what it printed.
 fn run(command: &str, limit: Duration) -> Result<String, IdentityError> {
     let deadline = Instant::now() + limit;
-    let not_started = |error: std::io::Error| IdentityError::NotStarted {
-        command: command.to_string(),
-        reason: error.to_string(),
-    };
+    let not_started =
+        |error: std::io::Error| IdentityError::NotStarted { command: command.to_string(), reason: error.to_string() };
     let mut child = Command::new("/bin/sh")
         .arg("-c")
         .arg(command)
@@ -168,9 +161,7 @@ fn run(command: &str, limit: Duration) -> Result<String, IdentityError> {
     let complained = read_aside(child.stderr.take());
     let (Some(printed), Some(status)) = (by(&printed, deadline), ended_by(&mut child, deadline)) else {
         end_group(&mut child);
-        return Err(IdentityError::TooSlow {
-            command: command.to_string(),
-        });
+        return Err(IdentityError::TooSlow { command: command.to_string() });
     };
     if status.success() {
         return Ok(printed);
@@ -196,8 +187,7 @@ fn read_aside(pipe: Option<impl Read + Send + 'static>) -> Receiver<String> {
 }
 
 fn by(text: &Receiver<String>, deadline: Instant) -> Option<String> {
-    text.recv_timeout(deadline.saturating_duration_since(Instant::now()))
-        .ok()
+    text.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok()
 }
 
 fn ended_by(child: &mut Child, deadline: Instant) -> Option<ExitStatus> {
@@ -225,11 +215,7 @@ fn failed(command: &str, status: ExitStatus, complaint: &str) -> IdentityError {
     };
     let last = complaint.lines().rev().find(|line| !line.trim().is_empty());
     let said = last.map(|line| format!(": {}", line.trim())).unwrap_or_default();
-    IdentityError::Failed {
-        command: command.to_string(),
-        how,
-        said,
-    }
+    IdentityError::Failed { command: command.to_string(), how, said }
 }
 
 #[cfg(test)]
@@ -237,11 +223,7 @@ mod tests {
     use super::*;
 
     fn instance(serial: Option<&str>, command: Option<&str>) -> Instance {
-        Instance {
-            prefix: "rpi".to_string(),
-            serial: serial.map(str::to_string),
-            command: command.map(str::to_string),
-        }
+        Instance { prefix: "rpi".to_string(), serial: serial.map(str::to_string), command: command.map(str::to_string) }
     }
 
     fn by_command(command: &str) -> Result<String, String> {
@@ -250,10 +232,7 @@ mod tests {
 
     #[test]
     fn the_serial_wins_over_the_command_and_stays_verbatim() {
-        assert_eq!(
-            instance_id(&instance(Some("AB12"), Some("echo no"))),
-            Ok("rpi-AB12".to_string())
-        );
+        assert_eq!(instance_id(&instance(Some("AB12"), Some("echo no"))), Ok("rpi-AB12".to_string()));
     }
 
     #[test]
@@ -263,10 +242,7 @@ mod tests {
 
     #[test]
     fn a_machine_that_nothing_names_has_the_predecessors_id() {
-        let nameless = Instance {
-            prefix: "sys".to_string(),
-            ..instance(None, None)
-        };
+        let nameless = Instance { prefix: "sys".to_string(), ..instance(None, None) };
         assert_eq!(instance_id(&nameless), Ok("sys-000000000000".to_string()));
         assert!(is_nameless(&nameless));
     }
@@ -280,26 +256,11 @@ mod tests {
                 "agent.instance.command `echo first >&2; echo gone >&2; exit 3` failed (exit code 3): gone",
             ),
             ("false", "agent.instance.command `false` failed (exit code 1)"),
-            (
-                "kill -9 $$",
-                "agent.instance.command `kill -9 $$` failed (ended by a signal)",
-            ),
-            (
-                "echo",
-                "agent.instance.command `echo` printed nothing; one line is right",
-            ),
-            (
-                "printf 'a\\nb\\n'",
-                "agent.instance.command `printf 'a\\nb\\n'` printed 2 lines; one line is right",
-            ),
-            (
-                "echo a b",
-                "`rpi-a b` holds ` `; visible ASCII characters without spaces are right",
-            ),
-            (
-                "printf 'a\\033b'",
-                "`rpi-a\\u{1b}b` holds `\\u{1b}`; visible ASCII characters without spaces are right",
-            ),
+            ("kill -9 $$", "agent.instance.command `kill -9 $$` failed (ended by a signal)"),
+            ("echo", "agent.instance.command `echo` printed nothing; one line is right"),
+            ("printf 'a\\nb\\n'", "agent.instance.command `printf 'a\\nb\\n'` printed 2 lines; one line is right"),
+            ("echo a b", "`rpi-a b` holds ` `; visible ASCII characters without spaces are right"),
+            ("printf 'a\\033b'", "`rpi-a\\u{1b}b` holds `\\u{1b}`; visible ASCII characters without spaces are right"),
         ];
         for (command, message) in cases {
             assert_eq!(by_command(command), Err(format!("{start}{message}")));

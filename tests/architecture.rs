@@ -26,8 +26,8 @@ const MAY_USE: [(&str, &[&str]); 17] = [
     ("config", &["record", "delivery"]),
     ("sources", &["record", "delivery", "config"]),
     ("identity", &["config", "record"]),
-    ("aws", &["config", "record", "clock"]),
-    ("sinks", &["record", "delivery", "aws", "config"]),
+    ("aws", &["config", "record", "clock", "delivery"]),
+    ("sinks", &["record", "delivery", "aws", "config", "clock"]),
     ("auth", &["aws", "config", "record"]),
     ("state", &["config", "record"]),
     ("service", &["config", "record"]),
@@ -38,9 +38,8 @@ const MAY_USE: [(&str, &[&str]); 17] = [
     ("main", &["commands", "cli"]),
 ];
 
-const BELOW_AGENT: &[&str] = &[
-    "record", "delivery", "config", "sources", "identity", "aws", "sinks", "auth", "state", "service", "clock",
-];
+const BELOW_AGENT: &[&str] =
+    &["record", "delivery", "config", "sources", "identity", "aws", "sinks", "auth", "state", "service", "clock"];
 
 const ALL_BUT_COMMANDS: &[&str] = &[
     "record",
@@ -143,10 +142,7 @@ fn every_file_begins_by_saying_what_it_decides() {
     let mut files = rust_files(&root().join("src"));
     files.extend(rust_files(&root().join("tests")));
     files.extend(rust_files(&root().join("benches")));
-    let bare: Vec<_> = files
-        .iter()
-        .filter(|path| !fs::read_to_string(path).unwrap().starts_with("//!"))
-        .collect();
+    let bare: Vec<_> = files.iter().filter(|path| !fs::read_to_string(path).unwrap().starts_with("//!")).collect();
     assert!(bare.is_empty(), "files without a `//!` header: {bare:#?}");
 }
 
@@ -157,13 +153,8 @@ fn no_file_grows_past_the_length_that_one_reads_at_once() {
 
 #[test]
 fn no_file_names_the_machine_it_was_written_on() {
-    let listed = Command::new("git")
-        .args(["ls-files", "-z", "-co", "--exclude-standard"])
-        .current_dir(root())
-        .output();
-    let Ok(listed) = listed
-        .map_err(drop)
-        .and_then(|output| output.status.success().then_some(output.stdout).ok_or(()))
+    let listed = Command::new("git").args(["ls-files", "-z", "-co", "--exclude-standard"]).current_dir(root()).output();
+    let Ok(listed) = listed.map_err(drop).and_then(|output| output.status.success().then_some(output.stdout).ok_or(()))
     else {
         // Not `println!`: of a test that passes the harness swallows that.
         let _ = writeln!(
@@ -189,19 +180,14 @@ fn no_file_names_the_machine_it_was_written_on() {
 fn every_crate_comes_from_the_public_registry() {
     let lock = fs::read_to_string(root().join("Cargo.lock")).unwrap();
     let elsewhere = lock.lines().filter(|line| line.starts_with("source = "));
-    let elsewhere: Vec<_> = elsewhere
-        .filter(|line| !line.contains("github.com/rust-lang/crates.io-index"))
-        .collect();
+    let elsewhere: Vec<_> = elsewhere.filter(|line| !line.contains("github.com/rust-lang/crates.io-index")).collect();
     assert!(elsewhere.is_empty(), "{elsewhere:#?}");
 }
 
 #[test]
 fn a_broken_rule_is_found() {
     for (path, text, check) in BROKEN {
-        assert!(
-            !check(&File::new(path, text)).is_empty(),
-            "nothing was found in {path}: {text}"
-        );
+        assert!(!check(&File::new(path, text)).is_empty(), "nothing was found in {path}: {text}");
     }
 }
 
@@ -210,10 +196,7 @@ fn what_is_allowed_is_left_alone() {
     for (path, text, check) in ALLOWED {
         assert_eq!(check(&File::new(path, text)), Vec::<String>::new(), "in {path}: {text}");
     }
-    assert_eq!(
-        machine_name("see docs/work/plan.md and https://example.com/work/x"),
-        None
-    );
+    assert_eq!(machine_name("see docs/work/plan.md and https://example.com/work/x"), None);
 }
 
 #[test]
@@ -230,103 +213,43 @@ const BROKEN: [(&str, &str, Check); 23] = [
     ("delivery/x.rs", "use crate::{record::Mark, config};", acquaintances),
     ("delivery/x.rs", "fn f() { super::super::agent::run() }", acquaintances),
     ("delivery/mod.rs", "use super::agent;", acquaintances),
-    (
-        "auth/x.rs",
-        "fn f(x: &crate /* so */ :: sinks :: Sink) {}",
-        acquaintances,
-    ),
+    ("auth/x.rs", "fn f(x: &crate /* so */ :: sinks :: Sink) {}", acquaintances),
     ("agent/mod.rs", "use crate::commands;", acquaintances),
     ("local/page.rs", "use crate::agent::Agent;", acquaintances),
-    (
-        "main.rs",
-        "use cloudwatch_publisher::{cli, commands::{self, x}, agent};",
-        acquaintances,
-    ),
+    ("main.rs", "use cloudwatch_publisher::{cli, commands::{self, x}, agent};", acquaintances),
     ("helpers/mod.rs", "", acquaintances),
     ("record.rs", "use crate::*;", acquaintances),
     ("delivery/x.rs", "use std::{fmt, fs};", impurities),
     ("delivery/x.rs", "use std::time::{Duration, Instant};", impurities),
     ("delivery/x.rs", "fn f() { ::tokio::spawn(g()); }", impurities),
     ("delivery/x.rs", "use aws_sdk_cloudwatch::Client;", impurities),
-    (
-        "state/x.rs",
-        "//! What it is.\n//!\n//! Pure: no I/O.\nuse std::env;",
-        impurities,
-    ),
+    ("state/x.rs", "//! What it is.\n//!\n//! Pure: no I/O.\nuse std::env;", impurities),
     ("delivery/x.rs", "async fn f() {}", impurities),
     ("sinks/x.rs", "fn f() { std::time::Instant::now(); }", clock_readers),
     ("sources/x.rs", "fn f() { jiff::Timestamp::now(); }", clock_readers),
     ("agent/x.rs", "fn f() { println!(\"x\"); }", printers),
-    (
-        "agent/x.rs",
-        "fn f<'a>(x: &'a str) { std::eprintln!(\"{x}\"); }",
-        printers,
-    ),
+    ("agent/x.rs", "fn f<'a>(x: &'a str) { std::eprintln!(\"{x}\"); }", printers),
     ("commands/x.rs", "use std::process::exit;", exits),
     ("agent/x.rs", "fn f() { std::process::abort(); }", exits),
-    (
-        "lib.rs",
-        "//! Map.\npub mod record;\npub fn helper() {}",
-        beyond_the_map,
-    ),
+    ("lib.rs", "//! Map.\npub mod record;\npub fn helper() {}", beyond_the_map),
 ];
 
 /// Made-up files that only look as if they broke a rule: in a comment, in a text, in tests, or allowed where it stands.
 const ALLOWED: [(&str, &str, Check); 14] = [
-    (
-        "sources/x.rs",
-        "// use crate::sinks;\n/* crate::sinks /* crate::agent */ crate::agent */",
-        acquaintances,
-    ),
-    (
-        "sources/x.rs",
-        "const A: &str = \"crate::sinks \\\" crate::agent\";",
-        acquaintances,
-    ),
-    (
-        "sources/x.rs",
-        "const A: &str = r#\"crate::sinks \" crate::agent\"#;",
-        acquaintances,
-    ),
-    (
-        "sources/x.rs",
-        "#[cfg(test)]\n#[allow(x)]\nmod tests { use crate::agent; fn f() { {} } }",
-        acquaintances,
-    ),
-    (
-        "sources/x.rs",
-        "#[cfg(test)]\nuse crate::{agent, sinks::{self}};\nfn f() {}",
-        acquaintances,
-    ),
-    (
-        "sources/file/x.rs",
-        "use super::super::host;\nuse super::y;",
-        acquaintances,
-    ),
-    (
-        "sources/x.rs",
-        "use crate::{config, delivery::lines::Block, record::*};",
-        acquaintances,
-    ),
+    ("sources/x.rs", "// use crate::sinks;\n/* crate::sinks /* crate::agent */ crate::agent */", acquaintances),
+    ("sources/x.rs", "const A: &str = \"crate::sinks \\\" crate::agent\";", acquaintances),
+    ("sources/x.rs", "const A: &str = r#\"crate::sinks \" crate::agent\"#;", acquaintances),
+    ("sources/x.rs", "#[cfg(test)]\n#[allow(x)]\nmod tests { use crate::agent; fn f() { {} } }", acquaintances),
+    ("sources/x.rs", "#[cfg(test)]\nuse crate::{agent, sinks::{self}};\nfn f() {}", acquaintances),
+    ("sources/file/x.rs", "use super::super::host;\nuse super::y;", acquaintances),
+    ("sources/x.rs", "use crate::{config, delivery::lines::Block, record::*};", acquaintances),
     ("main.rs", "use cloudwatch_publisher::{cli, commands};", acquaintances),
-    (
-        "delivery/x.rs",
-        "use std::time::Duration;\nfn f(c: char) -> bool { c == '\"' || c == '\\'' }",
-        impurities,
-    ),
+    ("delivery/x.rs", "use std::time::Duration;\nfn f(c: char) -> bool { c == '\"' || c == '\\'' }", impurities),
     ("sources/x.rs", "use std::fs;", impurities),
     ("commands/x.rs", "fn f() { println!(\"x\"); }", printers),
-    (
-        "agent/x.rs",
-        "fn f() { log::info!(\"println!\"); if print != x {} }",
-        printers,
-    ),
+    ("agent/x.rs", "fn f() { log::info!(\"println!\"); if print != x {} }", printers),
     ("main.rs", "fn main() { std::process::exit(1) }", exits),
-    (
-        "lib.rs",
-        "//! Map.\n\n/// Nouns.\npub mod record;\n#[cfg(unix)]\npub mod cli;",
-        beyond_the_map,
-    ),
+    ("lib.rs", "//! Map.\n\n/// Nouns.\npub mod record;\n#[cfg(unix)]\npub mod cli;", beyond_the_map),
 ];
 
 fn assert_none(files: &[File], check: Check) {
@@ -341,27 +264,17 @@ fn root() -> PathBuf {
 /// Every file of `src/` but the tests that stand in files of their own.
 fn sources() -> Vec<File> {
     let folder = root().join("src");
-    let paths = rust_files(&folder)
-        .into_iter()
-        .filter(|path| !path.ends_with("tests.rs"));
+    let paths = rust_files(&folder).into_iter().filter(|path| !path.ends_with("tests.rs"));
     let files = paths.map(|path| {
         let name = path.strip_prefix(&folder).unwrap().to_str().unwrap().to_owned();
         File::new(&name, &fs::read_to_string(&path).unwrap())
     });
     let files: Vec<File> = files.collect();
-    assert!(
-        files.iter().any(|file| file.path == "record.rs"),
-        "src/record.rs was not found: nothing would be proved"
-    );
+    assert!(files.iter().any(|file| file.path == "record.rs"), "src/record.rs was not found: nothing would be proved");
     files
 }
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
-    let walk = walkdir::WalkDir::new(folder)
-        .sort_by_file_name()
-        .into_iter()
-        .filter_map(Result::ok);
-    walk.map(walkdir::DirEntry::into_path)
-        .filter(|path| path.extension().is_some_and(|end| end == "rs"))
-        .collect()
+    let walk = walkdir::WalkDir::new(folder).sort_by_file_name().into_iter().filter_map(Result::ok);
+    walk.map(walkdir::DirEntry::into_path).filter(|path| path.extension().is_some_and(|end| end == "rs")).collect()
 }

@@ -3,11 +3,7 @@
 //!
 //! `UPDATE_EXPECTED=1 cargo test --test configs` writes the messages anew; then read the difference.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a panic is how a test fails, in its helpers too"
-)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails, in its helpers too")]
 
 use std::path::{Path, PathBuf};
 
@@ -40,31 +36,18 @@ fn every_example_is_accepted_with_the_expected_warnings_only() {
         ("minimal.json", &[]),
         ("raspberry-pi.json", &[sign_in]),
     ];
-    let names: Vec<String> = json_files("configs")
-        .iter()
-        .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
-        .collect();
-    assert_eq!(
-        names,
-        expected.map(|(name, _)| name),
-        "an example without its line here"
-    );
+    let names: Vec<String> =
+        json_files("configs").iter().map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect();
+    assert_eq!(names, expected.map(|(name, _)| name), "an example without its line here");
     for (name, warnings) in expected {
-        let given: Vec<String> = example(name)
-            .warnings
-            .into_iter()
-            .map(|warning| warning.message)
-            .collect();
+        let given: Vec<String> = example(name).warnings.into_iter().map(|warning| warning.message).collect();
         assert_eq!(given, warnings, "{name}");
     }
 }
 
 #[test]
 fn every_example_has_names_that_cloudwatch_takes() {
-    let facts = Facts {
-        instance_id: "rpi-00000000abcdef12".to_string(),
-        hostname: "raspberrypi".to_string(),
-    };
+    let facts = Facts { instance_id: "rpi-00000000abcdef12".to_string(), hostname: "raspberrypi".to_string() };
     for path in json_files("configs") {
         let loaded = config::load(&path).unwrap_or_else(|failure| panic!("{failure}"));
         assert_eq!(config::check_for(&loaded.config, &facts), Ok(()));
@@ -85,10 +68,7 @@ fn every_broken_configuration_gives_its_exact_message() {
         }
         let expected = std::fs::read_to_string(&expected_path).unwrap_or_default();
         if message != expected {
-            wrong.push(format!(
-                "{}:\n--- expected\n{expected}--- given\n{message}",
-                expected_path.display()
-            ));
+            wrong.push(format!("{}:\n--- expected\n{expected}--- given\n{message}", expected_path.display()));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -97,18 +77,11 @@ fn every_broken_configuration_gives_its_exact_message() {
 #[test]
 fn a_file_that_is_not_there_is_named() {
     let failure = config::load(Path::new("/nowhere/x.json")).unwrap_err();
-    assert!(
-        failure
-            .to_string()
-            .starts_with("error: reading the configuration: `/nowhere/x.json` does not exist")
-    );
+    assert!(failure.to_string().starts_with("error: reading the configuration: `/nowhere/x.json` does not exist"));
 }
 
 #[test]
 fn a_folder_is_no_configuration() {
     let failure = config::load(root()).unwrap_err();
-    assert!(
-        failure.to_string().ends_with("cannot be read: it is a folder"),
-        "{failure}"
-    );
+    assert!(failure.to_string().ends_with("cannot be read: it is a folder"), "{failure}");
 }

@@ -27,10 +27,7 @@ const RATES: [&str; 8] = [
 ];
 
 fn dimensions() -> Dimensions {
-    Arc::new([
-        ("InstanceId".to_owned(), "sys-1".to_owned()),
-        ("Hostname".to_owned(), "here".to_owned()),
-    ])
+    Arc::new([("InstanceId".to_owned(), "sys-1".to_owned()), ("Hostname".to_owned(), "here".to_owned())])
 }
 
 /// A machine made of files that a test may change.
@@ -41,13 +38,8 @@ struct Machine {
 
 impl Machine {
     fn at_first(fixture: &str) -> Self {
-        let fixture = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/fixtures/host")
-            .join(fixture);
-        let machine = Self {
-            root: TempDir::new().unwrap(),
-            fixture,
-        };
+        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/host").join(fixture);
+        let machine = Self { root: TempDir::new().unwrap(), fixture };
         machine.overlay("always");
         machine.overlay("first");
         machine
@@ -90,33 +82,19 @@ fn copy_tree(from: &Path, to: &Path) {
 }
 
 fn sample(host: &mut Host, now: u64) -> BTreeMap<String, f64> {
-    host.sample(Monotonic(now))
-        .into_iter()
-        .map(|sample| (sample.name, sample.value))
-        .collect()
+    host.sample(Monotonic(now)).into_iter().map(|sample| (sample.name, sample.value)).collect()
 }
 
 fn assert_figures(got: &BTreeMap<String, f64>, expected: &[(&str, f64)]) {
-    let expected: BTreeMap<String, f64> = expected
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), *value))
-        .collect();
+    let expected: BTreeMap<String, f64> = expected.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
     assert_eq!(got.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
     for (name, value) in &expected {
-        assert!(
-            (got[name] - value).abs() <= value * 1e-12,
-            "{name}: {} instead of {value}",
-            got[name]
-        );
+        assert!((got[name] - value).abs() <= value * 1e-12, "{name}: {} instead of {value}", got[name]);
     }
 }
 
 fn without<'a>(expected: &[(&'a str, f64)], missing: &[&str]) -> Vec<(&'a str, f64)> {
-    expected
-        .iter()
-        .filter(|(name, _)| !missing.contains(name))
-        .copied()
-        .collect()
+    expected.iter().filter(|(name, _)| !missing.contains(name)).copied().collect()
 }
 
 /// 60 s lie between the moments. CPU: user 1,200 + system 500 + softirq 100 of 24,000 ticks. Card: 3,840 and 9,600
@@ -204,10 +182,7 @@ fn samples_come_in_the_documented_order_with_units_and_dimensions() {
     let mut host = machine.host(0);
     machine.overlay("second");
     let samples = host.sample(Monotonic(60_000));
-    let units: Vec<_> = samples
-        .iter()
-        .map(|sample| (sample.name.as_str(), sample.unit))
-        .collect();
+    let units: Vec<_> = samples.iter().map(|sample| (sample.name.as_str(), sample.unit)).collect();
     let unit = |name: &str| match name {
         "CPUUtilization" | "MemoryUtilization" => Unit::Percent,
         "MemoryUsed" | "MemoryAvailable" | "DiskReadBytes" | "DiskWriteBytes" | "NetworkIn" | "NetworkOut" => {
@@ -289,10 +264,7 @@ fn a_counter_that_restarted_gives_no_figure_until_the_next_sample() {
     let mut host = machine.host(0);
     machine.overlay("first");
     let got = sample(&mut host, 60_000);
-    assert!(
-        !RATES.iter().any(|rate| got.contains_key(*rate)) && !got.contains_key("CPUUtilization"),
-        "{got:?}"
-    );
+    assert!(!RATES.iter().any(|rate| got.contains_key(*rate)) && !got.contains_key("CPUUtilization"), "{got:?}");
     machine.overlay("second");
     assert_figures(&sample(&mut host, 120_000), &PI);
 }
@@ -317,11 +289,7 @@ fn a_disk_or_interface_that_comes_or_goes_makes_no_spike() {
 fn a_machine_without_disks_and_interfaces_has_no_such_figures() {
     let machine = Machine::at_first("container");
     fs::write(machine.path("proc/diskstats"), "").unwrap();
-    fs::write(
-        machine.path("proc/net/dev"),
-        "    lo: 9 9 0 0 0 0 0 0 9 9 0 0 0 0 0 0\n",
-    )
-    .unwrap();
+    fs::write(machine.path("proc/net/dev"), "    lo: 9 9 0 0 0 0 0 0 9 9 0 0 0 0 0 0\n").unwrap();
     let mut host = machine.host(0);
     let got = sample(&mut host, 10_000);
     assert!(!RATES.iter().any(|rate| got.contains_key(*rate)), "{got:?}");
@@ -376,15 +344,8 @@ mod this_machine {
 
     fn run(program: &str, argument: &str) -> f64 {
         let mut command = Command::new(program);
-        command
-            .env_remove("OMP_NUM_THREADS")
-            .env_remove("OMP_THREAD_LIMIT")
-            .arg(argument);
-        String::from_utf8(command.output().unwrap().stdout)
-            .unwrap()
-            .trim()
-            .parse()
-            .unwrap()
+        command.env_remove("OMP_NUM_THREADS").env_remove("OMP_THREAD_LIMIT").arg(argument);
+        String::from_utf8(command.output().unwrap().stdout).unwrap().trim().parse().unwrap()
     }
 
     #[test]
@@ -410,10 +371,7 @@ mod this_machine {
 
     /// Sectors and operations written to all physical disks, from another place than where the agent reads.
     fn written() -> [f64; 2] {
-        let disks = fs::read_dir("/sys/block")
-            .into_iter()
-            .flatten()
-            .map(|entry| entry.unwrap().path());
+        let disks = fs::read_dir("/sys/block").into_iter().flatten().map(|entry| entry.unwrap().path());
         let mut sum = [0.0; 2];
         // Paths of an NVMe disk on several controllers are hidden and counted in its stead; no such machine runs tests.
         for disk in disks.filter(|disk| disk.join("device").exists()) {
@@ -441,10 +399,7 @@ mod this_machine {
             return;
         };
         for (i, figure) in [bytes / 512.0, *operations].into_iter().enumerate() {
-            assert!(
-                figure >= inner_end[i] - inner[i] && figure <= outer_end[i] - outer[i],
-                "{got:?}"
-            );
+            assert!(figure >= inner_end[i] - inner[i] && figure <= outer_end[i] - outer[i], "{got:?}");
         }
     }
 

@@ -53,10 +53,7 @@ fn every_line_written_is_read_back_once_and_in_order() {
         other.line(&format!("line {number} of other"));
     }
     scene.wait_for("app.log", &app);
-    assert_eq!(
-        scene.stand_in.ask(&["group", GROUP]),
-        json!({"retention": 7, "streams": ["app.log", "other.log"]})
-    );
+    assert_eq!(scene.stand_in.ask(&["group", GROUP]), json!({"retention": 7, "streams": ["app.log", "other.log"]}));
 
     // Rotation as logrotate does it, with a writer that keeps the old file open for a while.
     fs::rename(scene.path("app.log"), scene.path("app.log.1")).unwrap();
@@ -90,34 +87,17 @@ fn a_line_over_the_limit_arrives_in_pieces_between_whole_neighbours() {
     app.line(&long);
     app.line("after");
     let arrived = |messages: &Vec<String>| messages.last().is_some_and(|last| last == "after");
-    let messages = wait("the line after the long one", || {
-        Some(scene.read_back("app.log")).filter(arrived)
-    });
+    let messages = wait("the line after the long one", || Some(scene.read_back("app.log")).filter(arrived));
     assert!(stop(agent).success());
     // Not `assert_eq!`: a megabyte of text explains nothing.
-    assert!(
-        messages[0] == "before",
-        "another line, of {} bytes, came first",
-        messages[0].len()
-    );
+    assert!(messages[0] == "before", "another line, of {} bytes, came first", messages[0].len());
     let pieces = &messages[1..messages.len() - 1];
     assert!(pieces.len() > 1, "1.5 MB fit no single event");
-    assert!(
-        pieces.iter().all(|piece| piece.len() <= MAX_MESSAGE_BYTES),
-        "a piece is over the limit"
-    );
-    assert!(
-        pieces.iter().all(|piece| !piece.contains('\u{fffd}')),
-        "a character was cut in two"
-    );
+    assert!(pieces.iter().all(|piece| piece.len() <= MAX_MESSAGE_BYTES), "a piece is over the limit");
+    assert!(pieces.iter().all(|piece| !piece.contains('\u{fffd}')), "a character was cut in two");
     // Each piece may carry a mark of its own before or after its part of the line: what is left of it is the line.
     let parts: String = pieces.iter().map(|piece| unmarked(piece, &long)).collect();
-    assert!(
-        parts == long,
-        "the pieces hold {} of {} bytes, or hold them in another order",
-        parts.len(),
-        long.len()
-    );
+    assert!(parts == long, "the pieces hold {} of {} bytes, or hold them in another order", parts.len(), long.len());
 }
 
 #[test]
@@ -144,11 +124,7 @@ fn the_thirteen_metrics_are_there_with_plausible_values_of_their_own_times() {
     let began = seconds_now();
     let complete = |metrics: &Value| {
         let metrics = metrics.as_array().unwrap();
-        let has = |name: &str| {
-            metrics
-                .iter()
-                .any(|metric| metric["name"] == name && points(metric).len() >= 3)
-        };
+        let has = |name: &str| metrics.iter().any(|metric| metric["name"] == name && points(metric).len() >= 3);
         METRICS.iter().all(|(name, _, _)| has(name))
     };
     let mut last = Value::Null;
@@ -158,43 +134,23 @@ fn the_thirteen_metrics_are_there_with_plausible_values_of_their_own_times() {
     });
     let found = found.unwrap_or_else(|| panic!("three points of each metric did not come: {last:#}"));
     assert!(stop(agent).success());
-    assert_eq!(
-        found.as_array().unwrap().len(),
-        METRICS.len(),
-        "another metric, or other dimensions: {found:#}"
-    );
+    assert_eq!(found.as_array().unwrap().len(), METRICS.len(), "another metric, or other dimensions: {found:#}");
     for (name, least, most) in METRICS {
-        let metric = found
-            .as_array()
-            .unwrap()
-            .iter()
-            .find(|metric| metric["name"] == name)
-            .unwrap();
+        let metric = found.as_array().unwrap().iter().find(|metric| metric["name"] == name).unwrap();
         let dimensions = metric["dimensions"].as_array().unwrap();
         assert_eq!(dimensions[0], json!(["InstanceId", "test-moto"]), "{name}");
         assert_eq!(dimensions[1][0], "Hostname", "{name}");
         assert!(!dimensions[1][1].as_str().unwrap().is_empty(), "{name}");
         for (at, value) in points(metric) {
-            assert!(
-                (least..=most).contains(&value),
-                "{name} is {value}, and should be in {least}..={most}"
-            );
+            assert!((least..=most).contains(&value), "{name} is {value}, and should be in {least}..={most}");
             assert!(
                 (began - 5.0..=seconds_now() + 5.0).contains(&at),
                 "{name} was measured at {at}, the test began at {began}"
             );
         }
     }
-    let busy = found
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|metric| metric["name"] == "CPUUtilization")
-        .unwrap();
-    assert!(
-        points(busy)[0].1 > 0.0,
-        "the first share of the processor is measured, not made up"
-    );
+    let busy = found.as_array().unwrap().iter().find(|metric| metric["name"] == "CPUUtilization").unwrap();
+    assert!(points(busy)[0].1 > 0.0, "the first share of the processor is measured, not made up");
 }
 
 /// The predecessor's metrics, with the least and the most that a sane machine could give.
@@ -222,10 +178,7 @@ struct Scene {
 
 impl Scene {
     fn new() -> Option<Self> {
-        Some(Self {
-            stand_in: StandIn::start()?,
-            folder: tempfile::tempdir().unwrap(),
-        })
+        Some(Self { stand_in: StandIn::start()?, folder: tempfile::tempdir().unwrap() })
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -256,19 +209,12 @@ impl Scene {
         let process = Command::new(env!("CARGO_BIN_EXE_cloudwatch-publisher"))
             .arg("run")
             .arg(&path)
-            .envs([
-                ("AWS_ACCESS_KEY_ID", "made-up"),
-                ("AWS_SECRET_ACCESS_KEY", "made-up"),
-                ("AWS_REGION", "eu-west-1"),
-            ])
+            .envs([("AWS_ACCESS_KEY_ID", "made-up"), ("AWS_SECRET_ACCESS_KEY", "made-up"), ("AWS_REGION", "eu-west-1")])
             // The stand-in is on this machine, whatever proxy the rest of the world is behind.
             .env("NO_PROXY", "127.0.0.1")
             .spawn()
             .unwrap();
-        Agent {
-            process,
-            log: self.path("agent.log"),
-        }
+        Agent { process, log: self.path("agent.log") }
     }
 
     fn read_back(&self, stream: &str) -> Vec<String> {
@@ -282,18 +228,10 @@ impl Scene {
             last = self.read_back(stream);
             (last.len() >= written.lines.len()).then_some(())
         });
-        assert!(
-            enough.is_some(),
-            "{stream}: only {} of {} lines came",
-            last.len(),
-            written.lines.len()
-        );
+        assert!(enough.is_some(), "{stream}: only {} of {} lines came", last.len(), written.lines.len());
         let differs = last.iter().zip(&written.lines).position(|(read, wrote)| read != wrote);
         if let Some(at) = differs {
-            panic!(
-                "{stream}, line {at}: wrote {:?}, read back {:?}",
-                written.lines[at], last[at]
-            );
+            panic!("{stream}, line {at}: wrote {:?}, read back {:?}", written.lines[at], last[at]);
         }
         assert_eq!(last.len(), written.lines.len(), "{stream}: lines came twice");
     }
@@ -316,10 +254,7 @@ impl Drop for Agent {
         let _ = self.process.kill();
         let _ = self.process.wait();
         if thread::panicking() {
-            println!(
-                "the agent's own log:\n{}",
-                fs::read_to_string(&self.log).unwrap_or_default()
-            );
+            println!("the agent's own log:\n{}", fs::read_to_string(&self.log).unwrap_or_default());
         }
     }
 }
@@ -338,10 +273,7 @@ struct Written {
 
 impl Written {
     fn open(path: &Path) -> Self {
-        Self {
-            file: open(path),
-            lines: Vec::new(),
-        }
+        Self { file: open(path), lines: Vec::new() }
     }
 
     fn line(&mut self, line: &str) {
@@ -360,20 +292,14 @@ fn open(path: &Path) -> File {
 
 fn points(metric: &Value) -> Vec<(f64, f64)> {
     let points = metric["points"].as_array().unwrap();
-    points
-        .iter()
-        .map(|point| (point[0].as_f64().unwrap(), point[1].as_f64().unwrap()))
-        .collect()
+    points.iter().map(|point| (point[0].as_f64().unwrap(), point[1].as_f64().unwrap())).collect()
 }
 
 /// The part of `piece` that stands in `line`: without a mark of up to 64 bytes at its beginning or end.
 fn unmarked<'a>(piece: &'a str, line: &str) -> &'a str {
     let borders = |from: usize| (from..=from + 64).filter(|at| piece.is_char_boundary(*at));
     for begin in borders(0) {
-        for end in borders(piece.len().saturating_sub(64))
-            .filter(|end| *end <= piece.len() && *end > begin)
-            .rev()
-        {
+        for end in borders(piece.len().saturating_sub(64)).filter(|end| *end <= piece.len() && *end > begin).rev() {
             if line.contains(&piece[begin..end]) {
                 return &piece[begin..end];
             }

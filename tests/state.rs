@@ -24,14 +24,8 @@ fn position(number: u64, offset: u64) -> SavedFile {
         inode: number,
         path: PathBuf::from(format!("/var/log/application-{number}.log")),
         first_path: PathBuf::from(format!("/var/log/application-{number}.log")),
-        stream: StreamName {
-            group: "device-0001".into(),
-            stream: format!("application-{number}.log").into(),
-        },
-        head: Fingerprint {
-            length: 1024,
-            hash: number,
-        },
+        stream: StreamName { group: "device-0001".into(), stream: format!("application-{number}.log").into() },
+        head: Fingerprint { length: 1024, hash: number },
         settled: Mark { offset, tail: offset },
     }
 }
@@ -44,12 +38,7 @@ fn round(at: u64) -> Round {
         value: at as f64,
         dimensions: dimensions.clone(),
     };
-    Round {
-        boot: BootId("b0".to_owned()),
-        at: Monotonic(at),
-        system: Wall(0),
-        samples: (0..13).map(sample).collect(),
-    }
+    Round { boot: BootId("b0".to_owned()), at: Monotonic(at), system: Wall(0), samples: (0..13).map(sample).collect() }
 }
 
 fn open(dir: &Path) -> (Store, Opened) {
@@ -95,29 +84,17 @@ fn what_was_committed_is_there_after_a_restart() {
     };
     store.commit(&changes).unwrap();
     let forget = vec![FileKey::from(&position(1, 0))];
-    store
-        .commit(&Changes {
-            forget,
-            remove_rounds: vec![RoundId(3)],
-            ..Changes::default()
-        })
-        .unwrap();
+    store.commit(&Changes { forget, remove_rounds: vec![RoundId(3)], ..Changes::default() }).unwrap();
     drop(store);
 
     let (store, opened) = open(&state);
     assert_eq!(opened, Opened::Resumed);
     assert_eq!(store.files().unwrap(), [odd]);
     assert_eq!(store.entries().unwrap().into_iter().collect::<Vec<_>>(), ["one", "two"]);
-    assert_eq!(
-        store.rounds(RoundId(0), 10, 1 << 20).unwrap().rounds,
-        [(RoundId(4), round(40))]
-    );
+    assert_eq!(store.rounds(RoundId(0), 10, 1 << 20).unwrap().rounds, [(RoundId(4), round(40))]);
     assert_eq!(store.boots().unwrap(), BTreeMap::from([("b0".to_owned(), Offset(-77))]));
     let waiting = store.waiting();
-    assert_eq!(
-        (waiting.count, waiting.oldest, waiting.next),
-        (1, Some(RoundId(4)), RoundId(5))
-    );
+    assert_eq!((waiting.count, waiting.oldest, waiting.next), (1, Some(RoundId(4)), RoundId(5)));
 }
 
 #[test]
@@ -137,41 +114,19 @@ fn waiting_rounds_are_counted_and_come_oldest_first_in_bounded_pages() {
     filled(dir.path());
     let (store, _) = open(dir.path());
     let waiting = store.waiting();
-    assert_eq!(
-        (waiting.count, waiting.oldest, waiting.newest),
-        (300, Some(RoundId(0)), Some(RoundId(299)))
-    );
+    assert_eq!((waiting.count, waiting.oldest, waiting.newest), (300, Some(RoundId(0)), Some(RoundId(299))));
     let each = waiting.bytes / 300;
     assert!((200..700).contains(&each), "a round of 13 samples takes {each} bytes");
 
     let page = store.rounds(RoundId(7), 5, 1 << 20).unwrap();
-    assert_eq!(
-        page.rounds.iter().map(|(id, _)| id.0).collect::<Vec<_>>(),
-        [7, 8, 9, 10, 11]
-    );
-    assert_eq!(
-        store.rounds(RoundId(7), 100, 3 * 700).unwrap().rounds.len() / 3,
-        1,
-        "bounded by bytes"
-    );
-    assert_eq!(
-        store.rounds(RoundId(7), 100, 0).unwrap().rounds.len(),
-        1,
-        "one at least: nothing may block the rest"
-    );
+    assert_eq!(page.rounds.iter().map(|(id, _)| id.0).collect::<Vec<_>>(), [7, 8, 9, 10, 11]);
+    assert_eq!(store.rounds(RoundId(7), 100, 3 * 700).unwrap().rounds.len() / 3, 1, "bounded by bytes");
+    assert_eq!(store.rounds(RoundId(7), 100, 0).unwrap().rounds.len(), 1, "one at least: nothing may block the rest");
     assert!(store.rounds(RoundId(300), 100, 1 << 20).unwrap().is_empty());
 
-    store
-        .commit(&Changes {
-            remove_rounds: (0..300).map(RoundId).collect(),
-            ..Changes::default()
-        })
-        .unwrap();
+    store.commit(&Changes { remove_rounds: (0..300).map(RoundId).collect(), ..Changes::default() }).unwrap();
     let waiting = store.waiting();
-    assert_eq!(
-        (waiting.count, waiting.bytes, waiting.oldest, waiting.next),
-        (0, 0, None, RoundId(300))
-    );
+    assert_eq!((waiting.count, waiting.bytes, waiting.oldest, waiting.next), (0, 0, None, RoundId(300)));
 }
 
 #[test]
@@ -180,18 +135,10 @@ fn a_boot_is_forgotten_at_the_next_start_when_no_round_of_it_waits() {
     filled(dir.path());
     let (store, _) = open(dir.path());
     let other = Some((BootId("b1".to_owned()), Offset(9)));
-    store
-        .commit(&Changes {
-            boot_offset: other,
-            ..Changes::default()
-        })
-        .unwrap();
+    store.commit(&Changes { boot_offset: other, ..Changes::default() }).unwrap();
     assert_eq!(store.boots().unwrap().len(), 2);
     drop(store);
-    assert_eq!(
-        open(dir.path()).0.boots().unwrap().into_keys().collect::<Vec<_>>(),
-        ["b0"]
-    );
+    assert_eq!(open(dir.path()).0.boots().unwrap().into_keys().collect::<Vec<_>>(), ["b0"]);
 }
 
 #[test]
@@ -226,10 +173,7 @@ fn merged_changes_do_what_they_do_in_turn() {
     at_once.commit(&merged).unwrap();
     for store in [in_turn, at_once] {
         assert_eq!(store.files().unwrap(), [position(2, 2), position(3, 2)]);
-        assert_eq!(
-            store.rounds(RoundId(0), 9, 1 << 20).unwrap().rounds,
-            [(RoundId(2), round(2))]
-        );
+        assert_eq!(store.rounds(RoundId(0), 9, 1 << 20).unwrap().rounds, [(RoundId(2), round(2))]);
         assert_eq!(store.boots().unwrap().len(), 1);
     }
 }
@@ -253,23 +197,14 @@ fn a_second_process_is_refused_with_the_pid_of_the_first_until_that_ends() {
     let dir = tempfile::tempdir().unwrap();
     let other = || {
         let mut command = std::process::Command::new(std::env::current_exe().unwrap());
-        command
-            .args(["--exact", "other_process", "--nocapture"])
-            .env("STATE_TEST_DIR", dir.path());
+        command.args(["--exact", "other_process", "--nocapture"]).env("STATE_TEST_DIR", dir.path());
         String::from_utf8(command.output().unwrap().stdout).unwrap()
     };
     let held = open(dir.path()).0;
     let refused = other();
-    assert!(
-        refused.contains(&format!("held by Some({})", std::process::id())),
-        "{refused}"
-    );
+    assert!(refused.contains(&format!("held by Some({})", std::process::id())), "{refused}");
     assert!(refused.contains("agent.state_directory"), "{refused}");
-    held.commit(&Changes {
-        save: vec![position(1, 1)],
-        ..Changes::default()
-    })
-    .unwrap();
+    held.commit(&Changes { save: vec![position(1, 1)], ..Changes::default() }).unwrap();
     drop(held);
     assert!(other().contains("opened Ok(Resumed)"));
 }
@@ -294,12 +229,7 @@ fn a_store_that_is_emptied_cut_garbage_or_gone_is_set_aside_and_a_new_one_begins
         ("emptied", |path| fs::write(path, "").unwrap()),
         ("cut in half", |path| {
             let length = fs::metadata(path).unwrap().len();
-            fs::OpenOptions::new()
-                .write(true)
-                .open(path)
-                .unwrap()
-                .set_len(length / 2)
-                .unwrap();
+            fs::OpenOptions::new().write(true).open(path).unwrap().set_len(length / 2).unwrap();
         }),
         ("garbage", |path| fs::write(path, "hello".repeat(10_000)).unwrap()),
         ("zeroes", |path| fs::write(path, vec![0; 1 << 20]).unwrap()),
@@ -324,19 +254,10 @@ fn a_store_that_is_emptied_cut_garbage_or_gone_is_set_aside_and_a_new_one_begins
         assert!(!reason.is_empty(), "{name}");
         assert_eq!(size(&dir.path().join("state.redb.damaged")), damaged, "{name}");
         assert_eq!((store.files().unwrap(), store.waiting().count), (vec![], 0), "{name}");
-        store
-            .commit(&Changes {
-                save: vec![position(1, 1)],
-                ..Changes::default()
-            })
-            .unwrap();
+        store.commit(&Changes { save: vec![position(1, 1)], ..Changes::default() }).unwrap();
         drop(store);
         let (store, opened) = open(dir.path());
-        assert_eq!(
-            (opened, store.files().unwrap()),
-            (Opened::Resumed, vec![position(1, 1)]),
-            "{name}"
-        );
+        assert_eq!((opened, store.files().unwrap()), (Opened::Resumed, vec![position(1, 1)]), "{name}");
     }
 }
 
@@ -349,11 +270,7 @@ fn only_the_newest_damaged_store_is_kept() {
         lost(dir.path());
     }
     assert_eq!(fs::read(dir.path().join("state.redb.damaged")).unwrap(), b"second");
-    assert_eq!(
-        fs::read_dir(dir.path()).unwrap().count(),
-        3,
-        "lock, store and the damaged one"
-    );
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3, "lock, store and the damaged one");
 }
 
 #[test]
@@ -372,10 +289,7 @@ fn no_damage_to_the_file_makes_opening_or_using_it_panic() {
     let dir = tempfile::tempdir().unwrap();
     filled(dir.path());
     let sound = fs::read(dir.path().join("state.redb")).unwrap();
-    let runs = std::env::var("STATE_DAMAGES")
-        .ok()
-        .and_then(|runs| runs.parse().ok())
-        .unwrap_or(400);
+    let runs = std::env::var("STATE_DAMAGES").ok().and_then(|runs| runs.parse().ok()).unwrap_or(400);
     let (mut opened, mut refused) = (0, 0);
     for seed in 0..runs {
         let mut random = fastrand::Rng::with_seed(seed);
@@ -396,14 +310,7 @@ fn no_damage_to_the_file_makes_opening_or_using_it_panic() {
             let add_rounds = vec![(store.waiting().next, round(i))];
             let remove_rounds = vec![RoundId(i * 9)];
             let save = vec![position(i, 1)];
-            store
-                .commit(&Changes {
-                    save,
-                    add_rounds,
-                    remove_rounds,
-                    ..Changes::default()
-                })
-                .unwrap();
+            store.commit(&Changes { save, add_rounds, remove_rounds, ..Changes::default() }).unwrap();
         }
     }
     assert!(
@@ -446,16 +353,8 @@ fn damaged(sound: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {
 fn a_commit_on_a_full_disk_is_an_error_and_the_next_one_with_room_works() {
     let disk = Arc::new(CutDisk::of(Vec::new()));
     let store = Store::on_disk(disk.clone()).unwrap();
-    store
-        .commit(&Changes {
-            save: vec![position(1, 1)],
-            ..Changes::default()
-        })
-        .unwrap();
-    let more = Changes {
-        save: vec![position(1, 2), position(2, 2)],
-        ..Changes::default()
-    };
+    store.commit(&Changes { save: vec![position(1, 1)], ..Changes::default() }).unwrap();
+    let more = Changes { save: vec![position(1, 2), position(2, 2)], ..Changes::default() };
     for operations in 0..12 {
         disk.fail_after(operations);
         for _ in 0..2 {
@@ -481,17 +380,9 @@ fn a_commit_on_a_full_disk_is_an_error_and_the_next_one_with_room_works() {
 fn a_store_deleted_under_the_agent_is_made_again_and_the_caller_is_told_to_save_all() {
     let dir = tempfile::tempdir().unwrap();
     let (store, _) = open(dir.path());
-    store
-        .commit(&Changes {
-            save: vec![position(1, 1)],
-            ..Changes::default()
-        })
-        .unwrap();
+    store.commit(&Changes { save: vec![position(1, 1)], ..Changes::default() }).unwrap();
     fs::remove_file(dir.path().join("state.redb")).unwrap();
-    let moved = Changes {
-        save: vec![position(1, 2)],
-        ..Changes::default()
-    };
+    let moved = Changes { save: vec![position(1, 2)], ..Changes::default() };
     assert!(matches!(store.commit(&moved), Err(StoreError::Failed { .. })));
     assert!(matches!(store.commit(&moved), Err(StoreError::Lost { .. })));
     store.commit(&moved).unwrap();
@@ -503,20 +394,11 @@ fn a_store_deleted_under_the_agent_is_made_again_and_the_caller_is_told_to_save_
 fn a_commit_that_changes_nothing_writes_nothing() {
     let disk = Arc::new(CutDisk::of(Vec::new()));
     let store = Store::on_disk(disk.clone()).unwrap();
-    let changes = Changes {
-        save: vec![position(1, 1)],
-        entries: vec!["e".to_owned()],
-        ..Changes::default()
-    };
+    let changes = Changes { save: vec![position(1, 1)], entries: vec!["e".to_owned()], ..Changes::default() };
     store.commit(&changes).unwrap();
     let before = disk.writes.load(Ordering::Relaxed);
     store.commit(&changes).unwrap();
-    store
-        .commit(&Changes {
-            remove_rounds: vec![RoundId(7)],
-            ..Changes::default()
-        })
-        .unwrap();
+    store.commit(&Changes { remove_rounds: vec![RoundId(7)], ..Changes::default() }).unwrap();
     assert_eq!(disk.writes.load(Ordering::Relaxed), before);
 }
 
@@ -536,12 +418,7 @@ fn the_file_does_not_grow_with_time_and_gives_back_what_an_outage_took() {
                 ..Changes::default()
             })
             .unwrap();
-        store
-            .commit(&Changes {
-                remove_rounds: vec![id],
-                ..Changes::default()
-            })
-            .unwrap();
+        store.commit(&Changes { remove_rounds: vec![id], ..Changes::default() }).unwrap();
     };
     (0..500).for_each(|at| minute(&store, at));
     let early = size();
@@ -552,26 +429,14 @@ fn the_file_does_not_grow_with_time_and_gives_back_what_an_outage_took() {
     for first in (0..outage).step_by(500) {
         let next = store.waiting().next.0;
         let add_rounds = (0..500).map(|i| (RoundId(next + i), round(first + i))).collect();
-        store
-            .commit(&Changes {
-                add_rounds,
-                ..Changes::default()
-            })
-            .unwrap();
+        store.commit(&Changes { add_rounds, ..Changes::default() }).unwrap();
     }
     let peak = size();
-    assert!(
-        peak < 4 * store.waiting().bytes,
-        "{} bytes of rounds take {peak}",
-        store.waiting().bytes
-    );
+    assert!(peak < 4 * store.waiting().bytes, "{} bytes of rounds take {peak}", store.waiting().bytes);
     let first = store.waiting().oldest.unwrap().0;
     for begin in (first..first + outage + 500).step_by(500) {
         store
-            .commit(&Changes {
-                remove_rounds: (begin..begin + 500).map(RoundId).collect(),
-                ..Changes::default()
-            })
+            .commit(&Changes { remove_rounds: (begin..begin + 500).map(RoundId).collect(), ..Changes::default() })
             .unwrap();
     }
     assert_eq!(store.waiting().count, 0);
@@ -609,16 +474,8 @@ enum Pending {
 
 impl CutDisk {
     fn of(bytes: Vec<u8>) -> Self {
-        let bytes = Bytes {
-            now: bytes.clone(),
-            synced: bytes,
-            pending: Vec::new(),
-        };
-        Self {
-            bytes: Mutex::new(bytes),
-            writes: AtomicU64::new(0),
-            left: AtomicU64::new(u64::MAX),
-        }
+        let bytes = Bytes { now: bytes.clone(), synced: bytes, pending: Vec::new() };
+        Self { bytes: Mutex::new(bytes), writes: AtomicU64::new(0), left: AtomicU64::new(u64::MAX) }
     }
 
     /// From here on, `operations` writes succeed and no more.
@@ -632,8 +489,7 @@ impl CutDisk {
         if left == 0 {
             return Err(io::Error::from(io::ErrorKind::StorageFull));
         }
-        self.left
-            .store(left.saturating_sub(u64::from(left != u64::MAX)), Ordering::Relaxed);
+        self.left.store(left.saturating_sub(u64::from(left != u64::MAX)), Ordering::Relaxed);
         Ok(())
     }
 
@@ -714,30 +570,16 @@ impl Disk for CutDisk {
 type Held = (BTreeMap<u64, SavedFile>, BTreeMap<u64, Round>);
 
 fn held(store: &Store) -> Held {
-    let files = store
-        .files()
-        .unwrap()
-        .into_iter()
-        .map(|file| (file.inode, file))
-        .collect();
+    let files = store.files().unwrap().into_iter().map(|file| (file.inode, file)).collect();
     let page = store.rounds(RoundId(0), usize::MAX, usize::MAX).unwrap();
     assert!(page.unreadable.is_empty());
-    (
-        files,
-        page.rounds.into_iter().map(|(id, round)| (id.0, round)).collect(),
-    )
+    (files, page.rounds.into_iter().map(|(id, round)| (id.0, round)).collect())
 }
 
 fn apply(held: &mut Held, changes: &Changes) {
     changes.forget.iter().for_each(|file| drop(held.0.remove(&file.inode)));
-    changes
-        .save
-        .iter()
-        .for_each(|file| drop(held.0.insert(file.inode, file.clone())));
-    changes
-        .add_rounds
-        .iter()
-        .for_each(|(id, round)| drop(held.1.insert(id.0, round.clone())));
+    changes.save.iter().for_each(|file| drop(held.0.insert(file.inode, file.clone())));
+    changes.add_rounds.iter().for_each(|(id, round)| drop(held.1.insert(id.0, round.clone())));
     changes.remove_rounds.iter().for_each(|id| drop(held.1.remove(&id.0)));
 }
 
@@ -750,13 +592,9 @@ fn some_changes(random: &mut fastrand::Rng, held: &Held, next: RoundId) -> Chang
         changes.forget.push(FileKey::from(&position(random.u64(..30), 0)));
     }
     for i in 0..random.u64(..3) {
-        changes
-            .add_rounds
-            .push((RoundId(next.0 + i), round(random.u64(..1000))));
+        changes.add_rounds.push((RoundId(next.0 + i), round(random.u64(..1000))));
     }
-    changes
-        .remove_rounds
-        .extend(held.1.keys().take(random.usize(..3)).map(|id| RoundId(*id)));
+    changes.remove_rounds.extend(held.1.keys().take(random.usize(..3)).map(|id| RoundId(*id)));
     changes
 }
 
@@ -764,10 +602,7 @@ fn some_changes(random: &mut fastrand::Rng, held: &Held, next: RoundId) -> Chang
 /// garbage. The next life goes on from there, and is cut again, also while it opens.
 #[test]
 fn after_a_power_cut_at_any_moment_the_last_commit_or_the_one_under_way_is_there() {
-    let lives = std::env::var("STATE_CUTS")
-        .ok()
-        .and_then(|lives| lives.parse().ok())
-        .unwrap_or(1500);
+    let lives = std::env::var("STATE_CUTS").ok().and_then(|lives| lives.parse().ok()).unwrap_or(1500);
     let mut random = fastrand::Rng::with_seed(7);
     let mut bytes = Vec::new();
     let mut before = Held::default();

@@ -50,13 +50,7 @@ impl Rig {
     /// Follows `patterns` in a new folder; every file begins at its first byte.
     fn new(patterns: &[&str]) -> Self {
         let root = tempfile::tempdir().unwrap();
-        let entries = patterns
-            .iter()
-            .map(|p| FileEntry {
-                is_new: false,
-                ..entry(root.path(), p)
-            })
-            .collect();
+        let entries = patterns.iter().map(|p| FileEntry { is_new: false, ..entry(root.path(), p) }).collect();
         Self::with(root, entries, 1000)
     }
 
@@ -83,13 +77,7 @@ impl Rig {
     }
 
     fn append(&self, name: &str, text: &str) {
-        OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(self.path(name))
-            .unwrap()
-            .write_all(text.as_bytes())
-            .unwrap();
+        OpenOptions::new().append(true).create(true).open(self.path(name)).unwrap().write_all(text.as_bytes()).unwrap();
     }
 
     fn rename(&self, from: &str, to: &str) {
@@ -102,12 +90,7 @@ impl Rig {
     }
 
     fn truncate(&self, name: &str) {
-        OpenOptions::new()
-            .write(true)
-            .open(self.path(name))
-            .unwrap()
-            .set_len(0)
-            .unwrap();
+        OpenOptions::new().write(true).open(self.path(name)).unwrap().set_len(0).unwrap();
     }
 
     fn look(&mut self) {
@@ -128,11 +111,7 @@ impl Rig {
     }
 
     fn save(&mut self, saved: SavedFile) {
-        let key = SavedKey {
-            entry: saved.entry.clone(),
-            device: saved.device,
-            inode: saved.inode,
-        };
+        let key = SavedKey { entry: saved.entry.clone(), device: saved.device, inode: saved.inode };
         self.state.insert(key, saved);
     }
 
@@ -152,9 +131,7 @@ impl Rig {
             let to = Mark::at(block.offset + taken as u64, &block.bytes[..block.start + taken]);
             let stream = self.sent.entry(self.streams[&file].clone()).or_default();
             stream.extend(
-                text.lines()
-                    .map(|line| line.trim_start_matches('\0').to_owned())
-                    .filter(|line| !line.is_empty()),
+                text.lines().map(|line| line.trim_start_matches('\0').to_owned()).filter(|line| !line.is_empty()),
             );
             self.files.advance(file, to);
             self.in_flight.push((file, to));
@@ -198,24 +175,14 @@ impl Rig {
     }
 
     fn start(&mut self) {
-        let entries = self
-            .entries
-            .iter()
-            .cloned()
-            .map(|entry| FileEntry { is_new: false, ..entry })
-            .collect();
+        let entries = self.entries.iter().cloned().map(|entry| FileEntry { is_new: false, ..entry }).collect();
         let state = self.state.values().cloned().collect();
         self.files = Files::new(entries, state, vec![self.path("own.log")], self.max_open);
     }
 
     #[track_caller]
     fn expect(&self, stream: &str, lines: &[&str]) {
-        assert_eq!(
-            self.sent.get(stream).map_or(&[][..], Vec::as_slice),
-            lines,
-            "{stream}; all: {:?}",
-            self.sent
-        );
+        assert_eq!(self.sent.get(stream).map_or(&[][..], Vec::as_slice), lines, "{stream}; all: {:?}", self.sent);
     }
 
     fn count(&self, is_meant: impl Fn(&Change) -> bool) -> usize {
@@ -225,9 +192,7 @@ impl Rig {
 
 /// `count` lines of some 60 bytes, from `first` on: more than a fingerprint covers.
 fn lines(first: usize, count: usize) -> Vec<String> {
-    (first..first + count)
-        .map(|n| format!("2026-11-21T04:00:00Z host program[12]: message number {n:06}"))
-        .collect()
+    (first..first + count).map(|n| format!("2026-11-21T04:00:00Z host program[12]: message number {n:06}")).collect()
 }
 
 fn text(lines: &[String]) -> String {
@@ -256,10 +221,7 @@ fn a_file_that_is_there_at_the_first_start_begins_where_the_entry_says() {
         (StartAt::Beginning, &["one", "two", "new"]),
     ] {
         let root = tempfile::tempdir().unwrap();
-        let entries = vec![FileEntry {
-            start_at,
-            ..entry(root.path(), "*.log")
-        }];
+        let entries = vec![FileEntry { start_at, ..entry(root.path(), "*.log") }];
         let mut rig = Rig::with(root, entries, 10);
         rig.append("app.log", "one\ntwo\n");
         rig.step();
@@ -347,11 +309,7 @@ fn rotated_names_that_still_match_are_not_read_again() {
     for generation in 0..5 {
         for older in (1..=generation).rev() {
             rig.rename(
-                &if older == 1 {
-                    "app.log".into()
-                } else {
-                    format!("app.log.{}", older - 1)
-                },
+                &if older == 1 { "app.log".into() } else { format!("app.log.{}", older - 1) },
                 &format!("app.log.{older}"),
             );
         }
@@ -363,11 +321,7 @@ fn rotated_names_that_still_match_are_not_read_again() {
     }
     let mut wanted = Vec::new();
     for generation in 0..5 {
-        wanted.extend([
-            "same first line".to_owned(),
-            format!("generation {generation}"),
-            format!("late {generation}"),
-        ]);
+        wanted.extend(["same first line".to_owned(), format!("generation {generation}"), format!("late {generation}")]);
     }
     wanted.pop();
     assert_eq!(rig.sent["app.log"], wanted);
@@ -488,10 +442,7 @@ fn several_rotations_during_an_outage_lose_nothing() {
         rig.pass(3600);
     }
     rig.step();
-    rig.expect(
-        "app.log",
-        &["a", "b end", "b begin", "c end", "c begin", "d end", "d begin"],
-    );
+    rig.expect("app.log", &["a", "b end", "b begin", "c end", "c begin", "d end", "d begin"]);
 }
 
 #[test]
@@ -611,13 +562,7 @@ fn deleted_files_that_cannot_be_sent_are_held_up_to_a_bound() {
     let lost: Vec<_> = rig
         .changes
         .iter()
-        .filter_map(|change| {
-            if let Change::LetGo { bytes, .. } = change {
-                Some(*bytes)
-            } else {
-                None
-            }
-        })
+        .filter_map(|change| if let Change::LetGo { bytes, .. } = change { Some(*bytes) } else { None })
         .collect();
     assert_eq!(lost, [200 * 1024 * 1024]);
 }
@@ -626,14 +571,8 @@ fn deleted_files_that_cannot_be_sent_are_held_up_to_a_bound() {
 fn an_inode_that_is_used_again_is_another_file() {
     for is_down in [false, true] {
         // One descriptor: the file's own is closed, so its number can be given to another.
-        let root = tempfile::Builder::new()
-            .tempdir_in("/dev/shm")
-            .or_else(|_| tempfile::tempdir())
-            .unwrap();
-        let entries = vec![FileEntry {
-            is_new: false,
-            ..entry(root.path(), "*.log")
-        }];
+        let root = tempfile::Builder::new().tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        let entries = vec![FileEntry { is_new: false, ..entry(root.path(), "*.log") }];
         let mut rig = Rig::with(root, entries, 1);
         rig.append("a.log", "one\ntwo\n");
         rig.step();
@@ -642,7 +581,7 @@ fn an_inode_that_is_used_again_is_another_file() {
         if is_down {
             rig.stop();
         }
-        // The number is kept with a hard link's help: same inode, other content, as a file system would give it again.
+        // Other bytes and another name under the same number: what a file system does that gives it out again.
         let content = "three\nfour\nfive\nsix\n";
         fs::write(rig.path("a.log"), content).unwrap();
         rig.rename("a.log", "b.log");
@@ -651,12 +590,7 @@ fn an_inode_that_is_used_again_is_another_file() {
         }
         rig.step();
         assert!(
-            rig.sent
-                .values()
-                .flatten()
-                .filter(|line| *line == "three" || *line == "six")
-                .count()
-                == 2,
+            rig.sent.values().flatten().filter(|line| *line == "three" || *line == "six").count() == 2,
             "{:?}",
             rig.sent
         );
@@ -709,11 +643,7 @@ fn equal_first_lines_and_equal_base_names_stay_two_files() {
     rig.append("b/app.log", "from b\n");
     rig.step();
     assert_eq!((&rig.sent["x.txt"], &rig.sent["y.txt"]), (&lines(0, 50), &lines(0, 50)));
-    let safe = rig
-        .path("b/app.log")
-        .to_string_lossy()
-        .trim_start_matches('/')
-        .replace('/', "-");
+    let safe = rig.path("b/app.log").to_string_lossy().trim_start_matches('/').replace('/', "-");
     rig.expect("app.log", &["same", "from a"]);
     rig.expect(&safe, &["same", "from b"]);
     rig.restart();
@@ -739,10 +669,7 @@ fn a_file_that_cannot_be_opened_is_told_once_and_followed_when_it_can() {
 #[test]
 fn five_thousand_files_share_few_descriptors() {
     let root = tempfile::tempdir().unwrap();
-    let entries = vec![FileEntry {
-        is_new: false,
-        ..entry(root.path(), "*.log")
-    }];
+    let entries = vec![FileEntry { is_new: false, ..entry(root.path(), "*.log") }];
     let mut rig = Rig::with(root, entries, 1024);
     for number in 0..5000 {
         fs::write(rig.path(&format!("{number}.log")), format!("first {number}\n")).unwrap();
@@ -779,12 +706,7 @@ fn a_name_that_is_no_text_is_followed_and_found_again() {
     fs::write(&path, "one\n").unwrap();
     rig.step();
     rig.restart();
-    OpenOptions::new()
-        .append(true)
-        .open(&path)
-        .unwrap()
-        .write_all(b"two\n")
-        .unwrap();
+    OpenOptions::new().append(true).open(&path).unwrap().write_all(b"two\n").unwrap();
     rig.step();
     rig.expect("caf\u{fffd}.log", &["one", "two"]);
 }
@@ -835,11 +757,7 @@ fn a_line_longer_than_a_window_comes_whole() {
 fn what_is_never_to_be_read_is_not() {
     let root = tempfile::tempdir().unwrap();
     let blacklist = Some(regex::Regex::new("^secret").unwrap());
-    let entries = vec![FileEntry {
-        is_new: false,
-        blacklist,
-        ..entry(root.path(), "*")
-    }];
+    let entries = vec![FileEntry { is_new: false, blacklist, ..entry(root.path(), "*") }];
     let mut rig = Rig::with(root, entries, 10);
     for name in ["own.log", "own.log.1", "a.gz", "secret.log", "good.log"] {
         rig.append(name, "x\n");
@@ -853,11 +771,7 @@ fn what_is_never_to_be_read_is_not() {
 #[test]
 fn only_the_newest_match_is_followed_where_the_entry_says_so() {
     let root = tempfile::tempdir().unwrap();
-    let entries = vec![FileEntry {
-        is_new: false,
-        newest_only: true,
-        ..entry(root.path(), "*.log")
-    }];
+    let entries = vec![FileEntry { is_new: false, newest_only: true, ..entry(root.path(), "*.log") }];
     let mut rig = Rig::with(root, entries, 10);
     rig.append("a.log", "a1\n");
     std::thread::sleep(Duration::from_millis(20)); // Times of files advance with the kernel's tick.
@@ -965,8 +879,7 @@ mod any_sequence {
 
         fn shift(&self) {
             for older in (1..=self.generations).rev() {
-                self.rig
-                    .rename(&format!("app.log.{older}"), &format!("app.log.{}", older + 1));
+                self.rig.rename(&format!("app.log.{older}"), &format!("app.log.{}", older + 1));
             }
         }
 

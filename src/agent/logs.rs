@@ -103,6 +103,7 @@ impl Logs {
 ///
 /// # Errors
 /// When the system gives no thread.
+#[allow(clippy::disallowed_methods, reason = "sends are bounded by the pipeline, saves by the sends")]
 pub fn start(parts: Parts, clock: Clock) -> io::Result<(Logs, UnboundedReceiver<Action>)> {
     let (inbox, events) = channel();
     let (outbox, actions) = unbounded_channel();
@@ -262,7 +263,9 @@ impl LogThread {
     fn read_one(&mut self, now: Monotonic) -> bool {
         let pipeline = &self.pipeline;
         let may_read = |file: FileId| pipeline.may_read(file, now);
-        let Some(file) = self.files.next_ready(may_read) else { return false };
+        let Some(file) = self.files.next_ready(may_read) else {
+            return false;
+        };
         let Some(block) = self.files.read(file) else {
             if self.files.needs_look() {
                 self.next_look = self.looks_not_before;

@@ -41,7 +41,9 @@ impl Retention {
             self.done.remove(group);
             self.tried.remove(group);
         }
-        let Some(days) = self.wanted.get(group).copied().filter(|_| !self.done.contains(group)) else { return };
+        let Some(days) = self.wanted.get(group).copied().filter(|_| !self.done.contains(group)) else {
+            return;
+        };
         if self.tried.get(group).is_some_and(|tried| now < tried.after(PAUSE)) {
             return;
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use crate::state::{Changes, RoundId, Store, StoreError};
 
@@ -21,10 +21,22 @@ pub enum Urgency {
     Now,
 }
 
+impl Urgency {
+    fn pause(self) -> Duration {
+        match self {
+            Self::Now => Duration::ZERO,
+            Self::Later => PAUSE,
+        }
+    }
+}
+
 /// Positions are saved this long after they moved: what a crash may send twice.
 const PAUSE: Duration = Duration::from_secs(10);
 /// After a failure.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(30);
+
+/// Rounds kept for a disk that takes none; who handed them over counts the older ones as given up.
+const MAX_PENDING_ROUNDS: usize = 200;
 
 type OnLoss = Box<dyn Fn() + Send + Sync>;
 
@@ -55,6 +67,7 @@ impl Saver {
 }
 
 /// Starts the saver.
+#[allow(clippy::disallowed_methods, reason = "what is sent is merged at once, also while a commit runs")]
 pub fn start(store: Arc<Store>) -> (Saver, JoinHandle<()>) {
     let (inbox, changes) = mpsc::unbounded_channel();
     let (told, saved) = watch::channel(None);
@@ -70,49 +83,64 @@ async fn run(
     on_loss: Arc<OnceLock<OnLoss>>,
 ) {
     let mut pending = Changes::default();
-    let mut not_before = Instant::now();
+    let mut commit_at = None;
+    let mut is_last = false;
     loop {
-        let is_open = gather(&mut inbox, &mut pending, not_before).await;
+        let mut is_open = gather(&mut inbox, &mut pending, commit_at).await;
         if pending.is_empty() && !is_open {
             return;
         }
         let newest_round = pending.add_rounds.iter().map(|(id, _)| *id).max();
         let (store, changes) = (Arc::clone(&store), std::mem::take(&mut pending));
-        let Ok((changes, result)) = tokio::task::spawn_blocking(move || {
+        let mut commit = tokio::task::spawn_blocking(move || {
             let result = store.commit(&changes);
             (changes, result)
-        })
-        .await
-        else {
-            return;
+        });
+        let mut pause = PAUSE;
+        // What comes meanwhile is merged, not piled up: a slow card must not cost memory.
+        let committed = loop {
+            tokio::select! {
+                committed = &mut commit => break committed,
+                next = inbox.recv(), if is_open => match next {
+                    Some((changes, urgency)) => {
+                        pending.merge(changes);
+                        pause = pause.min(urgency.pause());
+                    }
+                    None => is_open = false,
+                },
+            }
         };
+        let Ok((mut changes, result)) = committed else { return };
         match result {
             Ok(()) => {
                 saved.send_modify(|saved| *saved = (*saved).max(newest_round));
-                not_before = Instant::now();
             }
             Err(error) => {
                 log::warn!(error:% = error; "the state cannot be saved: after a crash more would be sent twice");
+                changes.merge(std::mem::take(&mut pending));
                 pending = changes;
-                not_before = Instant::now() + PAUSE_AFTER_FAILURE;
+                let excess = pending.add_rounds.len().saturating_sub(MAX_PENDING_ROUNDS);
+                pending.add_rounds.drain(..excess);
+                pause = PAUSE_AFTER_FAILURE;
                 if let (StoreError::Lost { .. }, Some(act)) = (&error, on_loss.get()) {
                     act();
                 }
             }
         }
-        if !is_open {
+        if !is_open && (pending.is_empty() || is_last) {
             return;
         }
+        is_last = !is_open;
+        commit_at = (!pending.is_empty()).then(|| Instant::now() + pause);
     }
 }
 
-/// Takes in changes until they are to be committed; answers whether more can come.
+/// Takes in changes until they are to be committed, where there are any at `commit_at`; answers whether more can come.
 async fn gather(
     inbox: &mut mpsc::UnboundedReceiver<(Changes, Urgency)>,
     pending: &mut Changes,
-    not_before: Instant,
+    mut commit_at: Option<Instant>,
 ) -> bool {
-    let mut commit_at = (!pending.is_empty()).then_some(not_before);
     loop {
         let next = match commit_at {
             Some(at) => timeout_at(at, inbox.recv()).await,
@@ -121,19 +149,11 @@ async fn gather(
         match next {
             Ok(Some((changes, urgency))) => {
                 pending.merge(changes);
-                let pause = if urgency == Urgency::Now { Duration::ZERO } else { PAUSE };
-                let at = (Instant::now() + pause).max(not_before);
+                let at = Instant::now() + urgency.pause();
                 commit_at = Some(commit_at.map_or(at, |earlier| earlier.min(at)));
             }
             Ok(None) => return false,
-            Err(_) => {
-                // What is there already goes along.
-                while let Ok((changes, _)) = inbox.try_recv() {
-                    pending.merge(changes);
-                }
-                sleep_until(not_before).await;
-                return true;
-            }
+            Err(_) => return true,
         }
     }
 }

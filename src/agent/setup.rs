@@ -28,8 +28,9 @@ pub fn parts(setup: &Setup) -> anyhow::Result<Parts> {
     let is_lost = matches!(setup.opened, Opened::Lost { .. });
     let config = &setup.config;
     let entries = config.logs.entries.iter();
-    let entries: Vec<_> =
-        entries.map(|entry| file_entry(setup, entry, !is_lost && !known.contains(&entry.key))).collect::<Result<_, _>>()?;
+    let entries: Vec<_> = entries
+        .map(|entry| file_entry(setup, entry, !is_lost && !known.contains(&entry.key)))
+        .collect::<Result<_, _>>()?;
     let filters = config.logs.entries.iter().map(filter).collect::<Result<_, _>>()?;
     let settings = Settings {
         interval: config.agent.logs_interval,

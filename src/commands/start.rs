@@ -41,7 +41,9 @@ pub fn log_warnings(loaded: &Loaded) {
         log::warn!(cause = warning.message, line, hint = warning.hint; "configuration");
     }
     if identity::is_nameless(&loaded.config.agent.instance) {
-        log::warn!("neither agent.instance.serial nor agent.instance.command is set: every such machine has the same id");
+        log::warn!(
+            "neither agent.instance.serial nor agent.instance.command is set: every such machine has the same id"
+        );
     }
 }
 

@@ -82,12 +82,8 @@ fn logs(config: &Config) -> String {
 }
 
 fn describe_entry(entry: &FileEntryConfig, facts: &Facts) -> String {
-    let mut text = format!(
-        "  {}\n    to {} / {}",
-        entry.pattern,
-        entry.group.resolve(facts),
-        entry.stream.resolve(facts)
-    );
+    let mut text =
+        format!("  {}\n    to {} / {}", entry.pattern, entry.group.resolve(facts), entry.stream.resolve(facts));
     if let Some(kept) = entry.retention_days {
         let _ = write!(text, ", kept {}", days(u64::from(kept)));
     }
@@ -95,16 +91,9 @@ fn describe_entry(entry: &FileEntryConfig, facts: &Facts) -> String {
         InitialPosition::Beginning => "; at the first start from the beginning\n",
         InitialPosition::End => "; at the first start from the end\n",
     });
-    let lists = [
-        ("only records with", &entry.include_patterns),
-        ("no records with", &entry.exclude_patterns),
-    ];
+    let lists = [("only records with", &entry.include_patterns), ("no records with", &entry.exclude_patterns)];
     for (what, patterns) in lists.iter().filter(|(_, patterns)| !patterns.is_empty()) {
-        let all = patterns
-            .iter()
-            .map(|pattern| format!("`{pattern}`"))
-            .collect::<Vec<_>>()
-            .join(", ");
+        let all = patterns.iter().map(|pattern| format!("`{pattern}`")).collect::<Vec<_>>().join(", ");
         let _ = writeln!(text, "    {what} {all}");
     }
     if let Some(blacklist) = &entry.blacklist {

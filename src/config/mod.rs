@@ -49,15 +49,8 @@ const MAX_BYTES: u64 = 16 * 1024 * 1024;
 /// When there are such names.
 pub fn check_for(config: &Config, facts: &Facts) -> Result<(), Failure> {
     let problems = check_names(config, facts);
-    let origin = config
-        .origin
-        .clone()
-        .unwrap_or_else(|| PathBuf::from("the built-in configuration"));
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(Failure::Wrong(origin, problems))
-    }
+    let origin = config.origin.clone().unwrap_or_else(|| PathBuf::from("the built-in configuration"));
+    if problems.is_empty() { Ok(()) } else { Err(Failure::Wrong(origin, problems)) }
 }
 
 /// A configuration that can be used.
@@ -127,13 +120,7 @@ pub fn parse(text: &str, origin: &Path, environment: Environment<'_>) -> Result<
 /// The warning for a `<name>.d/` beside the file, which will be merged over it one day.
 fn unread_folder(origin: &Path) -> Option<Problem> {
     let beside = |extension: &str| -> PathBuf { origin.with_extension(extension) };
-    [beside("d"), beside("json.d")]
-        .into_iter()
-        .find(|folder| folder.is_dir())
-        .map(|folder| {
-            Problem::general(format!(
-                "the folder `{}` is known but not built yet: nothing in it is read",
-                folder.display()
-            ))
-        })
+    [beside("d"), beside("json.d")].into_iter().find(|folder| folder.is_dir()).map(|folder| {
+        Problem::general(format!("the folder `{}` is known but not built yet: nothing in it is read", folder.display()))
+    })
 }

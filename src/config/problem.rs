@@ -30,20 +30,12 @@ pub struct Problem {
 impl Problem {
     /// A problem at a place in the file.
     pub fn at(place: Place, message: impl Into<String>) -> Self {
-        Self {
-            place: Some(place),
-            message: message.into(),
-            hint: String::new(),
-        }
+        Self { place: Some(place), message: message.into(), hint: String::new() }
     }
 
     /// A problem of the file as a whole.
     pub fn general(message: impl Into<String>) -> Self {
-        Self {
-            place: None,
-            message: message.into(),
-            hint: String::new(),
-        }
+        Self { place: None, message: message.into(), hint: String::new() }
     }
 
     /// The same with the way out.
@@ -92,11 +84,7 @@ impl fmt::Display for Failure {
                 path.display()
             ),
             Self::Unreadable(path, reason) => {
-                write!(
-                    f,
-                    "error: reading the configuration: `{}` cannot be read: {reason}",
-                    path.display()
-                )
+                write!(f, "error: reading the configuration: `{}` cannot be read: {reason}", path.display())
             }
             Self::Wrong(path, problems) => {
                 writeln!(f, "error: {} in {}", counted(problems.len(), "problem"), path.display())?;
@@ -111,11 +99,7 @@ pub fn warnings_text(origin: &std::path::Path, warnings: &[Problem]) -> String {
     if warnings.is_empty() {
         return String::new();
     }
-    let head = format!(
-        "warning: {} in {}\n",
-        counted(warnings.len(), "remark"),
-        origin.display()
-    );
+    let head = format!("warning: {} in {}\n", counted(warnings.len(), "remark"), origin.display());
     warnings.iter().fold(head, |text, warning| format!("{text}\n{warning}"))
 }
 

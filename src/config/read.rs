@@ -27,11 +27,7 @@ pub fn read<T: for<'de> Deserialize<'de> + Default>(
     warnings: &mut Vec<Problem>,
 ) -> T {
     let notes = RefCell::new(Notes::default());
-    let shape = T::deserialize(Reader {
-        node: tree,
-        notes: &notes,
-    })
-    .unwrap_or_default();
+    let shape = T::deserialize(Reader { node: tree, notes: &notes }).unwrap_or_default();
     let notes = notes.into_inner();
     problems.extend(notes.problems);
     warnings.extend(notes.warnings);
@@ -88,11 +84,7 @@ impl<'a> Reader<'a> {
 
     fn wrong_type<T>(self, right: &str) -> Result<T, Wrong> {
         let Node { place, path, value, .. } = self.node;
-        let is = if path.starts_with("agent.authentication") {
-            kind(value).to_string()
-        } else {
-            shown(value)
-        };
+        let is = if path.starts_with("agent.authentication") { kind(value).to_string() } else { shown(value) };
         let path = if path.is_empty() { "the file" } else { path };
         Err(self.note(Problem::at(*place, format!("{path} is {is}; {right} is expected"))))
     }
@@ -113,9 +105,7 @@ impl<'a> Reader<'a> {
             let message = format!("{key} is not a known section: nothing in it is used");
             notes.warnings.push(Problem::at(node.place, message).hint(hint));
         } else {
-            notes
-                .problems
-                .push(Problem::at(node.place, format!("{} is not a key", node.path)).hint(hint));
+            notes.problems.push(Problem::at(node.place, format!("{} is not a key", node.path)).hint(hint));
         }
     }
 }
@@ -214,10 +204,7 @@ impl<'de> de::Deserializer<'de> for Reader<'_> {
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
         match &self.node.value {
-            Value::List(items) => self.noted(visitor.visit_seq(Items {
-                reader: self,
-                rest: items.iter(),
-            })),
+            Value::List(items) => self.noted(visitor.visit_seq(Items { reader: self, rest: items.iter() })),
             _ => self.wrong_type("a list"),
         }
     }
@@ -226,11 +213,7 @@ impl<'de> de::Deserializer<'de> for Reader<'_> {
         match &self.node.value {
             Value::Object(pairs) => {
                 let pairs = pairs.iter().map(|(key, node)| (key.as_str(), node)).collect();
-                self.noted(visitor.visit_map(Pairs {
-                    reader: self,
-                    rest: pairs,
-                    value: None,
-                }))
+                self.noted(visitor.visit_map(Pairs { reader: self, rest: pairs, value: None }))
             }
             _ => self.wrong_type("an object"),
         }
@@ -245,13 +228,9 @@ impl<'de> de::Deserializer<'de> for Reader<'_> {
         let short = SHORT_FORMS.iter().find(|(shape, _)| *shape == name);
         let pairs = match (&self.node.value, short) {
             (Value::Object(pairs), _) => {
-                let (known, unknown): (Vec<_>, Vec<_>) = pairs
-                    .iter()
-                    .map(|(key, node)| (key.as_str(), node))
-                    .partition(|(key, _)| fields.contains(key));
-                unknown
-                    .into_iter()
-                    .for_each(|(key, node)| self.unknown_key(key, node, fields));
+                let (known, unknown): (Vec<_>, Vec<_>) =
+                    pairs.iter().map(|(key, node)| (key.as_str(), node)).partition(|(key, _)| fields.contains(key));
+                unknown.into_iter().for_each(|(key, node)| self.unknown_key(key, node, fields));
                 known
             }
             (Value::Bool(_) | Value::Text(_), Some((_, key))) => vec![(*key, self.node)],
@@ -259,11 +238,7 @@ impl<'de> de::Deserializer<'de> for Reader<'_> {
         };
         // `visit_map` takes the last first.
         let rest = pairs.into_iter().rev().collect();
-        self.noted(visitor.visit_map(Pairs {
-            reader: self,
-            rest,
-            value: None,
-        }))
+        self.noted(visitor.visit_map(Pairs { reader: self, rest, value: None }))
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -272,11 +247,7 @@ impl<'de> de::Deserializer<'de> for Reader<'_> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Wrong> {
-        let all = variants
-            .iter()
-            .map(|name| format!("`{name}`"))
-            .collect::<Vec<_>>()
-            .join(" or ");
+        let all = variants.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ");
         match &self.node.value {
             Value::Text(text) if variants.contains(&text.as_str()) => {
                 self.noted(visitor.visit_enum(text.as_str().into_deserializer()))
@@ -305,9 +276,8 @@ impl<'de> SeqAccess<'de> for Pair<'_> {
         self.step += 1;
         match self.step {
             1 => {
-                let id: U64Deserializer<Wrong> = u64::try_from(self.reader.node.id)
-                    .unwrap_or_default()
-                    .into_deserializer();
+                let id: U64Deserializer<Wrong> =
+                    u64::try_from(self.reader.node.id).unwrap_or_default().into_deserializer();
                 seed.deserialize(id).map(Some)
             }
             2 => seed.deserialize(self.reader).map(Some),
@@ -325,10 +295,7 @@ impl<'de> SeqAccess<'de> for Items<'_> {
     type Error = Wrong;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Wrong> {
-        self.rest
-            .next()
-            .map(|node| seed.deserialize(self.reader.below(node)))
-            .transpose()
+        self.rest.next().map(|node| seed.deserialize(self.reader.below(node))).transpose()
     }
 }
 

@@ -204,11 +204,7 @@ pub(super) mod defaults {
 impl Config {
     /// The configuration of `local` without a file: this host's metrics every 5 s, and the logs it lets us read.
     pub fn built_in() -> Self {
-        let folder = if cfg!(target_os = "macos") {
-            "/private/var/log"
-        } else {
-            "/var/log"
-        };
+        let folder = if cfg!(target_os = "macos") { "/private/var/log" } else { "/var/log" };
         let entries =
             ["*.log", "*/*.log", "syslog", "messages"].map(|name| FileEntryConfig::new(&format!("{folder}/{name}")));
         Self {

@@ -62,12 +62,7 @@ impl Template {
     /// A template of our own, every placeholder of which is built.
     pub(super) fn known(text: &str, purpose: Purpose) -> Self {
         let (parts, _) = split(text);
-        Self {
-            text: text.to_string(),
-            parts,
-            purpose,
-            written: None,
-        }
+        Self { text: text.to_string(), parts, purpose, written: None }
     }
 
     /// Reads a template from the file. Wrong placeholders are problems; ones that are not built yet are warnings and stay as
@@ -81,12 +76,7 @@ impl Template {
         warnings: &mut Vec<Problem>,
     ) -> Self {
         let (parts, strange) = split(text);
-        let template = Self {
-            text: text.to_string(),
-            parts,
-            purpose,
-            written: Some((key.to_string(), place)),
-        };
+        let template = Self { text: text.to_string(), parts, purpose, written: Some((key.to_string(), place)) };
         let about_file = |part: &Part| matches!(part, Part::FileName | Part::FilePath);
         if purpose == Purpose::Namespace && template.parts.iter().any(about_file) {
             problems.push(
@@ -132,17 +122,13 @@ impl Template {
 
     /// Whether the name differs from file to file.
     pub fn is_per_file(&self) -> bool {
-        self.parts
-            .iter()
-            .any(|part| matches!(part, Part::FileName | Part::FilePath))
+        self.parts.iter().any(|part| matches!(part, Part::FileName | Part::FilePath))
     }
 
     fn fill(&self, facts: &Facts, file: Option<&Path>) -> String {
         let safe = |name: &std::ffi::OsStr| -> String {
             let name = name.to_string_lossy();
-            name.chars()
-                .map(|c| if is_allowed(self.purpose, c) { c } else { '-' })
-                .collect()
+            name.chars().map(|c| if is_allowed(self.purpose, c) { c } else { '-' }).collect()
         };
         let part = |part: &Part| match (part, file) {
             (Part::Text(text), _) => text.clone(),
@@ -165,27 +151,15 @@ impl Template {
             Some((key, place)) => (key.clone(), Some(*place)),
             None => (default_key(self.purpose).to_string(), None),
         };
-        let given = if name == self.text {
-            String::new()
-        } else {
-            format!(" (written `{}`)", self.text)
-        };
+        let given = if name == self.text { String::new() } else { format!(" (written `{}`)", self.text) };
         let message = format!("{key} is `{name}`{given}, which CloudWatch refuses: {what}");
-        Some(Problem {
-            place,
-            message,
-            hint: rule.to_string(),
-        })
+        Some(Problem { place, message, hint: rule.to_string() })
     }
 }
 
 /// Judges every name of `config` now that this machine's own are known.
 pub(super) fn check_names(config: &Config, facts: &Facts) -> Vec<Problem> {
-    let entries = config
-        .logs
-        .entries
-        .iter()
-        .flat_map(|entry| [&entry.group, &entry.stream]);
+    let entries = config.logs.entries.iter().flat_map(|entry| [&entry.group, &entry.stream]);
     let names = entries.chain(std::iter::once(&config.metrics.namespace));
     let mut problems: Vec<Problem> = names.filter_map(|name| name.refusal(facts)).collect();
     problems.sort_by_key(|problem| problem.place);
@@ -195,10 +169,7 @@ pub(super) fn check_names(config: &Config, facts: &Facts) -> Vec<Problem> {
 
 /// Values that no rule refuses, for the first check.
 fn stand_ins() -> Facts {
-    Facts {
-        instance_id: "x".to_string(),
-        hostname: "x".to_string(),
-    }
+    Facts { instance_id: "x".to_string(), hostname: "x".to_string() }
 }
 
 fn default_key(purpose: Purpose) -> &'static str {
@@ -212,15 +183,9 @@ fn default_key(purpose: Purpose) -> &'static str {
 /// What is wrong with a name, and the rule. Sources: the models of CloudWatch Logs and CloudWatch, read 2026-11-21.
 fn refused(purpose: Purpose, name: &str) -> Option<(String, &'static str)> {
     let (limit, rule) = match purpose {
-        Purpose::Group => (
-            512,
-            "1 to 512 of letters, digits and `_-/.#`, not beginning with `aws/`",
-        ),
+        Purpose::Group => (512, "1 to 512 of letters, digits and `_-/.#`, not beginning with `aws/`"),
         Purpose::Stream => (512, "1 to 512 characters without `:` and `*`"),
-        Purpose::Namespace => (
-            255,
-            "1 to 255 of letters, digits and `_-/.#: `, not blank, not beginning with `AWS/`",
-        ),
+        Purpose::Namespace => (255, "1 to 255 of letters, digits and `_-/.#: `, not blank, not beginning with `AWS/`"),
     };
     let reserved = match purpose {
         Purpose::Group => Some("aws/"),
@@ -253,13 +218,7 @@ fn unknown_placeholder(key: &str, place: Place, name: &str) -> Problem {
     let all = || BUILT.iter().map(|(known, _)| *known);
     let hint = match nearest(name, all()) {
         Some(meant) => format!("did you mean `{{{meant}}}`?"),
-        None => format!(
-            "there are {}",
-            all()
-                .map(|known| format!("`{{{known}}}`"))
-                .collect::<Vec<_>>()
-                .join(", ")
-        ),
+        None => format!("there are {}", all().map(|known| format!("`{{{known}}}`")).collect::<Vec<_>>().join(", ")),
     };
     Problem::at(place, format!("{key}: `{{{name}}}` is not a placeholder")).hint(hint)
 }

@@ -31,30 +31,17 @@ fn warnings(text: &str) -> Vec<String> {
 }
 
 fn facts() -> Facts {
-    Facts {
-        instance_id: "rpi-1".to_string(),
-        hostname: "pi".to_string(),
-    }
+    Facts { instance_id: "rpi-1".to_string(), hostname: "pi".to_string() }
 }
 
 #[test]
 fn an_empty_file_has_the_predecessors_defaults() {
     let Loaded { config, warnings } = read("{}");
     assert_eq!(warnings, []);
-    assert_eq!(
-        config.agent.instance,
-        Instance {
-            prefix: "sys".to_string(),
-            serial: None,
-            command: None
-        }
-    );
+    assert_eq!(config.agent.instance, Instance { prefix: "sys".to_string(), serial: None, command: None });
     assert_eq!(config.agent.metrics_interval, Duration::from_secs(300));
     assert_eq!(config.agent.logs_interval, Duration::from_secs(10));
-    assert_eq!(
-        (config.agent.sign_in, config.agent.region, config.agent.log_file),
-        (None, None, None)
-    );
+    assert_eq!((config.agent.sign_in, config.agent.region, config.agent.log_file), (None, None, None));
     assert!(!config.agent.debug);
     assert_eq!(config.metrics.namespace.text(), "System/Default");
     assert_eq!(config.logs.entries, []);
@@ -88,25 +75,14 @@ fn every_key_of_the_predecessor_is_read() {
     let Loaded { config, warnings } = read(text);
     let agent = &config.agent;
     assert_eq!(agent.instance.command.as_deref(), Some("echo $HOME ${HOME}"));
-    let Some(SignIn::Cognito {
-        password: Some(password),
-        sends_password: false,
-        ..
-    }) = &agent.sign_in
-    else {
+    let Some(SignIn::Cognito { password: Some(password), sends_password: false, .. }) = &agent.sign_in else {
         panic!("no Cognito sign-in");
     };
     assert_eq!(password.reveal(), "${secret}");
-    assert_eq!(
-        (agent.metrics_interval.as_secs(), agent.logs_interval.as_secs()),
-        (60, 5)
-    );
+    assert_eq!((agent.metrics_interval.as_secs(), agent.logs_interval.as_secs()), (60, 5));
     assert_eq!(agent.log_file, Some(PathBuf::from("/etc/cwp/own.log")));
     let entry = &config.logs.entries[0];
-    assert_eq!(
-        (entry.pattern.as_str(), entry.retention_days),
-        ("/etc/cwp/logs/*.log", Some(7))
-    );
+    assert_eq!((entry.pattern.as_str(), entry.retention_days), ("/etc/cwp/logs/*.log", Some(7)));
     assert_eq!((entry.include_patterns.len(), entry.exclude_patterns.len()), (1, 1));
     let warnings: Vec<&str> = warnings.iter().map(|warning| warning.message.as_str()).collect();
     assert_eq!(
@@ -155,10 +131,7 @@ fn a_byte_order_mark_is_no_problem() {
 
 #[test]
 fn null_counts_as_absent() {
-    assert_eq!(
-        read(r#"{"agent": {"region": null, "instance": null}, "logs": null}"#),
-        read("{}")
-    );
+    assert_eq!(read(r#"{"agent": {"region": null, "instance": null}, "logs": null}"#), read("{}"));
 }
 
 #[test]
@@ -168,29 +141,18 @@ fn variables_come_from_the_environment() {
     let config = parse(&text, Path::new(ORIGIN), &environment).unwrap().config;
     assert_eq!(config.logs.entries[0].pattern, "/var/prod.log");
     assert_eq!(config.logs.entries[0].blacklist.as_deref(), Some("^[${STAGE}]$"));
-    let failure = parse(&text, Path::new(ORIGIN), &no_environment)
-        .unwrap_err()
-        .to_string();
-    assert!(
-        failure.contains("file_path: the environment has no `STAGE`"),
-        "{failure}"
-    );
+    let failure = parse(&text, Path::new(ORIGIN), &no_environment).unwrap_err().to_string();
+    assert!(failure.contains("file_path: the environment has no `STAGE`"), "{failure}");
 }
 
 #[test]
 fn what_aws_fills_in_is_no_variable() {
-    assert_eq!(
-        warnings(r#"{"metrics": {"append_dimensions": {"InstanceId": "${aws:InstanceId}"}}}"#).len(),
-        1
-    );
+    assert_eq!(warnings(r#"{"metrics": {"append_dimensions": {"InstanceId": "${aws:InstanceId}"}}}"#).len(), 1);
 }
 
 #[test]
 fn an_unknown_section_is_a_warning_and_an_unknown_key_an_error() {
-    assert_eq!(
-        warnings(r#"{"metricks": {}}"#),
-        ["metricks is not a known section: nothing in it is used"]
-    );
+    assert_eq!(warnings(r#"{"metricks": {}}"#), ["metricks is not a known section: nothing in it is used"]);
     assert!(refused(r#"{"metrics": {"name_space": "x"}}"#).contains("did you mean `namespace`?"));
 }
 
@@ -212,14 +174,8 @@ fn a_value_that_changes_nothing_is_no_warning() {
     let entry = r#"{"file_path": "/x", "auto_removal": false, "trim_timestamp": false, "encoding": "UTF-8",
         "publish_multi_logs": true, "log_group_class": "STANDARD", "filters": [], "mask": []}"#;
     assert_eq!(warnings(&following(entry)), [] as [&str; 0]);
-    assert_eq!(
-        warnings(r#"{"logs": {"logs_collected": {"journal": false}}}"#),
-        [] as [&str; 0]
-    );
-    assert_eq!(
-        warnings(r#"{"logs": {"logs_collected": {"journal": {"collect": false}}}}"#),
-        [] as [&str; 0]
-    );
+    assert_eq!(warnings(r#"{"logs": {"logs_collected": {"journal": false}}}"#), [] as [&str; 0]);
+    assert_eq!(warnings(r#"{"logs": {"logs_collected": {"journal": {"collect": false}}}}"#), [] as [&str; 0]);
 }
 
 #[test]
@@ -241,13 +197,7 @@ fn the_own_log_is_never_a_source() {
 #[test]
 fn entries_of_one_pattern_have_keys_of_their_own() {
     let text = following(r#"{"file_path": "/x", "log_group_name": "a"}, {"file_path": "/x", "log_group_name": "b"}"#);
-    let keys: Vec<String> = read(&text)
-        .config
-        .logs
-        .entries
-        .into_iter()
-        .map(|entry| entry.key)
-        .collect();
+    let keys: Vec<String> = read(&text).config.logs.entries.into_iter().map(|entry| entry.key).collect();
     assert_eq!(keys, ["/x", "/x (2)"]);
 }
 
@@ -255,28 +205,19 @@ fn entries_of_one_pattern_have_keys_of_their_own() {
 fn an_entry_overrides_what_the_section_says() {
     let entry = r#"{"file_path": "/x", "log_group_name": "own", "log_stream_name": "s-{hostname}-{file_path}",
         "retention_in_days": -1, "initial_position": "beginning", "partial_line_timeout": 5, "blacklist": "\\.gz$"}"#;
-    let text = following(entry).replacen(
-        r#""logs": {"#,
-        r#""logs": {"log_group_name": "all", "retention_in_days": 3, "#,
-        1,
-    );
+    let text =
+        following(entry).replacen(r#""logs": {"#, r#""logs": {"log_group_name": "all", "retention_in_days": 3, "#, 1);
     let config = read(&text).config;
     let entry = &config.logs.entries[0];
     assert_eq!((entry.group.text(), entry.retention_days), ("own", None));
-    assert_eq!(
-        entry.stream.resolve_for(&facts(), Path::new("/var/a:b*")),
-        "s-pi-/var/a-b-"
-    );
+    assert_eq!(entry.stream.resolve_for(&facts(), Path::new("/var/a:b*")), "s-pi-/var/a-b-");
     assert_eq!(entry.initial_position, InitialPosition::Beginning);
     assert_eq!(entry.partial_line_timeout, Duration::from_secs(5));
 }
 
 #[test]
 fn a_group_can_be_named_after_a_file() {
-    let config = read(&following(
-        r#"{"file_path": "/x/*", "log_group_name": "/g/{file_name}"}"#,
-    ))
-    .config;
+    let config = read(&following(r#"{"file_path": "/x/*", "log_group_name": "/g/{file_name}"}"#)).config;
     let group = &config.logs.entries[0].group;
     assert!(group.is_per_file());
     assert_eq!(group.resolve_for(&facts(), Path::new("/x/my log:é")), "/g/my-log--");
@@ -294,20 +235,14 @@ fn an_endpoint_of_one_service_wins_over_that_of_all() {
 fn the_agents_name_for_the_logs_interval_wins_and_says_so() {
     let text = r#"{"agent": {"logs_collection_interval": 10}, "logs": {"force_flush_interval": 3}}"#;
     assert_eq!(read(text).config.agent.logs_interval, Duration::from_secs(3));
-    assert_eq!(
-        warnings(text),
-        ["logs.force_flush_interval is `3` and wins over agent.logs_collection_interval `10`"]
-    );
+    assert_eq!(warnings(text), ["logs.force_flush_interval is `3` and wins over agent.logs_collection_interval `10`"]);
 }
 
 #[test]
 fn names_are_judged_again_with_this_machines_own() {
     let config = read(&following(r#"{"file_path": "/x"}"#)).config;
     assert_eq!(check_for(&config, &facts()), Ok(()));
-    let odd = Facts {
-        instance_id: "b8:27".to_string(),
-        ..facts()
-    };
+    let odd = Facts { instance_id: "b8:27".to_string(), ..facts() };
     let failure = check_for(&config, &odd).unwrap_err().to_string();
     assert!(
         failure.contains(

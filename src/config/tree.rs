@@ -46,9 +46,7 @@ pub struct Places(Vec<(String, Place)>);
 impl Places {
     /// The path of a value and where it stands.
     pub fn of(&self, id: usize) -> (&str, Place) {
-        self.0
-            .get(id)
-            .map_or(("", Place::default()), |(path, place)| (path.as_str(), *place))
+        self.0.get(id).map_or(("", Place::default()), |(path, place)| (path.as_str(), *place))
     }
 }
 
@@ -101,11 +99,8 @@ pub fn not_utf8(error: &std::string::FromUtf8Error) -> Problem {
         column: before.rsplit('\n').next().unwrap_or_default().chars().count() + 1,
     };
     let byte = error.as_bytes().get(good).copied().unwrap_or_default();
-    Problem::at(
-        place,
-        format!("the file is not UTF-8: the byte `0x{byte:02x}` cannot stand here"),
-    )
-    .hint("save it as UTF-8; `iconv -f latin1 -t utf-8` converts an older file")
+    Problem::at(place, format!("the file is not UTF-8: the byte `0x{byte:02x}` cannot stand here"))
+        .hint("save it as UTF-8; `iconv -f latin1 -t utf-8` converts an older file")
 }
 
 /// Reads a text. None, with a problem, where it is not JSON or not an object.
@@ -115,13 +110,7 @@ pub fn parse(text: &str, problems: &mut Vec<Problem>) -> Option<Node> {
         problems.push(not_json(text, &error));
         return None;
     }
-    let mut scanner = Scanner {
-        text,
-        at: 0,
-        place: Place { line: 1, column: 1 },
-        ids: 0,
-        problems,
-    };
+    let mut scanner = Scanner { text, at: 0, place: Place { line: 1, column: 1 }, ids: 0, problems };
     let tree = scanner.value(String::new(), None)?;
     if !matches!(tree.value, Value::Object(_)) {
         problems.push(Problem::at(tree.place, "the file holds no JSON object").hint("it begins with `{`"));
@@ -135,10 +124,7 @@ fn not_json(text: &str, error: &serde_json::Error) -> Problem {
         return Problem::at(Place { line: 1, column: 1 }, "the file is empty")
             .hint("`{}` is the smallest configuration");
     }
-    let place = Place {
-        line: error.line().max(1),
-        column: error.column().max(1),
-    };
+    let place = Place { line: error.line().max(1), column: error.column().max(1) };
     let full = error.to_string();
     let what = full.split(" at line ").next().unwrap_or(&full);
     let problem = Problem::at(place, format!("the file is not JSON: {what}"));
@@ -167,14 +153,8 @@ impl Scanner<'_> {
     fn advance(&mut self, length: usize) -> Option<()> {
         for c in self.text.get(self.at..self.at + length)?.chars() {
             self.place = match c {
-                '\n' => Place {
-                    line: self.place.line + 1,
-                    column: 1,
-                },
-                _ => Place {
-                    line: self.place.line,
-                    column: self.place.column + 1,
-                },
+                '\n' => Place { line: self.place.line + 1, column: 1 },
+                _ => Place { line: self.place.line, column: self.place.column + 1 },
             };
         }
         self.at += length;
@@ -209,19 +189,13 @@ impl Scanner<'_> {
         while self.next()? != b'}' {
             let place = self.place;
             let key = self.text()?;
-            let below = if path.is_empty() {
-                key.clone()
-            } else {
-                format!("{path}.{key}")
-            };
+            let below = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
             let node = self.value(below, Some(place))?;
             match pairs.iter_mut().find(|(known, _)| *known == key) {
                 Some((_, earlier)) => {
                     self.problems.push(
-                        Problem::at(place, format!("{} stands twice in one object", node.path)).hint(format!(
-                            "it stands on line {} too: keep one of them",
-                            earlier.place.line
-                        )),
+                        Problem::at(place, format!("{} stands twice in one object", node.path))
+                            .hint(format!("it stands on line {} too: keep one of them", earlier.place.line)),
                     );
                     *earlier = node;
                 }
@@ -295,9 +269,7 @@ pub fn expand_environment(node: &mut Node, environment: Environment<'_>, problem
                 node.value = Value::Null;
             }
         },
-        Value::List(items) => items
-            .iter_mut()
-            .for_each(|item| expand_environment(item, environment, problems)),
+        Value::List(items) => items.iter_mut().for_each(|item| expand_environment(item, environment, problems)),
         Value::Object(pairs) => {
             let expands = |key: &str| !AS_IT_STANDS.contains(&key);
             for (_, below) in pairs.iter_mut().filter(|(key, _)| expands(key)) {

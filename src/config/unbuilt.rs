@@ -19,38 +19,20 @@ struct Unbuilt {
 }
 
 const fn later(path: &'static str, instead: &'static str) -> Unbuilt {
-    Unbuilt {
-        path,
-        instead,
-        harmless: "",
-    }
+    Unbuilt { path, instead, harmless: "" }
 }
 
 const fn unless(path: &'static str, harmless: &'static str, instead: &'static str) -> Unbuilt {
-    Unbuilt {
-        path,
-        instead,
-        harmless,
-    }
+    Unbuilt { path, instead, harmless }
 }
 
 /// Ours, known but not built yet.
 const LATER: &[Unbuilt] = &[
-    later(
-        "agent.authentication",
-        "the standard AWS credential chain is used to sign in",
-    ),
+    later("agent.authentication", "the standard AWS credential chain is used to sign in"),
     unless("agent.omit_hostname", "false", "the dimension `Hostname` is sent"),
     later("agent.credentials", "no role is assumed"),
-    later(
-        "agent.run_as_user",
-        "the program runs as whoever starts it; a service manager can choose the user",
-    ),
-    unless(
-        "agent.use_dualstack_endpoint",
-        "false",
-        "the standard endpoints are used",
-    ),
+    later("agent.run_as_user", "the program runs as whoever starts it; a service manager can choose the user"),
+    unless("agent.use_dualstack_endpoint", "false", "the standard endpoints are used"),
     later("agent.ca_bundle", "the system's certificates are trusted"),
     later("agent.http_proxy", "requests go without a proxy"),
     later("agent.https_proxy", "requests go without a proxy"),
@@ -72,53 +54,21 @@ const LATER: &[Unbuilt] = &[
         "[]",
         "every record is sent; `include_patterns` and `exclude_patterns` work",
     ),
-    later(
-        "logs.logs_collected.files.collect_list[].multi_line_start_pattern",
-        "a line is a record",
-    ),
+    later("logs.logs_collected.files.collect_list[].multi_line_start_pattern", "a line is a record"),
     later(
         "logs.logs_collected.files.collect_list[].timestamp_format",
         "records carry the time at which they were read",
     ),
-    later(
-        "logs.logs_collected.files.collect_list[].timezone",
-        "records carry the time at which they were read",
-    ),
-    unless(
-        "logs.logs_collected.files.collect_list[].trim_timestamp",
-        "false",
-        "records are sent whole",
-    ),
-    unless(
-        "logs.logs_collected.files.collect_list[].encoding",
-        "\"utf-8\"",
-        "the file is read as UTF-8",
-    ),
-    unless(
-        "logs.logs_collected.files.collect_list[].publish_multi_logs",
-        "true",
-        "every match is followed",
-    ),
-    unless(
-        "logs.logs_collected.files.collect_list[].auto_removal",
-        "false",
-        "no file is removed",
-    ),
-    unless(
-        "logs.logs_collected.files.collect_list[].mask",
-        "[]",
-        "records are sent unmasked",
-    ),
+    later("logs.logs_collected.files.collect_list[].timezone", "records carry the time at which they were read"),
+    unless("logs.logs_collected.files.collect_list[].trim_timestamp", "false", "records are sent whole"),
+    unless("logs.logs_collected.files.collect_list[].encoding", "\"utf-8\"", "the file is read as UTF-8"),
+    unless("logs.logs_collected.files.collect_list[].publish_multi_logs", "true", "every match is followed"),
+    unless("logs.logs_collected.files.collect_list[].auto_removal", "false", "no file is removed"),
+    unless("logs.logs_collected.files.collect_list[].mask", "[]", "records are sent unmasked"),
     later("metrics.credentials", "no role is assumed"),
-    later(
-        "metrics.append_dimensions",
-        "metrics have the dimensions `InstanceId` and `Hostname`",
-    ),
+    later("metrics.append_dimensions", "metrics have the dimensions `InstanceId` and `Hostname`"),
     unless("metrics.aggregation_dimensions", "[]", "nothing is summed up"),
-    later(
-        "metrics.metrics_collected",
-        "the 13 default metrics are published instead",
-    ),
+    later("metrics.metrics_collected", "the 13 default metrics are published instead"),
 ];
 
 /// The CloudWatch Agent's, not supported: its sections and keys by `translator/config/schema.json` and its examples.
@@ -170,14 +120,9 @@ pub fn foreign() -> &'static [&'static str] {
 
 /// The names in the lists right below a path.
 pub fn keys_below(parent: &str) -> impl Iterator<Item = &'static str> + use<> {
-    let start = if parent.is_empty() {
-        String::new()
-    } else {
-        format!("{parent}.")
-    };
+    let start = if parent.is_empty() { String::new() } else { format!("{parent}.") };
     let all = LATER.iter().map(|key| key.path).chain(FOREIGN.iter().copied());
-    all.filter_map(move |path| path.strip_prefix(start.as_str()))
-        .filter(|rest| !rest.contains(['.', '[']))
+    all.filter_map(move |path| path.strip_prefix(start.as_str())).filter(|rest| !rest.contains(['.', '[']))
 }
 
 /// Warns of each key in the file that does nothing, the topmost only.
@@ -185,10 +130,7 @@ pub fn warn(tree: &Node, warnings: &mut Vec<Problem>) {
     tree.walk(&mut |node| {
         let general = node.general_path();
         let message = if is_foreign(&general) {
-            format!(
-                "{} is known to the CloudWatch Agent and not supported here: it has no effect",
-                node.path
-            )
+            format!("{} is known to the CloudWatch Agent and not supported here: it has no effect", node.path)
         } else if let Some(key) = LATER.iter().find(|key| key.path == general) {
             if is_harmless(&node.value, key) {
                 return false;
@@ -216,7 +158,5 @@ fn is_harmless(value: &Value, key: &Unbuilt) -> bool {
 
 /// A journal section that switches itself off.
 fn says_no(pairs: &[(String, Node)]) -> bool {
-    pairs
-        .iter()
-        .any(|(key, node)| key == "collect" && node.value == Value::Bool(false))
+    pairs.iter().any(|(key, node)| key == "collect" && node.value == Value::Bool(false))
 }

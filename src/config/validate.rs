@@ -37,12 +37,7 @@ pub fn validate(
     warnings: &mut Vec<Problem>,
 ) -> Config {
     let folder = origin.parent().unwrap_or(Path::new("/"));
-    let mut judge = Judge {
-        places,
-        folder,
-        problems,
-        warnings,
-    };
+    let mut judge = Judge { places, folder, problems, warnings };
     let no_agent = file::Agent::default();
     let no_logs = file::Logs::default();
     let no_metrics = file::Metrics::default();
@@ -54,12 +49,7 @@ pub fn validate(
     }
     let logs = judge.logs(shape.logs.get().unwrap_or(&no_logs), &agent, endpoint.as_ref());
     let metrics = judge.metrics(shape.metrics.get().unwrap_or(&no_metrics), endpoint);
-    Config {
-        origin: Some(origin.to_path_buf()),
-        agent,
-        logs,
-        metrics,
-    }
+    Config { origin: Some(origin.to_path_buf()), agent, logs, metrics }
 }
 
 impl Judge<'_> {
@@ -90,11 +80,7 @@ impl Judge<'_> {
         if let Some((id, _)) = shape.authentication.placed()
             && shape.region.is_absent()
         {
-            self.wrong(
-                id,
-                " needs agent.region",
-                "for example `\"region\": \"eu-central-1\"` beside it",
-            );
+            self.wrong(id, " needs agent.region", "for example `\"region\": \"eu-central-1\"` beside it");
         }
         Agent {
             instance: self.instance(instance),
@@ -108,12 +94,7 @@ impl Judge<'_> {
             debug: shape.debug.get().copied().unwrap_or(false),
             state_directory: self.text(&shape.state_directory).map(|text| self.absolute(&text)),
             metrics_buffer_age: self
-                .whole(
-                    &shape.metrics_buffer_days,
-                    1,
-                    14,
-                    "CloudWatch takes metrics of up to 14 days ago",
-                )
+                .whole(&shape.metrics_buffer_days, 1, 14, "CloudWatch takes metrics of up to 14 days ago")
                 .map_or(Duration::from_secs(defaults::METRICS_BUFFER_DAYS * 86_400), |days| {
                     Duration::from_secs(days * 86_400)
                 }),
@@ -134,11 +115,7 @@ impl Judge<'_> {
                 self.remark(id, " is empty: it counts as absent");
             }
         }
-        Instance {
-            prefix,
-            serial: given(&shape.serial),
-            command: given(&shape.command),
-        }
+        Instance { prefix, serial: given(&shape.serial), command: given(&shape.command) }
     }
 
     /// Text that must not be empty where it is given.
@@ -185,15 +162,9 @@ impl Judge<'_> {
         let text = self.text(key)?;
         let is_like_one = text.len() <= 64
             && text.contains('-')
-            && text
-                .chars()
-                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+            && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
         if !is_like_one {
-            self.wrong(
-                id,
-                &format!(" is `{text}`, which is no AWS region"),
-                "one looks like `eu-central-1`",
-            );
+            self.wrong(id, &format!(" is `{text}`, which is no AWS region"), "one looks like `eu-central-1`");
         }
         Some(text)
     }
@@ -207,8 +178,7 @@ impl Judge<'_> {
     }
 
     fn seconds(&mut self, key: &Key<i64>, most: i64) -> Option<Duration> {
-        self.whole(key, 1, most, "it is a number of seconds")
-            .map(Duration::from_secs)
+        self.whole(key, 1, most, "it is a number of seconds").map(Duration::from_secs)
     }
 
     /// `logs.force_flush_interval` and `agent.logs_collection_interval` are one setting with two names.
@@ -219,11 +189,8 @@ impl Judge<'_> {
             && ours != theirs
             && let Some((id, _)) = logs.and_then(|logs| logs.force_flush_interval.placed())
         {
-            let says = format!(
-                " is `{}` and wins over agent.logs_collection_interval `{}`",
-                theirs.as_secs(),
-                ours.as_secs()
-            );
+            let says =
+                format!(" is `{}` and wins over agent.logs_collection_interval `{}`", theirs.as_secs(), ours.as_secs());
             self.remark(id, &says);
         }
         theirs.or(ours)
@@ -233,11 +200,7 @@ impl Judge<'_> {
     fn endpoint(&mut self, key: &Key<String>) -> Option<String> {
         let (id, _) = key.placed()?;
         let text = self.text(key)?;
-        let url = if text.contains("://") {
-            text.clone()
-        } else {
-            format!("https://{text}")
-        };
+        let url = if text.contains("://") { text.clone() } else { format!("https://{text}") };
         let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
         let is_good = host.is_some_and(|host| {
             !host.is_empty()
@@ -245,11 +208,7 @@ impl Judge<'_> {
                 && !host.contains(|c: char| c.is_whitespace() || c.is_control())
         });
         if !is_good {
-            self.wrong(
-                id,
-                &format!(" is `{text}`, which is no address"),
-                "it is `https://` or `http://` and a host",
-            );
+            self.wrong(id, &format!(" is `{text}`, which is no address"), "it is `https://` or `http://` and a host");
         }
         Some(url.trim_end_matches('/').to_string())
     }
@@ -257,14 +216,7 @@ impl Judge<'_> {
     fn template(&mut self, key: &Key<String>, purpose: Purpose) -> Option<Template> {
         let (id, text) = key.placed()?;
         let (path, place) = (self.path(id), self.place(id));
-        Some(Template::read(
-            text,
-            purpose,
-            &path,
-            place,
-            self.problems,
-            self.warnings,
-        ))
+        Some(Template::read(text, purpose, &path, place, self.problems, self.warnings))
     }
 
     fn metrics(&mut self, shape: &file::Metrics, endpoint: Option<String>) -> Metrics {

@@ -5,6 +5,8 @@
 //!
 //! Pure: no I/O, no clock, no tasks.
 
+use std::collections::{BTreeMap, VecDeque};
+
 use crate::record::{Sample, Wall};
 
 /// The most datums in a request.
@@ -47,7 +49,8 @@ pub fn problem(datum: &Datum, now: Wall) -> Option<&'static str> {
         Some("its name is not 1 to 255 ASCII characters")
     } else if sample.dimensions.len() > MAX_DIMENSIONS {
         Some("it has more than 30 dimensions")
-    } else if !sample.dimensions.iter().all(|(name, value)| is_name(name) && !name.starts_with(':') && is_value(value)) {
+    } else if !sample.dimensions.iter().all(|(name, value)| is_name(name) && !name.starts_with(':') && is_value(value))
+    {
         Some("a dimension's name or value is not what CloudWatch takes")
     } else if age > MAX_AGE_MS {
         Some("it is older than 14 days")
@@ -69,13 +72,40 @@ fn weight(datum: &Datum) -> usize {
 }
 
 /// How many of the first datums make one request.
-pub fn first_request(datums: &[Datum]) -> usize {
+fn first_request(datums: &[Datum]) -> usize {
     let mut bytes = 0;
     let fitting = datums.iter().take(MAX_DATUMS).take_while(|datum| {
         bytes += weight(datum);
         bytes <= MAX_REQUEST_BYTES
     });
     fitting.count().max(1).min(datums.len())
+}
+
+/// Datums in requests, and what was left out of them.
+#[derive(Debug, Default)]
+pub struct Requests {
+    /// Each within the limits of one call, in order.
+    pub requests: VecDeque<Vec<Datum>>,
+    /// How many datums CloudWatch would refuse, by cause.
+    pub given_up: BTreeMap<&'static str, usize>,
+}
+
+/// Makes requests of `datums`, as CloudWatch would take them at the time `now`.
+pub fn requests(datums: impl Iterator<Item = Datum>, now: Wall) -> Requests {
+    let mut made = Requests::default();
+    let mut good = Vec::with_capacity(datums.size_hint().0);
+    for datum in datums {
+        match problem(&datum, now) {
+            None => good.push(datum),
+            Some(cause) => *made.given_up.entry(cause).or_default() += 1,
+        }
+    }
+    while !good.is_empty() {
+        let rest = good.split_off(first_request(&good));
+        made.requests.push_back(good);
+        good = rest;
+    }
+    made
 }
 
 #[cfg(test)]
@@ -129,5 +159,14 @@ mod tests {
         let count = first_request(&large);
         assert!(count < 500 && count * 2_000 <= MAX_REQUEST_BYTES, "{count}");
         assert_eq!(first_request(&[]), 0);
+    }
+
+    #[test]
+    fn one_bad_sample_never_loses_its_neighbours() {
+        let datums = [datum("A", 1.0, &[], NOW), datum("B", f64::NAN, &[], NOW), datum("C", 1.0, &[], NOW)];
+        let made = requests(datums.into_iter(), NOW);
+        let names: Vec<_> = made.requests.iter().flatten().map(|datum| datum.sample.name.as_str()).collect();
+        assert_eq!(names, ["A", "C"]);
+        assert_eq!(made.given_up.values().sum::<usize>(), 1);
     }
 }

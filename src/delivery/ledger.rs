@@ -54,7 +54,9 @@ impl Ledger {
 
     /// Lets a ticket cover what follows it, up to `end`. Only a file's newest ticket, unsettled, can grow; else `false`.
     pub fn extend(&mut self, ticket: Ticket, end: Mark) -> bool {
-        let Some(account) = self.accounts.get_mut(&ticket.file) else { return false };
+        let Some(account) = self.accounts.get_mut(&ticket.file) else {
+            return false;
+        };
         let newest = account.first + account.stretches.len() as u64 == ticket.number + 1;
         match account.stretches.back_mut() {
             Some(stretch) if newest && !stretch.settled => {

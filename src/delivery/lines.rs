@@ -82,7 +82,10 @@ impl<'a> Lines<'a> {
     /// Takes bytes up to `next`, of which those up to `end` are text.
     fn take(&mut self, end: usize, next: usize, goes_on: bool) -> Option<Line<'a>> {
         let mut from = self.taken;
-        if self.block.offset == 0 && from == self.block.start && self.block.bytes[from..end].starts_with(b"\xef\xbb\xbf") {
+        if self.block.offset == 0
+            && from == self.block.start
+            && self.block.bytes[from..end].starts_with(b"\xef\xbb\xbf")
+        {
             from += 3;
         }
         let mut end = end;

@@ -153,7 +153,9 @@ impl Pipeline {
             let offset = block.offset + (index - block.start) as u64;
             Mark::at(offset, block.bytes.get(..index).unwrap_or_default())
         };
-        let Some(followed) = self.files.get(&file).copied() else { return mark_at(block.start) };
+        let Some(followed) = self.files.get(&file).copied() else {
+            return mark_at(block.start);
+        };
         let mut lines = Lines::new(block, followed.inside_long_line);
         let mut line_start = block.start;
         for line in lines.by_ref() {

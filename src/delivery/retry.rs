@@ -66,7 +66,8 @@ impl Gate {
             self.failures += 1;
         }
         self.is_probing = false;
-        let wait = delay(self.failures, LONGEST_SPAN, chance).max(retry_after.unwrap_or_default().min(LONGEST_SPAN * 10));
+        let wait =
+            delay(self.failures, LONGEST_SPAN, chance).max(retry_after.unwrap_or_default().min(LONGEST_SPAN * 10));
         self.opens_at = self.opens_at.max(now.after(wait));
     }
 }

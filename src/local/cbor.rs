@@ -34,9 +34,7 @@ pub fn put_metric_data(body: &[u8]) -> Result<Request, Refusal> {
 pub fn error(refusal: &Refusal) -> Vec<u8> {
     let kind = format!("com.amazonaws.cloudwatch#{}", refusal.code);
     let mut encoder = Encoder::new(Vec::new());
-    let written = encoder
-        .map(2)
-        .and_then(|e| e.str("__type")?.str(&kind)?.str("message")?.str(&refusal.message));
+    let written = encoder.map(2).and_then(|e| e.str("__type")?.str(&kind)?.str("message")?.str(&refusal.message));
     // Writing into a vector cannot fail; an empty body would only lose the sentence.
     written.map(|_| ()).map_or_else(|_| Vec::new(), |()| encoder.into_writer())
 }

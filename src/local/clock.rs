@@ -96,7 +96,9 @@ mod tests {
     #[test]
     fn a_signing_date_is_read_and_anything_else_is_not() {
         assert_eq!(amz_date("20261121T040028Z"), Some(Wall(1_795_233_628_000)));
-        for wrong in ["", "20261121T040028", "20261321T040028Z", "2026112aT040028Z", "20261121 040028Z", "+0261121T040028Z"] {
+        for wrong in
+            ["", "20261121T040028", "20261321T040028Z", "2026112aT040028Z", "20261121 040028Z", "+0261121T040028Z"]
+        {
             assert_eq!(amz_date(wrong), None, "{wrong}");
         }
     }

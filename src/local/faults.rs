@@ -160,9 +160,7 @@ impl Faults {
 
     fn take(&mut self, operation: Operation, fits: impl Fn(&Fault) -> bool) -> Option<Fault> {
         let planned = self.planned.iter_mut().find(|planned| {
-            planned.left != Some(0)
-                && planned.operation.is_none_or(|only| only == operation)
-                && fits(&planned.fault)
+            planned.left != Some(0) && planned.operation.is_none_or(|only| only == operation) && fits(&planned.fault)
         })?;
         if let Some(left) = &mut planned.left {
             *left -= 1;

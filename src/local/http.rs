@@ -117,7 +117,8 @@ async fn operation(shared: &Shared, request: Request<Incoming>) -> Result<Respon
 fn recognise(parts: &Parts) -> Option<(Protocol, Operation)> {
     let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(name) = parts.uri.path().strip_prefix(METRICS_PATH) {
-        let is_cbor = header("smithy-protocol") == Some("rpc-v2-cbor") && header("content-type") == Some("application/cbor");
+        let is_cbor =
+            header("smithy-protocol") == Some("rpc-v2-cbor") && header("content-type") == Some("application/cbor");
         let operation = Operation::named(name).filter(|operation| *operation == Operation::PutMetricData);
         return operation.filter(|_| is_cbor).map(|operation| (Protocol::Cbor, operation));
     }
@@ -138,7 +139,9 @@ fn perform(shared: &Shared, operation: Operation, parts: &Parts, body: &Bytes) -
         None | Some("identity") if body.len() > limit => return Err(too_large(limit)),
         None | Some("identity") => None,
         Some("gzip") => Some(inflate(body, limit)?),
-        Some(other) => return Err(Refusal::new("SerializationException", format!("content encoding {other} is not known"))),
+        Some(other) => {
+            return Err(Refusal::new("SerializationException", format!("content encoding {other} is not known")));
+        }
     };
     let plain: &[u8] = inflated.as_deref().unwrap_or(body);
     let mut state = shared.lock();

@@ -149,9 +149,10 @@ fn page_of<'a>(
     asked: &Named,
 ) -> Result<Value, Refusal> {
     let limit = asked.limit.unwrap_or(50);
-    let count = usize::try_from(limit).ok().filter(|count| (1..=50).contains(count)).ok_or_else(|| {
-        Refusal::constraint(&limit.to_string(), "limit", "have value between 1 and 50")
-    })?;
+    let count = usize::try_from(limit)
+        .ok()
+        .filter(|count| (1..=50).contains(count))
+        .ok_or_else(|| Refusal::constraint(&limit.to_string(), "limit", "have value between 1 and 50"))?;
     let mut rest = entries.skip_while(|(name, _)| asked.next_token.as_deref().is_some_and(|last| &**name <= last));
     let mut last = None;
     let mut page = Vec::new();

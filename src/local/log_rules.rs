@@ -29,9 +29,8 @@ const MAX_AHEAD_MS: i64 = 2 * HOUR_MS;
 /// How old an event may be, whatever the retention.
 const MAX_AGE_MS: i64 = 14 * 24 * HOUR_MS;
 /// The retentions that are on offer, in days.
-pub const RETENTIONS: [i32; 22] = [
-    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
-];
+pub const RETENTIONS: [i32; 22] =
+    [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 
 /// An event of PutLogEvents as it arrives.
 #[derive(Debug, Deserialize)]

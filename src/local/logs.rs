@@ -166,7 +166,9 @@ impl Logs {
 
     /// Lets a group and all its streams go. Whether it was there.
     pub fn delete_group(&mut self, group: &str) -> bool {
-        let Some(group) = self.groups.remove(group) else { return false };
+        let Some(group) = self.groups.remove(group) else {
+            return false;
+        };
         group.streams.values().for_each(|stream| self.forget(stream));
         true
     }
@@ -183,9 +185,9 @@ impl Logs {
     /// Every stream with its group's name and its own.
     pub fn streams(&self) -> impl Iterator<Item = (StreamName, &Stream)> {
         self.groups.iter().flat_map(|(group, held)| {
-            held.streams.iter().map(|(stream, held)| {
-                (StreamName { group: Arc::clone(group), stream: Arc::clone(stream) }, held)
-            })
+            held.streams
+                .iter()
+                .map(|(stream, held)| (StreamName { group: Arc::clone(group), stream: Arc::clone(stream) }, held))
         })
     }
 
@@ -214,7 +216,9 @@ impl Logs {
             let mut sizes: Vec<&mut Stream> = self.groups.values_mut().flat_map(|g| g.streams.values_mut()).collect();
             sizes.sort_unstable_by_key(|stream| std::cmp::Reverse(stream.held));
             let second = sizes.get(1).map_or(0, |stream| stream.held);
-            let Some(largest) = sizes.into_iter().next() else { return };
+            let Some(largest) = sizes.into_iter().next() else {
+                return;
+            };
             while self.held > target && largest.held >= second {
                 let Some(line) = largest.lines.pop_front() else { return };
                 let freed = line.message.len() + LINE_OVERHEAD_BYTES;
@@ -241,8 +245,7 @@ mod tests {
     }
 
     fn put(logs: &mut Logs, stream: &str, messages: &[&str]) {
-        let events: Vec<_> =
-            messages.iter().map(|m| Event { timestamp: Some(NOW.0), message: (*m).into() }).collect();
+        let events: Vec<_> = messages.iter().map(|m| Event { timestamp: Some(NOW.0), message: (*m).into() }).collect();
         logs.put_events("g", stream, Some(&events), NOW).unwrap();
     }
 

@@ -105,7 +105,9 @@ pub fn check(request: &Request, now: Wall) -> Result<(), Refusal> {
         return Err(missing("MetricData"));
     }
     if request.data.len() > MAX_DATUMS {
-        return Err(Refusal::metric(format!("The collection MetricData must not have a size greater than {MAX_DATUMS}.")));
+        return Err(Refusal::metric(format!(
+            "The collection MetricData must not have a size greater than {MAX_DATUMS}."
+        )));
     }
     for (index, datum) in request.data.iter().enumerate() {
         check_datum(datum, &format!("MetricData.member.{}", index + 1), now)?;
@@ -146,7 +148,9 @@ fn check_datum(datum: &Datum, at: &str, now: Wall) -> Result<(), Refusal> {
 }
 
 fn check_time(datum: &Datum, at: &str, now: Wall) -> Result<(), Refusal> {
-    let Some(seconds) = datum.timestamp_seconds else { return Ok(()) };
+    let Some(seconds) = datum.timestamp_seconds else {
+        return Ok(());
+    };
     let Some(time) = millis(seconds) else {
         return Err(Refusal::metric(format!("The parameter {at}.Timestamp is not a time.")));
     };
@@ -192,9 +196,8 @@ fn check_values(datum: &Datum, at: &str) -> Result<(), Refusal> {
         0 => return Err(missing(&format!("{at}.Value"))),
         1 => {}
         _ => {
-            let message = format!(
-                "The parameters {at}.Value, {at}.StatisticValues and {at}.Values are mutually exclusive."
-            );
+            let message =
+                format!("The parameters {at}.Value, {at}.StatisticValues and {at}.Values are mutually exclusive.");
             return Err(Refusal::new("InvalidParameterCombinationException", message));
         }
     }
@@ -246,7 +249,9 @@ fn check_number(value: f64, at: &str) -> Result<(), Refusal> {
     if value.abs() <= 360f64.exp2() {
         return Ok(());
     }
-    Err(Refusal::metric(format!("The value {value} for parameter {at} is invalid: it must lie between -2^360 and 2^360.")))
+    Err(Refusal::metric(format!(
+        "The value {value} for parameter {at} is invalid: it must lie between -2^360 and 2^360."
+    )))
 }
 
 /// 1 to `longest` characters of ASCII, none of them a control character, not all of them blank.

@@ -97,7 +97,9 @@ impl Metrics {
 
     fn keep(&mut self, namespace: &str, datum: &Datum, now: Wall) {
         let (serial, keep_points) = (self.serial, self.keep_points);
-        let Some(series) = self.series_of(namespace, datum) else { return };
+        let Some(series) = self.series_of(namespace, datum) else {
+            return;
+        };
         let at = datum.timestamp_seconds.and_then(millis).unwrap_or(now.0);
         let place = series.points.partition_point(|point| point.timestamp <= at);
         series.points.insert(place, point(datum, at, serial));

@@ -31,11 +31,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 
 pub use self::counts::Counts;
-pub use self::faults::{Fault, Operation};
-pub use self::metrics::{Point, Series};
 use self::faults::Faults;
+pub use self::faults::{Fault, Operation};
 use self::logs::Logs;
 use self::metrics::Metrics;
+pub use self::metrics::{Point, Series};
 use crate::record::{Status, StreamName, Wall};
 
 /// How an endpoint is set up.

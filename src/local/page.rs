@@ -162,7 +162,11 @@ fn number(asked: &HashMap<String, String>, name: &str) -> u64 {
 
 /// The parameters of a query, decoded.
 fn parameters(query: &str) -> HashMap<String, String> {
-    query.split('&').filter_map(|pair| pair.split_once('=')).map(|(name, value)| (decoded(name), decoded(value))).collect()
+    query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(name, value)| (decoded(name), decoded(value)))
+        .collect()
 }
 
 /// `%41+b` is `A b`. What is no escape stays as it is.

@@ -90,7 +90,8 @@ mod tests {
         logs.create_group("g", "STANDARD", Wall(1000)).unwrap();
         for (stream, messages) in [("a", ["Error one", "fine"]), ("b", ["größe ERROR", "error two"])] {
             logs.create_stream("g", stream, Wall(1000)).unwrap();
-            let events: Vec<_> = messages.iter().map(|m| Event { timestamp: Some(1000), message: (*m).into() }).collect();
+            let events: Vec<_> =
+                messages.iter().map(|m| Event { timestamp: Some(1000), message: (*m).into() }).collect();
             logs.put_events("g", stream, Some(&events), Wall(1000)).unwrap();
         }
         logs
@@ -106,7 +107,10 @@ mod tests {
         assert_eq!(texts(&search(&logs, Scope::default(), "eRRor", 0, 10)), ["Error one", "größe ERROR", "error two"]);
         assert_eq!(texts(&search(&logs, Scope::default(), "GRÖSSE", 0, 10)), [""; 0]);
         assert_eq!(texts(&search(&logs, Scope::default(), "GRÖßE", 0, 10)), ["größe ERROR"]);
-        assert_eq!(texts(&search(&logs, Scope { stream: Some("a"), ..Scope::default() }, "error", 0, 10)), ["Error one"]);
+        assert_eq!(
+            texts(&search(&logs, Scope { stream: Some("a"), ..Scope::default() }, "error", 0, 10)),
+            ["Error one"]
+        );
     }
 
     #[test]

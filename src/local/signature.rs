@@ -31,7 +31,9 @@ pub fn check(signed: &Signed<'_>, service: &str, now: Wall) -> Result<(), Refusa
     let (Some(credential), Some(headers), Some(signature)) =
         (value("Credential"), value("SignedHeaders"), value("Signature"))
     else {
-        return Err(incomplete("Authorization header requires 'Credential', 'SignedHeaders' and 'Signature' parameters."));
+        return Err(incomplete(
+            "Authorization header requires 'Credential', 'SignedHeaders' and 'Signature' parameters.",
+        ));
     };
     if signature.len() != 64 || !signature.bytes().all(|b| b.is_ascii_hexdigit()) {
         return Err(incomplete("'Signature' must be 64 hexadecimal digits."));

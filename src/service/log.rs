@@ -50,11 +50,7 @@ pub fn start(destination: &Destination, debug: bool) -> Option<PathBuf> {
     let is_systemd = std::env::var_os("JOURNAL_STREAM").is_some();
     let (output, warning) = choose(destination, is_systemd);
     let path = output.path();
-    let logger = Box::new(OwnLog {
-        debug,
-        output: Mutex::new(output),
-        causes: Mutex::new(Causes::default()),
-    });
+    let logger = Box::new(OwnLog { debug, output: Mutex::new(output), causes: Mutex::new(Causes::default()) });
     if log::set_boxed_logger(logger).is_ok() {
         log::set_max_level(if debug { LevelFilter::Debug } else { LevelFilter::Info });
     }
@@ -158,11 +154,7 @@ impl<'kvs> VisitSource<'kvs> for Facts {
 }
 
 fn format(now: jiff::Timestamp, record: &Record<'_>, facts: &Facts) -> String {
-    let mut line = format!(
-        "{now:.3} {:<5} {}",
-        record.level(),
-        on_one_line(&record.args().to_string())
-    );
+    let mut line = format!("{now:.3} {:<5} {}", record.level(), on_one_line(&record.args().to_string()));
     for (name, value) in &facts.0 {
         let is_plain = !value.is_empty() && !value.contains(|c: char| c.is_whitespace() || c.is_control() || c == '"');
         // Writing to a String cannot fail.
@@ -179,15 +171,7 @@ fn on_one_line(text: &str) -> String {
     if !text.contains(char::is_control) {
         return text.to_string();
     }
-    text.chars()
-        .flat_map(|c| {
-            if c.is_control() {
-                c.escape_default().collect()
-            } else {
-                vec![c]
-            }
-        })
-        .collect()
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
 fn cause(record: &Record<'_>, facts: &Facts) -> String {
@@ -238,35 +222,21 @@ mod tests {
     use super::*;
 
     fn logger(path: &Path, debug: bool) -> OwnLog {
-        let destination = Destination::Daemon {
-            named: Some(path.to_path_buf()),
-            default: PathBuf::new(),
-        };
+        let destination = Destination::Daemon { named: Some(path.to_path_buf()), default: PathBuf::new() };
         let (output, _) = choose(&destination, false);
-        OwnLog {
-            debug,
-            output: Mutex::new(output),
-            causes: Mutex::new(Causes::default()),
-        }
+        OwnLog { debug, output: Mutex::new(output), causes: Mutex::new(Causes::default()) }
     }
 
     fn say(log: &OwnLog, level: Level, target: &str, message: &str, facts: &[(&str, &str)]) {
         log.log(
-            &Record::builder()
-                .level(level)
-                .target(target)
-                .key_values(&facts)
-                .args(format_args!("{message}"))
-                .build(),
+            &Record::builder().level(level).target(target).key_values(&facts).args(format_args!("{message}")).build(),
         );
     }
 
     fn lines(path: &Path) -> Vec<String> {
         let text = std::fs::read_to_string(path).unwrap();
         // Without the time.
-        text.lines()
-            .map(|line| line.split_once(' ').unwrap().1.to_string())
-            .collect()
+        text.lines().map(|line| line.split_once(' ').unwrap().1.to_string()).collect()
     }
 
     #[test]
@@ -277,10 +247,7 @@ mod tests {
             ("none".to_string(), String::new()),
         ]);
         let now = "2026-11-21T04:05:06.7Z".parse().unwrap();
-        let record = Record::builder()
-            .level(Level::Warn)
-            .args(format_args!("cannot read"))
-            .build();
+        let record = Record::builder().level(Level::Warn).args(format_args!("cannot read")).build();
         assert_eq!(
             format(now, &record, &record_facts),
             r#"2026-11-21T04:05:06.700Z WARN  cannot read path=/var/log/x error="no \"such\"\nfile" none="""#
@@ -315,31 +282,10 @@ mod tests {
         let path = folder.path().join("own.log");
         let log = logger(&path, false);
         let ours = "cloudwatch_publisher::agent";
-        say(
-            &log,
-            Level::Warn,
-            ours,
-            "cannot read",
-            &[("path", "/a"), ("error", "1")],
-        );
-        say(
-            &log,
-            Level::Warn,
-            ours,
-            "cannot read",
-            &[("path", "/a"), ("error", "2")],
-        );
-        say(
-            &log,
-            Level::Warn,
-            ours,
-            "cannot read",
-            &[("path", "/b"), ("error", "1")],
-        );
-        assert_eq!(
-            lines(&path),
-            ["WARN  cannot read path=/a error=1", "WARN  cannot read path=/b error=1"]
-        );
+        say(&log, Level::Warn, ours, "cannot read", &[("path", "/a"), ("error", "1")]);
+        say(&log, Level::Warn, ours, "cannot read", &[("path", "/a"), ("error", "2")]);
+        say(&log, Level::Warn, ours, "cannot read", &[("path", "/b"), ("error", "1")]);
+        assert_eq!(lines(&path), ["WARN  cannot read path=/a error=1", "WARN  cannot read path=/b error=1"]);
     }
 
     #[test]
@@ -366,10 +312,7 @@ mod tests {
             let (output, refused) = choose(destination, is_systemd);
             (output.path(), refused.is_some())
         };
-        assert_eq!(
-            path(&daemon(Some(&file), &in_the_way), true),
-            (Some(file.clone()), false)
-        );
+        assert_eq!(path(&daemon(Some(&file), &in_the_way), true), (Some(file.clone()), false));
         assert_eq!(path(&daemon(None, &file), true), (None, false));
         assert_eq!(path(&daemon(None, &file), false), (Some(file.clone()), false));
         assert_eq!(path(&daemon(None, &in_the_way), false), (None, false));

@@ -31,12 +31,7 @@ impl RotatedFile {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
         }
-        let mut rotated = Self {
-            path: path.to_path_buf(),
-            max_bytes,
-            file: None,
-            bytes: 0,
-        };
+        let mut rotated = Self { path: path.to_path_buf(), max_bytes, file: None, bytes: 0 };
         rotated.reopen()?;
         Ok(rotated)
     }
@@ -61,11 +56,7 @@ impl RotatedFile {
     }
 
     fn reopen(&mut self) -> io::Result<()> {
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .open(&self.path)?;
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&self.path)?;
         self.bytes = file.metadata()?.size();
         self.file = Some(file);
         Ok(())
@@ -92,9 +83,7 @@ pub fn own_files(path: &Path) -> Vec<PathBuf> {
         name.push(format!(".{number}"));
         PathBuf::from(name)
     };
-    std::iter::once(path.to_path_buf())
-        .chain((1..=BACKUPS).map(backup))
-        .collect()
+    std::iter::once(path.to_path_buf()).chain((1..=BACKUPS).map(backup)).collect()
 }
 
 #[cfg(test)]
@@ -115,21 +104,8 @@ mod tests {
             file.append(format!("line {number:02}\n").as_bytes()).unwrap();
         }
         let contents: Vec<String> = own_files(&path).iter().map(|file| read(file)).collect();
-        assert_eq!(
-            contents,
-            [
-                "line 19\n",
-                "line 18\n",
-                "line 17\n",
-                "line 16\n",
-                "line 15\n",
-                "line 14\n"
-            ]
-        );
-        assert_eq!(
-            std::fs::read_dir(folder.path().join("logs")).unwrap().count(),
-            BACKUPS + 1
-        );
+        assert_eq!(contents, ["line 19\n", "line 18\n", "line 17\n", "line 16\n", "line 15\n", "line 14\n"]);
+        assert_eq!(std::fs::read_dir(folder.path().join("logs")).unwrap().count(), BACKUPS + 1);
     }
 
     #[test]
@@ -147,10 +123,7 @@ mod tests {
         std::fs::write(&path, "12345678\n").unwrap();
         let mut file = RotatedFile::open(&path, 10).unwrap();
         file.append(b"new\n").unwrap();
-        assert_eq!(
-            (read(&path), read(&own_files(&path)[1])),
-            ("new\n".to_string(), "12345678\n".to_string())
-        );
+        assert_eq!((read(&path), read(&own_files(&path)[1])), ("new\n".to_string(), "12345678\n".to_string()));
     }
 
     #[test]

@@ -89,7 +89,8 @@ impl Sink for CloudWatchLogs {
     async fn send(&self, request: LogsRequest) -> Result<Receipt, SendError> {
         let limit = time_limit(request.body.len());
         // The names and records that the SDK would write are in the ready body.
-        let operation = self.client.put_log_events().log_group_name("-").log_stream_name("-").set_log_events(Some(vec![]));
+        let operation =
+            self.client.put_log_events().log_group_name("-").log_stream_name("-").set_log_events(Some(vec![]));
         let ready = ReadyBody { bytes: request.body, is_gzip: self.is_gzip };
         match timeout(limit, operation.customize().interceptor(ready).send()).await {
             Err(_) => Err(SendError::Unreachable { detail: format!("no answer within {} s", limit.as_secs()) }),
@@ -165,11 +166,10 @@ mod tests {
                 .build()
         };
         assert_eq!(refused(&info(Some(2), None, None), 5), [(0..2, Cause::TooOld)]);
-        assert_eq!(refused(&info(Some(2), Some(3), Some(4)), 5), [
-            (0..2, Cause::TooOld),
-            (2..3, Cause::Expired),
-            (4..5, Cause::TooNew)
-        ]);
+        assert_eq!(
+            refused(&info(Some(2), Some(3), Some(4)), 5),
+            [(0..2, Cause::TooOld), (2..3, Cause::Expired), (4..5, Cause::TooNew)]
+        );
         assert_eq!(refused(&info(Some(9), Some(1), Some(-1)), 5), [(0..5, Cause::TooOld)]);
         assert_eq!(refused(&info(None, None, None), 5), []);
     }

@@ -26,11 +26,7 @@ pub struct FileKey {
 
 impl From<&SavedFile> for FileKey {
     fn from(file: &SavedFile) -> Self {
-        Self {
-            entry: file.entry.clone(),
-            device: file.device,
-            inode: file.inode,
-        }
+        Self { entry: file.entry.clone(), device: file.device, inode: file.inode }
     }
 }
 

@@ -38,9 +38,7 @@ impl StorageBackend for Checked {
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         self.disk.read(offset, out)?;
-        let flags = FLAGS_AT
-            .checked_sub(offset)
-            .and_then(|at| out.get_mut(usize::try_from(at).ok()?));
+        let flags = FLAGS_AT.checked_sub(offset).and_then(|at| out.get_mut(usize::try_from(at).ok()?));
         if let Some(flags) = flags {
             *flags = (*flags | RECOVERY_REQUIRED) & !TWO_PHASE_COMMIT;
         }

@@ -30,10 +30,7 @@ pub struct Unreadable {
 
 impl Unreadable {
     fn new(what: &'static str, why: impl ToString) -> Self {
-        Self {
-            what,
-            why: why.to_string(),
-        }
+        Self { what, why: why.to_string() }
     }
 }
 
@@ -46,24 +43,11 @@ pub(super) fn file_key(entry: &str, device: u64, inode: u64) -> Vec<u8> {
 fn file_key_parts(key: &[u8]) -> Option<(&str, u64, u64)> {
     let (rest, inode) = key.split_last_chunk::<8>()?;
     let (entry, device) = rest.split_last_chunk::<8>()?;
-    Some((
-        std::str::from_utf8(entry).ok()?,
-        u64::from_be_bytes(*device),
-        u64::from_be_bytes(*inode),
-    ))
+    Some((std::str::from_utf8(entry).ok()?, u64::from_be_bytes(*device), u64::from_be_bytes(*inode)))
 }
 
 /// A file's value: everything that its key does not say. Hashes are eight plain bytes: CBOR's integers would need nine.
-type FileShape<'a> = (
-    &'a ByteSlice,
-    Option<&'a ByteSlice>,
-    &'a str,
-    &'a str,
-    u64,
-    ByteArray<8>,
-    u64,
-    ByteArray<8>,
-);
+type FileShape<'a> = (&'a ByteSlice, Option<&'a ByteSlice>, &'a str, &'a str, u64, ByteArray<8>, u64, ByteArray<8>);
 
 /// The bytes of a followed file.
 pub(super) fn file_value(file: &SavedFile) -> Result<Vec<u8>, Unreadable> {
@@ -93,18 +77,9 @@ pub(super) fn file(key: &[u8], value: &[u8]) -> Result<SavedFile, Unreadable> {
         inode,
         path: bytes_path(path),
         first_path: bytes_path(first.unwrap_or(path)),
-        stream: StreamName {
-            group: group.into(),
-            stream: stream.into(),
-        },
-        head: Fingerprint {
-            length,
-            hash: u64::from_be_bytes(*head),
-        },
-        settled: Mark {
-            offset,
-            tail: u64::from_be_bytes(*tail),
-        },
+        stream: StreamName { group: group.into(), stream: stream.into() },
+        head: Fingerprint { length, hash: u64::from_be_bytes(*head) },
+        settled: Mark { offset, tail: u64::from_be_bytes(*tail) },
     })
 }
 
@@ -119,20 +94,14 @@ pub(super) fn round_value(round: &Round) -> Result<Vec<u8>, Unreadable> {
     let mut sets: Vec<&Dimensions> = Vec::new();
     let mut samples: Vec<SampleShape> = Vec::with_capacity(round.samples.len());
     for sample in &round.samples {
-        let index = sets
-            .iter()
-            .position(|set| **set == sample.dimensions)
-            .unwrap_or_else(|| {
-                sets.push(&sample.dimensions);
-                sets.len() - 1
-            });
+        let index = sets.iter().position(|set| **set == sample.dimensions).unwrap_or_else(|| {
+            sets.push(&sample.dimensions);
+            sets.len() - 1
+        });
         // A usize fits u64 on every machine there is.
         samples.push((&sample.name, unit_code(sample.unit), sample.value, index as u64));
     }
-    let sets = sets
-        .iter()
-        .map(|set| set.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect())
-        .collect();
+    let sets = sets.iter().map(|set| set.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect()).collect();
     let shape: RoundShape = (&round.boot.0, round.at.0, round.system.0, sets, samples);
     encoded("round", shape)
 }
@@ -142,19 +111,15 @@ pub(super) fn round(value: &[u8]) -> Result<Round, Unreadable> {
     let what = "round";
     let (boot, at, system, sets, samples): RoundShape =
         minicbor::decode(body(what, value)?).map_err(|e| Unreadable::new(what, e))?;
-    let sets: Vec<Dimensions> = sets
-        .into_iter()
-        .map(|set| set.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect())
-        .collect();
+    let sets: Vec<Dimensions> =
+        sets.into_iter().map(|set| set.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect()).collect();
     let samples = samples.into_iter().map(|(name, unit, value, set)| {
         let set = usize::try_from(set).ok().and_then(|set| sets.get(set));
         Ok(Sample {
             name: name.to_owned(),
             unit: unit_of(unit).ok_or_else(|| Unreadable::new(what, format!("unit {unit} is not known")))?,
             value,
-            dimensions: set
-                .ok_or_else(|| Unreadable::new(what, "a sample's dimensions are missing"))?
-                .clone(),
+            dimensions: set.ok_or_else(|| Unreadable::new(what, "a sample's dimensions are missing"))?.clone(),
         })
     });
     Ok(Round {
@@ -169,10 +134,7 @@ pub(super) fn round(value: &[u8]) -> Result<Round, Unreadable> {
 pub(super) fn round_boot(value: &[u8]) -> Result<&str, Unreadable> {
     let what = "round";
     let mut decoder = minicbor::Decoder::new(body(what, value)?);
-    decoder
-        .array()
-        .and_then(|_| decoder.str())
-        .map_err(|e| Unreadable::new(what, e))
+    decoder.array().and_then(|_| decoder.str()).map_err(|e| Unreadable::new(what, e))
 }
 
 fn encoded(what: &'static str, shape: impl minicbor::Encode<()>) -> Result<Vec<u8>, Unreadable> {
@@ -211,16 +173,9 @@ fn unit_code(unit: Unit) -> u8 {
 }
 
 fn unit_of(code: u8) -> Option<Unit> {
-    [
-        Unit::None,
-        Unit::Count,
-        Unit::Percent,
-        Unit::Bytes,
-        Unit::Seconds,
-        Unit::Milliseconds,
-    ]
-    .get(usize::from(code))
-    .copied()
+    [Unit::None, Unit::Count, Unit::Percent, Unit::Bytes, Unit::Seconds, Unit::Milliseconds]
+        .get(usize::from(code))
+        .copied()
 }
 
 #[cfg(test)]
@@ -229,12 +184,7 @@ mod tests {
 
     fn sample(name: &str, unit: Unit, value: f64, pairs: &[(&str, &str)]) -> Sample {
         let dimensions = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        Sample {
-            name: name.to_owned(),
-            unit,
-            value,
-            dimensions,
-        }
+        Sample { name: name.to_owned(), unit, value, dimensions }
     }
 
     #[test]
@@ -245,18 +195,9 @@ mod tests {
             inode: 0,
             path: PathBuf::from(OsStr::from_bytes(b"/var/log/caf\xe9.log")),
             first_path: PathBuf::from("/var/log/first.log"),
-            stream: StreamName {
-                group: "g".into(),
-                stream: "s".into(),
-            },
-            head: Fingerprint {
-                length: 1024,
-                hash: u64::MAX,
-            },
-            settled: Mark {
-                offset: 1 << 40,
-                tail: 7,
-            },
+            stream: StreamName { group: "g".into(), stream: "s".into() },
+            head: Fingerprint { length: 1024, hash: u64::MAX },
+            settled: Mark { offset: 1 << 40, tail: 7 },
         };
         let key = file_key(&file.entry, file.device, file.inode);
         assert_eq!(super::file(&key, &file_value(&file).unwrap()), Ok(file.clone()));
@@ -288,12 +229,7 @@ mod tests {
     #[test]
     fn an_unknown_format_and_cut_or_random_bytes_are_unreadable_and_no_panic() {
         assert!(super::round(&[]).is_err());
-        assert!(
-            super::round(&[FORMAT + 1, 0x80])
-                .unwrap_err()
-                .to_string()
-                .contains("format 2 is not known")
-        );
+        assert!(super::round(&[FORMAT + 1, 0x80]).unwrap_err().to_string().contains("format 2 is not known"));
         let round = Round {
             boot: BootId("b0".to_owned()),
             at: Monotonic(1),

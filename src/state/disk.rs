@@ -42,10 +42,7 @@ impl Disk for File {
     fn sync(&self) -> io::Result<()> {
         // A file that was deleted under us takes bytes as ever, and nobody will read them again.
         if self.metadata()?.nlink() == 0 {
-            return Err(io::Error::new(
-                io::ErrorKind::NotFound,
-                "the file was deleted while it was in use",
-            ));
+            return Err(io::Error::new(io::ErrorKind::NotFound, "the file was deleted while it was in use"));
         }
         self.sync_data()
     }

@@ -56,35 +56,21 @@ pub(super) struct Engine {
 impl Engine {
     /// Begins a database on an empty disk; it is durable on return.
     pub(super) fn create(disk: Arc<dyn Disk>) -> Result<Self, redb::Error> {
-        let db = database(Checked {
-            disk,
-            write_failed: Arc::default(),
-        })?;
+        let db = database(Checked { disk, write_failed: Arc::default() })?;
         let txn = db.begin_write()?;
         txn.open_table(SMALL)?.insert(VERSION_KEY, VERSION)?;
         txn.open_table(ROUNDS)?;
         txn.commit()?;
-        Ok(Self {
-            db,
-            waiting: Waiting::default(),
-        })
+        Ok(Self { db, waiting: Waiting::default() })
     }
 
     /// Opens what an earlier run left, after every page of it has proved sound.
     pub(super) fn open(disk: Arc<dyn Disk>) -> Result<Self, Fault> {
         let write_failed = Arc::new(AtomicBool::new(false));
         let fault = |e: redb::Error| {
-            if write_failed.load(Ordering::Relaxed) {
-                Fault::NotWritten(e)
-            } else {
-                Fault::Damaged(e.to_string())
-            }
+            if write_failed.load(Ordering::Relaxed) { Fault::NotWritten(e) } else { Fault::Damaged(e.to_string()) }
         };
-        let mut db = database(Checked {
-            disk: disk.clone(),
-            write_failed: write_failed.clone(),
-        })
-        .map_err(&fault)?;
+        let mut db = database(Checked { disk: disk.clone(), write_failed: write_failed.clone() }).map_err(&fault)?;
         let (waiting, idle_boots) = survey(&db).map_err(|e| match e {
             Bad::Store(e) => fault(e),
             Bad::Value(e) => Fault::Damaged(e.to_string()),
@@ -200,9 +186,7 @@ impl<E: Into<redb::Error>> From<E> for Bad {
 }
 
 fn database(disk: Checked) -> Result<Database, redb::Error> {
-    Ok(redb::Builder::new()
-        .set_cache_size(CACHE_BYTES)
-        .create_with_backend(disk)?)
+    Ok(redb::Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(disk)?)
 }
 
 /// Reads the whole database once: every value must be one that we can read, and what waits is counted.
@@ -283,10 +267,7 @@ fn change_small(txn: &redb::WriteTransaction, changes: &Changes) -> Result<bool,
     };
     for file in &changes.save {
         let value = codec::file_value(file).map_err(io::Error::other)?;
-        put(
-            &key(FILE, &codec::file_key(&file.entry, file.device, file.inode)),
-            &value,
-        )?;
+        put(&key(FILE, &codec::file_key(&file.entry, file.device, file.inode)), &value)?;
     }
     for entry in &changes.entries {
         put(&key(ENTRY, entry.as_bytes()), &[])?;

@@ -39,11 +39,7 @@ impl Folder {
             let path = path.to_owned();
             move |source| OpenError::Folder { doing, path, source }
         };
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(dir)
-            .map_err(fault("make", dir))?;
+        DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(fault("make", dir))?;
         let path = dir.join(LOCK);
         let mut lock = open_private(&path, false).map_err(fault("write", &path))?;
         let locked = flock(&lock, FlockOperation::NonBlockingLockExclusive);
@@ -62,11 +58,7 @@ impl Folder {
         }
         // A lock file that is not text is as good as an empty one: only the word on the loss depends on it.
         let had_store = read.is_ok() && text.lines().nth(1) == Some(STORE);
-        let folder = Self {
-            dir: dir.to_owned(),
-            lock,
-            had_store,
-        };
+        let folder = Self { dir: dir.to_owned(), lock, had_store };
         folder.sign(had_store).map_err(fault("write", &path))?;
         Ok(folder)
     }
@@ -82,22 +74,14 @@ impl Folder {
         match OpenOptions::new().read(true).write(true).open(&path) {
             Ok(file) => Ok(Some(file)),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(OpenError::Folder {
-                doing: "open",
-                path,
-                source,
-            }),
+            Err(source) => Err(OpenError::Folder { doing: "open", path, source }),
         }
     }
 
     /// An empty file for a new store, which becomes the store with [`Folder::adopt`].
     pub(super) fn begin_store(&self) -> Result<File, OpenError> {
         let path = self.dir.join(UNFINISHED);
-        open_private(&path, true).map_err(|source| OpenError::Folder {
-            doing: "write",
-            path,
-            source,
-        })
+        open_private(&path, true).map_err(|source| OpenError::Folder { doing: "write", path, source })
     }
 
     /// Makes the new store the store, durably, and notes that there is one.
@@ -105,29 +89,15 @@ impl Folder {
         let path = self.store_path();
         let done = fs::rename(self.dir.join(UNFINISHED), &path)
             .and_then(|()| File::open(&self.dir)?.sync_all())
-            .and_then(|()| {
-                if self.had_store {
-                    Ok(())
-                } else {
-                    self.sign(true).and_then(|()| self.lock.sync_all())
-                }
-            });
+            .and_then(|()| if self.had_store { Ok(()) } else { self.sign(true).and_then(|()| self.lock.sync_all()) });
         self.had_store |= done.is_ok();
-        done.map_err(|source| OpenError::Folder {
-            doing: "write",
-            path,
-            source,
-        })
+        done.map_err(|source| OpenError::Folder { doing: "write", path, source })
     }
 
     /// Puts the store out of the way under its other name, over an older one.
     pub(super) fn set_aside(&self) -> Result<(), OpenError> {
         let path = self.store_path();
-        fs::rename(&path, self.dir.join(DAMAGED)).map_err(|source| OpenError::Folder {
-            doing: "rename",
-            path,
-            source,
-        })
+        fs::rename(&path, self.dir.join(DAMAGED)).map_err(|source| OpenError::Folder { doing: "rename", path, source })
     }
 
     /// Writes the lock file's text, in place: the file is never without its lock.
@@ -141,11 +111,5 @@ impl Folder {
 
 /// Opens a file that nobody else may read, making it where it is missing.
 fn open_private(path: &Path, empty: bool) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(empty)
-        .mode(0o600)
-        .open(path)
+    OpenOptions::new().read(true).write(true).create(true).truncate(empty).mode(0o600).open(path)
 }

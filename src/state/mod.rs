@@ -145,13 +145,7 @@ impl Store {
 
     fn of(place: Place, engine: Engine) -> Self {
         let waiting = engine.waiting;
-        Self {
-            inner: Mutex::new(Inner {
-                place,
-                engine: Some(engine),
-                waiting,
-            }),
-        }
+        Self { inner: Mutex::new(Inner { place, engine: Some(engine), waiting }) }
     }
 
     /// Makes `changes` durable in one transaction: they survive a power cut once this has returned.
@@ -164,10 +158,7 @@ impl Store {
         done.map_err(|e| {
             // After a failed write redb refuses everything until it is opened again, which finds the last sound commit.
             inner.engine = None;
-            StoreError::Failed {
-                doing: "saving",
-                source: e.into(),
-            }
+            StoreError::Failed { doing: "saving", source: e.into() }
         })
     }
 
@@ -193,11 +184,7 @@ impl Store {
 
     /// The offset last measured in each boot of which a round may still wait. Other boots are forgotten at the next start.
     pub fn boots(&self) -> Result<BTreeMap<String, Offset>, StoreError> {
-        Ok(self
-            .read(Engine::boots)?
-            .into_iter()
-            .map(|(boot, offset)| (boot.0, offset))
-            .collect())
+        Ok(self.read(Engine::boots)?.into_iter().map(|(boot, offset)| (boot.0, offset)).collect())
     }
 
     fn read<T>(&self, read: impl FnOnce(&Engine) -> Result<T, Bad>) -> Result<T, StoreError> {
@@ -205,10 +192,7 @@ impl Store {
         let done = read(inner.engine()?);
         done.map_err(|e| {
             inner.engine = None;
-            StoreError::Failed {
-                doing: "reading",
-                source: e.into(),
-            }
+            StoreError::Failed { doing: "reading", source: e.into() }
         })
     }
 
@@ -224,16 +208,12 @@ impl Inner {
         if self.engine.is_none() {
             let (engine, opened) = match &mut self.place {
                 Place::Disk(disk) => (open_on(disk)?, Opened::Resumed),
-                Place::Folder(folder) => open_in(folder).map_err(|e| StoreError::Failed {
-                    doing: "opening again",
-                    source: e.into(),
-                })?,
+                Place::Folder(folder) => {
+                    open_in(folder).map_err(|e| StoreError::Failed { doing: "opening again", source: e.into() })?
+                }
             };
             let next = self.waiting.next;
-            self.waiting = Waiting {
-                next: engine.waiting.next.max(next),
-                ..engine.waiting
-            };
+            self.waiting = Waiting { next: engine.waiting.next.max(next), ..engine.waiting };
             let engine = self.engine.insert(engine);
             engine.waiting = self.waiting;
             if let Opened::Lost { reason } = opened {
@@ -242,10 +222,7 @@ impl Inner {
         }
         match &mut self.engine {
             Some(engine) => Ok(engine),
-            None => Err(StoreError::Failed {
-                doing: "opening again",
-                source: "it is closed".into(),
-            }),
+            None => Err(StoreError::Failed { doing: "opening again", source: "it is closed".into() }),
         }
     }
 }
@@ -258,10 +235,7 @@ fn open_in(folder: &mut Folder) -> Result<(Engine, Opened), OpenError> {
         Some(file) => match open_file(file) {
             Ok(engine) => return Ok((engine, Opened::Resumed)),
             Err(Fault::NotWritten(e)) => {
-                return Err(OpenError::Store {
-                    path: folder.store_path(),
-                    source: e.into(),
-                });
+                return Err(OpenError::Store { path: folder.store_path(), source: e.into() });
             }
             Err(Fault::Damaged(reason)) => {
                 folder.set_aside()?;
@@ -283,19 +257,13 @@ fn open_file(file: std::fs::File) -> Result<Engine, Fault> {
 fn begin_in(folder: &mut Folder) -> Result<Engine, OpenError> {
     let file = folder.begin_store()?;
     let created = Engine::create(Arc::new(file));
-    let engine = created.map_err(|e| OpenError::Store {
-        path: folder.store_path(),
-        source: e.into(),
-    })?;
+    let engine = created.map_err(|e| OpenError::Store { path: folder.store_path(), source: e.into() })?;
     folder.adopt()?;
     Ok(engine)
 }
 
 fn open_on(disk: &Arc<dyn Disk>) -> Result<Engine, StoreError> {
-    let fault = |source| StoreError::Failed {
-        doing: "opening",
-        source,
-    };
+    let fault = |source| StoreError::Failed { doing: "opening", source };
     if disk.size().map_err(|e| fault(e.into()))? == 0 {
         return Engine::create(disk.clone()).map_err(|e| fault(e.into()));
     }

@@ -49,29 +49,17 @@ impl StandIn {
             .spawn()
             .expect("start proxy.py");
         let mut line = String::new();
-        BufReader::new(process.stdout.as_mut().unwrap())
-            .read_line(&mut line)
-            .unwrap();
+        BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let urls: Value = serde_json::from_str(&line).expect("proxy.py prints where it listens");
         let url = |name: &str| urls[name].as_str().unwrap().to_owned();
-        Self {
-            moto: url("moto"),
-            proxy: url("proxy"),
-            process,
-            python,
-        }
+        Self { moto: url("moto"), proxy: url("proxy"), process, python }
     }
 
     /// What `ask.py` answers; its own text names the questions.
     pub fn ask(&self, question: &[&str]) -> Value {
         let mut asking = Command::new(&self.python);
-        let answer = asking
-            .arg(script("ask.py"))
-            .arg(&self.moto)
-            .args(question)
-            .stderr(Stdio::inherit())
-            .output()
-            .unwrap();
+        let answer =
+            asking.arg(script("ask.py")).arg(&self.moto).args(question).stderr(Stdio::inherit()).output().unwrap();
         assert!(answer.status.success(), "ask.py {question:?} failed");
         serde_json::from_slice(&answer.stdout).unwrap()
     }
@@ -84,12 +72,7 @@ impl StandIn {
     /// The messages of a stream, oldest first; none where there is no such stream.
     pub fn messages(&self, group: &str, stream: &str) -> Vec<String> {
         let events = self.ask(&["events", group, stream]);
-        events
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|event| event[1].as_str().unwrap().to_owned())
-            .collect()
+        events.as_array().unwrap().iter().map(|event| event[1].as_str().unwrap().to_owned()).collect()
     }
 }
 
@@ -110,12 +93,9 @@ fn environment() -> Result<PathBuf, String> {
     let version = said(Command::new("python3").arg("--version"))?;
     let mut name = DefaultHasher::new();
     (REQUIREMENTS, version).hash(&mut name);
-    let cache = env::var_os("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .filter(|path| path.is_absolute());
-    let cache = cache
-        .or_else(|| Some(env::home_dir()?.join(".cache")))
-        .ok_or("there is no home folder to keep it in")?;
+    let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let cache =
+        cache.or_else(|| Some(env::home_dir()?.join(".cache"))).ok_or("there is no home folder to keep it in")?;
     let home = cache.join("cloudwatch-publisher-tests");
     let folder = home.join(format!("moto-{:016x}", name.finish()));
     let python = folder.join("bin/python");
@@ -130,16 +110,7 @@ fn environment() -> Result<PathBuf, String> {
     let _ = fs::remove_dir_all(&folder);
     println!("setting up moto in {} (once)", folder.display());
     said(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
-    let install = [
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-input",
-        "--no-deps",
-        "-r",
-    ];
+    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--no-deps", "-r"];
     said(Command::new(&python).args(install).arg(script("requirements.txt")))?;
     fs::write(&is_complete, "").map_err(|error| format!("write {}: {error}", is_complete.display()))?;
     Ok(python)
@@ -148,16 +119,9 @@ fn environment() -> Result<PathBuf, String> {
 /// Runs `command`; what it printed, or why it failed.
 fn said(command: &mut Command) -> Result<String, String> {
     let what = format!("{command:?}");
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| format!("{what}: {error}"))?;
+    let output = command.stdin(Stdio::null()).output().map_err(|error| format!("{what}: {error}"))?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
-    Err(format!(
-        "{what}: {}\n{}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    ))
+    Err(format!("{what}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr)))
 }

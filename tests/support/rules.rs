@@ -15,11 +15,7 @@ pub struct File {
 impl File {
     /// A file at `path` that says `text`.
     pub fn new(path: &str, text: &str) -> Self {
-        Self {
-            path: path.to_owned(),
-            text: text.to_owned(),
-            code: source::code(text),
-        }
+        Self { path: path.to_owned(), text: text.to_owned(), code: source::code(text) }
     }
 
     /// The names of the module that the file is: `sources/file/mod.rs` is `sources`, `file`.
@@ -37,9 +33,7 @@ impl File {
     }
 
     fn is_in(&self, places: &[&str]) -> bool {
-        places
-            .iter()
-            .any(|place| self.path == *place || place.ends_with('/') && self.path.starts_with(place))
+        places.iter().any(|place| self.path == *place || place.ends_with('/') && self.path.starts_with(place))
     }
 
     fn complain(&self, line: usize, what: &str) -> String {
@@ -56,13 +50,9 @@ pub fn acquaintances(file: &File) -> Vec<String> {
     let Some((_, may)) = MAY_USE.iter().find(|(name, _)| *name == module[0]) else {
         return vec![file.complain(1, "a module that the table in tests/architecture.rs does not know")];
     };
-    let named = source::paths(&file.code)
-        .into_iter()
-        .filter_map(|path| Some((top_module(&module, &path)?, path.line)));
+    let named = source::paths(&file.code).into_iter().filter_map(|path| Some((top_module(&module, &path)?, path.line)));
     let strange = named.filter(|(name, _)| name != module[0] && !may.contains(&name.as_str()));
-    strange
-        .map(|(name, line)| file.complain(line, &format!("{} may not know {name}", module[0])))
-        .collect()
+    strange.map(|(name, line)| file.complain(line, &format!("{} may not know {name}", module[0]))).collect()
 }
 
 /// The module right below the crate that `path`, written in `module`, leads to; none where it leads elsewhere.
@@ -73,12 +63,7 @@ fn top_module(module: &[&str], path: &Written) -> Option<String> {
     }
     let ups = path.names.iter().take_while(|name| *name == "super").count();
     // A path with fewer `super` stays below the file's own top module.
-    (ups >= module.len()).then(|| {
-        path.names
-            .get(ups)
-            .cloned()
-            .unwrap_or_else(|| "the crate's root".to_owned())
-    })
+    (ups >= module.len()).then(|| path.names.get(ups).cloned().unwrap_or_else(|| "the crate's root".to_owned()))
 }
 
 /// What a pure file names and may not.
@@ -88,15 +73,11 @@ pub fn impurities(file: &File) -> Vec<String> {
     }
     let is_impure = |path: &Written| {
         let whole = path.names.join("::");
-        let named = IMPURE
-            .iter()
-            .any(|each| whole == *each || whole.starts_with(&format!("{each}::")));
+        let named = IMPURE.iter().any(|each| whole == *each || whole.starts_with(&format!("{each}::")));
         named || whole.starts_with("aws_") || path.names.iter().any(|name| IMPURE_WORDS.contains(&name.as_str()))
     };
     let found = source::paths(&file.code).into_iter().filter(is_impure);
-    found
-        .map(|path| file.complain(path.line, &format!("pure, and names {}", path.names.join("::"))))
-        .collect()
+    found.map(|path| file.complain(path.line, &format!("pure, and names {}", path.names.join("::")))).collect()
 }
 
 /// Where a file reads the clock and may not.
@@ -110,9 +91,7 @@ pub fn clock_readers(file: &File) -> Vec<String> {
         return Vec::new();
     }
     let found = source::paths(&file.code).into_iter().filter(reads);
-    found
-        .map(|path| file.complain(path.line, "reads the clock; it is handed `now` instead"))
-        .collect()
+    found.map(|path| file.complain(path.line, "reads the clock; it is handed `now` instead")).collect()
 }
 
 /// Where a file prints and may not.
@@ -120,12 +99,8 @@ pub fn printers(file: &File) -> Vec<String> {
     if file.is_in(&["commands/", "main.rs"]) {
         return Vec::new();
     }
-    let found = source::macros(&file.code)
-        .into_iter()
-        .filter(|each| PRINTING.contains(&each.text.as_str()));
-    found
-        .map(|each| file.complain(each.line, &format!("{}! outside of src/commands", each.text)))
-        .collect()
+    let found = source::macros(&file.code).into_iter().filter(|each| PRINTING.contains(&each.text.as_str()));
+    found.map(|each| file.complain(each.line, &format!("{}! outside of src/commands", each.text))).collect()
 }
 
 /// Where a file ends the process and may not.
@@ -138,9 +113,7 @@ pub fn exits(file: &File) -> Vec<String> {
         matches!(last_two.as_slice(), ["exit" | "abort", "process"])
     };
     let found = source::paths(&file.code).into_iter().filter(ends);
-    found
-        .map(|path| file.complain(path.line, "ends the process outside of src/main.rs"))
-        .collect()
+    found.map(|path| file.complain(path.line, "ends the process outside of src/main.rs")).collect()
 }
 
 /// What else stands in `lib.rs`.
@@ -156,9 +129,7 @@ pub fn beyond_the_map(file: &File) -> Vec<String> {
             || line.starts_with("pub mod ") && line.ends_with(';')
     };
     let other = file.text.lines().enumerate().filter(|(_, line)| !is_map(line));
-    other
-        .map(|(number, _)| file.complain(number + 1, "more than `pub mod …;` in the map of modules"))
-        .collect()
+    other.map(|(number, _)| file.complain(number + 1, "more than `pub mod …;` in the map of modules")).collect()
 }
 
 /// Where a file is too long.
@@ -175,12 +146,7 @@ pub fn machine_name(line: &str) -> Option<String> {
     let paths = [concat!("/wo", "rk/"), here.as_str()];
     let whole =
         |found: usize| !line[..found].ends_with(|before: char| before.is_alphanumeric() || "._-/}".contains(before));
-    let path = paths
-        .into_iter()
-        .find(|path| line.match_indices(path).any(|(found, _)| whole(found)));
-    let host = [concat!("artif", "actory")]
-        .into_iter()
-        .find(|host| line.contains(host));
-    path.or(host)
-        .map(|what| format!("names `{what}`, which only one machine knows"))
+    let path = paths.into_iter().find(|path| line.match_indices(path).any(|(found, _)| whole(found)));
+    let host = [concat!("artif", "actory")].into_iter().find(|host| line.contains(host));
+    path.or(host).map(|what| format!("names `{what}`, which only one machine knows"))
 }

@@ -30,9 +30,7 @@ pub fn code(text: &str) -> Vec<Token> {
 
 /// How many lines stand before the tests module.
 pub fn lines_before_tests(text: &str) -> usize {
-    text.lines()
-        .take_while(|line| !line.starts_with("#[cfg(test)]"))
-        .count()
+    text.lines().take_while(|line| !line.starts_with("#[cfg(test)]")).count()
 }
 
 /// Every path in `code`, a lone name included.
@@ -51,9 +49,7 @@ pub fn paths(code: &[Token]) -> Vec<Written> {
 
 /// Every macro that `code` calls, by the last name of its path.
 pub fn macros(code: &[Token]) -> Vec<Token> {
-    let calls = code
-        .windows(3)
-        .filter(|three| is_name(&three[0]) && three[1].text == "!" && three[2].text != "=");
+    let calls = code.windows(3).filter(|three| is_name(&three[0]) && three[1].text == "!" && three[2].text != "=");
     calls.map(|three| three[0].clone()).collect()
 }
 
@@ -70,18 +66,13 @@ fn path(code: &[Token], mut at: usize, before: &[String], found: &mut Vec<Writte
         names.push(token.text.clone());
         at += 1;
         let goes_on = code.get(at).is_some_and(|next| next.text == "::")
-            && code
-                .get(at + 1)
-                .is_some_and(|next| is_name(next) || next.text == "{" || next.text == "*");
+            && code.get(at + 1).is_some_and(|next| is_name(next) || next.text == "{" || next.text == "*");
         if !goes_on {
             break;
         }
         at += 1;
     }
-    let line = at
-        .checked_sub(1)
-        .and_then(|last| code.get(last))
-        .map_or(0, |token| token.line);
+    let line = at.checked_sub(1).and_then(|last| code.get(last)).map_or(0, |token| token.line);
     found.push(Written { names, line });
     at
 }
@@ -99,9 +90,7 @@ fn group(code: &[Token], mut at: usize, before: &[String], found: &mut Vec<Writt
 }
 
 fn is_name(token: &Token) -> bool {
-    token
-        .text
-        .starts_with(|first: char| first.is_alphabetic() || first == '_')
+    token.text.starts_with(|first: char| first.is_alphabetic() || first == '_')
 }
 
 /// Cuts `#[cfg(test)]` and `#[cfg(all(test, …))]` together with the item that follows.
@@ -164,10 +153,7 @@ fn tokens(text: &str) -> Vec<Token> {
         let end = end_of_piece(&chars, at);
         let piece: String = chars[at..end].iter().collect();
         if is_code(&piece) {
-            found.push(Token {
-                text: piece.trim_start_matches("r#").to_owned(),
-                line,
-            });
+            found.push(Token { text: piece.trim_start_matches("r#").to_owned(), line });
         }
         line += chars[at..end].iter().filter(|each| **each == '\n').count();
         at = end;
@@ -229,22 +215,14 @@ fn length_of_block_comment(rest: &[char]) -> usize {
 fn length_of_text(rest: &[char]) -> Option<usize> {
     let prefix = rest.iter().take_while(|each| matches!(each, 'r' | 'b' | 'c')).count();
     let is_raw = rest[..prefix].contains(&'r');
-    let hashes = if is_raw {
-        rest[prefix..].iter().take_while(|each| **each == '#').count()
-    } else {
-        0
-    };
+    let hashes = if is_raw { rest[prefix..].iter().take_while(|each| **each == '#').count() } else { 0 };
     let opens = prefix + hashes;
     match rest.get(opens) {
         Some('"') if prefix <= 2 && is_raw => {
             let closing = |at: &usize| {
                 rest[*at] == '"' && rest[at + 1..].iter().take(hashes).filter(|each| **each == '#').count() == hashes
             };
-            Some(
-                (opens + 1..rest.len())
-                    .find(closing)
-                    .map_or(rest.len(), |at| at + 1 + hashes),
-            )
+            Some((opens + 1..rest.len()).find(closing).map_or(rest.len(), |at| at + 1 + hashes))
         }
         Some('"') if prefix <= 1 => Some(length_to_quote(rest, opens + 1, '"')),
         Some('\'') if prefix == 0 || rest[..prefix] == ['b'] => {

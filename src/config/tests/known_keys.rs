@@ -12,7 +12,8 @@ use serde::de::{self, DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, V
 use super::super::{file, key::PLACED, unbuilt};
 
 const DOCUMENT: &str = include_str!("../../../docs/configuration.md");
-const SHAPE: &str = include_str!("../file.rs");
+const SHAPE: &str =
+    concat!(include_str!("../file.rs"), include_str!("../file/logs.rs"), include_str!("../file/metrics.rs"));
 
 /// A value at a path of the imaginary file.
 #[derive(Clone)]
@@ -45,20 +46,12 @@ impl<'de> de::Deserializer<'de> for Any<'_> {
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Error> {
         assert_eq!(name, PLACED);
-        visitor.visit_seq(Elements {
-            any: self,
-            is_pair: true,
-            given: 0,
-        })
+        visitor.visit_seq(Elements { any: self, is_pair: true, given: 0 })
     }
 
     fn deserialize_seq<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Error> {
         self.path.push_str("[]");
-        visitor.visit_seq(Elements {
-            any: self,
-            is_pair: false,
-            given: 0,
-        })
+        visitor.visit_seq(Elements { any: self, is_pair: false, given: 0 })
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -67,19 +60,11 @@ impl<'de> de::Deserializer<'de> for Any<'_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        visitor.visit_map(Fields {
-            any: self,
-            fields: fields.iter(),
-            field: "",
-        })
+        visitor.visit_map(Fields { any: self, fields: fields.iter(), field: "" })
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_map(Fields {
-            any: self,
-            fields: [].iter(),
-            field: "",
-        })
+        visitor.visit_map(Fields { any: self, fields: [].iter(), field: "" })
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -134,36 +119,22 @@ impl<'de> MapAccess<'de> for Fields<'_> {
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
-        let start = if self.any.path.is_empty() {
-            String::new()
-        } else {
-            format!("{}.", self.any.path)
-        };
+        let start = if self.any.path.is_empty() { String::new() } else { format!("{}.", self.any.path) };
         let path = format!("{start}{}", self.field);
         self.any.keys.borrow_mut().push(path.clone());
-        seed.deserialize(Any {
-            path,
-            keys: self.any.keys,
-        })
+        seed.deserialize(Any { path, keys: self.any.keys })
     }
 }
 
 /// Every key of the shape with whether it is built.
 fn known_keys() -> BTreeMap<String, bool> {
     let keys = RefCell::new(Vec::new());
-    file::File::deserialize(Any {
-        path: String::new(),
-        keys: &keys,
-    })
-    .unwrap();
+    file::File::deserialize(Any { path: String::new(), keys: &keys }).unwrap();
     let is_built = |path: &str| {
         let ends = path.match_indices(['.', '[']).map(|(end, _)| end).chain([path.len()]);
         !ends.into_iter().any(|end| unbuilt::is_listed(&path[..end]))
     };
-    keys.into_inner()
-        .into_iter()
-        .map(|path| (path.clone(), is_built(&path)))
-        .collect()
+    keys.into_inner().into_iter().map(|path| (path.clone(), is_built(&path))).collect()
 }
 
 /// The rows of the document's tables: keys, with braces expanded, whether it calls them built, and their sentence.
@@ -173,9 +144,7 @@ fn documented() -> Vec<(String, bool, String)> {
         let cells: Vec<&str> = row.split(" | ").collect();
         let (key, is_built) = (cells[0].trim_end_matches('`'), cells[3] == "yes");
         let sentence = cells[4].trim_end_matches(" |").to_string();
-        expanded(key)
-            .into_iter()
-            .map(move |key| (key, is_built, sentence.clone()))
+        expanded(key).into_iter().map(move |key| (key, is_built, sentence.clone()))
     })
     .collect()
 }
@@ -186,10 +155,7 @@ fn expanded(key: &str) -> Vec<String> {
         return vec![key.to_string()];
     };
     let (choices, after) = rest.split_once('}').unwrap();
-    choices
-        .split(',')
-        .flat_map(|choice| expanded(&format!("{before}{choice}{after}")))
-        .collect()
+    choices.split(',').flat_map(|choice| expanded(&format!("{before}{choice}{after}"))).collect()
 }
 
 #[test]
@@ -197,36 +163,19 @@ fn the_document_has_every_key_and_says_whether_it_is_built() {
     let sections = ["agent", "logs", "metrics"].map(str::to_string);
     let mut known = known_keys();
     known.retain(|path, _| !sections.contains(path));
-    let written: BTreeMap<String, bool> = documented()
-        .into_iter()
-        .map(|(key, is_built, _)| (key, is_built))
-        .collect();
+    let written: BTreeMap<String, bool> = documented().into_iter().map(|(key, is_built, _)| (key, is_built)).collect();
     let only = |one: &BTreeMap<String, bool>, other: &BTreeMap<String, bool>| -> Vec<String> {
-        one.iter()
-            .filter(|(key, built)| other.get(*key) != Some(built))
-            .map(|(key, _)| key.clone())
-            .collect()
+        one.iter().filter(|(key, built)| other.get(*key) != Some(built)).map(|(key, _)| key.clone()).collect()
     };
-    assert_eq!(
-        only(&known, &written),
-        [] as [&str; 0],
-        "known, and not (or otherwise) in the document"
-    );
-    assert_eq!(
-        only(&written, &known),
-        [] as [&str; 0],
-        "in the document, and not (or otherwise) known"
-    );
+    assert_eq!(only(&known, &written), [] as [&str; 0], "known, and not (or otherwise) in the document");
+    assert_eq!(only(&written, &known), [] as [&str; 0], "in the document, and not (or otherwise) known");
 }
 
 #[test]
 fn the_documents_sentence_is_the_shapes() {
     for (key, _, sentence) in documented() {
         let plain = sentence.replace("\\|", "|");
-        assert!(
-            SHAPE.contains(&format!("/// {plain}\n")),
-            "{key}: `{plain}` is not in the shape"
-        );
+        assert!(SHAPE.contains(&format!("/// {plain}\n")), "{key}: `{plain}` is not in the shape");
     }
 }
 

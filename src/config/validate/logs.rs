@@ -15,17 +15,13 @@ use crate::config::template::Purpose;
 use crate::delivery::filter::Pattern;
 
 /// Days that CloudWatch offers. Source: PutRetentionPolicy, botocore 1.43.11, read 2026-11-21.
-const RETENTIONS: [u16; 22] = [
-    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
-];
+const RETENTIONS: [u16; 22] =
+    [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 
 impl Judge<'_> {
     /// The logs' settings. `endpoint` is that of all services.
     pub(super) fn logs(&mut self, shape: &file::Logs, agent: &Agent, endpoint: Option<&String>) -> Logs {
-        let own_log = agent
-            .log_file
-            .clone()
-            .unwrap_or_else(|| PathBuf::from(DEFAULT_LOG_FILE));
+        let own_log = agent.log_file.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_LOG_FILE));
         let standard = self.log_defaults(shape);
         let mut entries = Vec::new();
         if let Some(collected) = shape.logs_collected.get()
@@ -68,11 +64,7 @@ impl Judge<'_> {
         }
         let found = u16::try_from(*days).ok().filter(|days| RETENTIONS.contains(days));
         if found.is_none() {
-            self.wrong(
-                id,
-                &format!(" is `{days}`, which CloudWatch does not offer"),
-                &retention_hint(*days),
-            );
+            self.wrong(id, &format!(" is `{days}`, which CloudWatch does not offer"), &retention_hint(*days));
         }
         found
     }
@@ -87,11 +79,7 @@ impl Judge<'_> {
         let list = files.collect_list.get().map(Vec::as_slice).unwrap_or_default();
         if list.is_empty() {
             if !files.collect_list.is_wrong() {
-                self.wrong(
-                    id,
-                    " follows no file",
-                    "give `collect_list` an entry, or leave `files` out",
-                );
+                self.wrong(id, " follows no file", "give `collect_list` an entry, or leave `files` out");
             }
             return Vec::new();
         }
@@ -105,18 +93,11 @@ impl Judge<'_> {
             retentions.add(self, id, shape, &entry);
             if let Some(first) = entries.iter().position(|other| is_same(other, &entry)) {
                 let first = ids.get(first).map(|id| self.path(*id)).unwrap_or_default();
-                self.wrong(
-                    id,
-                    &format!(" follows the same files to the same stream as {first}"),
-                    "keep one of them",
-                );
+                self.wrong(id, &format!(" follows the same files to the same stream as {first}"), "keep one of them");
             }
             if Path::new(&entry.pattern) == own_log {
                 let place = shape.file_path.placed().map_or(id, |(id, _)| id);
-                self.remark(
-                    place,
-                    " is this program's own log, which is never read: the entry follows nothing",
-                );
+                self.remark(place, " is this program's own log, which is never read: the entry follows nothing");
             }
             let earlier = entries.iter().filter(|other| other.pattern == entry.pattern).count();
             if earlier > 0 {
@@ -150,10 +131,7 @@ impl Judge<'_> {
         if let Some(timeout) = self.seconds(&shape.partial_line_timeout, 86_400) {
             entry.partial_line_timeout = timeout;
         }
-        entry.blacklist = shape
-            .blacklist
-            .placed()
-            .and_then(|(id, text)| self.regular_expression(id, text));
+        entry.blacklist = shape.blacklist.placed().and_then(|(id, text)| self.regular_expression(id, text));
         entry.include_patterns = self.regular_expressions(&shape.include_patterns);
         entry.exclude_patterns = self.regular_expressions(&shape.exclude_patterns);
         self.filters(&shape.filters);
@@ -163,11 +141,7 @@ impl Judge<'_> {
     fn pattern(&mut self, entry: usize, key: &Key<String>) -> Option<String> {
         let Some((id, text)) = key.placed() else {
             if !key.is_wrong() {
-                self.wrong(
-                    entry,
-                    " has no `file_path`",
-                    "it is the path or the pattern of the files to follow",
-                );
+                self.wrong(entry, " has no `file_path`", "it is the path or the pattern of the files to follow");
             }
             return None;
         };
@@ -195,15 +169,8 @@ impl Judge<'_> {
     }
 
     fn regular_expressions(&mut self, list: &List<String>) -> Vec<String> {
-        let placed = list
-            .get()
-            .map(Vec::as_slice)
-            .unwrap_or_default()
-            .iter()
-            .filter_map(Key::placed);
-        placed
-            .filter_map(|(id, text)| self.regular_expression(id, text))
-            .collect()
+        let placed = list.get().map(Vec::as_slice).unwrap_or_default().iter().filter_map(Key::placed);
+        placed.filter_map(|(id, text)| self.regular_expression(id, text)).collect()
     }
 
     fn regular_expression(&mut self, id: usize, text: &str) -> Option<String> {
@@ -217,13 +184,7 @@ impl Judge<'_> {
     }
 
     fn filters(&mut self, list: &List<file::Filter>) {
-        for (id, filter) in list
-            .get()
-            .map(Vec::as_slice)
-            .unwrap_or_default()
-            .iter()
-            .filter_map(Key::placed)
-        {
+        for (id, filter) in list.get().map(Vec::as_slice).unwrap_or_default().iter().filter_map(Key::placed) {
             match filter.expression.placed() {
                 Some((id, text)) => {
                     self.regular_expression(id, text);
@@ -262,11 +223,7 @@ impl Retentions {
             Some((_, other, earlier)) if *other != days => {
                 let line = judge.place(*earlier).line;
                 let says = format!(" gives the group `{group}` a retention of `{days}` days; it has `{other}` already");
-                judge.wrong(
-                    at,
-                    &says,
-                    &format!("line {line} says `{other}`: a group has one retention"),
-                );
+                judge.wrong(at, &says, &format!("line {line} says `{other}`: a group has one retention"));
             }
             Some(_) => {}
             None => self.0.push((group.to_string(), days, at)),

@@ -18,11 +18,7 @@ pub(super) fn sign_in(judge: &mut Judge<'_>, key: &Key<file::Authentication>) ->
         ("identityPoolId", &shape.identity_pool_id),
         ("appClientId", &shape.app_client_id),
     ];
-    let iot = [
-        ("iotUrl", &shape.iot_url),
-        ("roleAlias", &shape.role_alias),
-        ("thingName", &shape.thing_name),
-    ];
+    let iot = [("iotUrl", &shape.iot_url), ("roleAlias", &shape.role_alias), ("thingName", &shape.thing_name)];
     let is_cognito = cognito.iter().any(|(_, key)| !key.is_absent()) || !shape.password.is_absent();
     let is_iot = iot.iter().any(|(_, key)| !key.is_absent()) || !shape.certificate.is_absent();
     match (is_cognito, is_iot) {
@@ -59,11 +55,7 @@ fn cognito(
     if let Some((id, account)) = shape.account_id.placed()
         && (account.len() != 12 || !account.chars().all(|c| c.is_ascii_digit()))
     {
-        judge.wrong(
-            id,
-            &format!(" is `{account}`, which is no AWS account"),
-            "it has 12 digits",
-        );
+        judge.wrong(id, &format!(" is `{account}`, which is no AWS account"), "it has 12 digits");
     }
     Some(SignIn::Cognito {
         account_id: judge.text(&shape.account_id)?,
@@ -85,11 +77,7 @@ fn iot(
     missing(judge, id, keys, "AWS IoT");
     let Some((certificate_id, certificate)) = shape.certificate.placed() else {
         if shape.certificate.is_absent() {
-            judge.wrong(
-                id,
-                " has no `certificate`",
-                "AWS IoT needs iotUrl, roleAlias, thingName and certificate",
-            );
+            judge.wrong(id, " has no `certificate`", "AWS IoT needs iotUrl, roleAlias, thingName and certificate");
         }
         return None;
     };
@@ -98,11 +86,7 @@ fn iot(
         [one, key] => (one, Some(key)),
         other => {
             let says = format!(" has {} paths", other.len());
-            judge.wrong(
-                certificate_id,
-                &says,
-                "it is one path, or a list of the certificate's and the key's",
-            );
+            judge.wrong(certificate_id, &says, "it is one path, or a list of the certificate's and the key's");
             return None;
         }
     };
@@ -117,17 +101,10 @@ fn iot(
 
 /// Notes, in one problem, the keys that the kind needs and that are not there.
 fn missing(judge: &mut Judge<'_>, id: usize, keys: &[(&str, &Key<String>)], kind: &str) {
-    let absent: Vec<String> = keys
-        .iter()
-        .filter(|(_, key)| key.is_absent())
-        .map(|(name, _)| format!("`{name}`"))
-        .collect();
+    let absent: Vec<String> =
+        keys.iter().filter(|(_, key)| key.is_absent()).map(|(name, _)| format!("`{name}`")).collect();
     if !absent.is_empty() {
         let all = keys.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-        judge.wrong(
-            id,
-            &format!(" has no {}", absent.join(", ")),
-            &format!("{kind} needs {all}"),
-        );
+        judge.wrong(id, &format!(" has no {}", absent.join(", ")), &format!("{kind} needs {all}"));
     }
 }

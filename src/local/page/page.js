@@ -185,9 +185,10 @@
 
   async function lines() {
     const mine = turn;
+    const since = cursor.lines;
     const { group, stream, search } = chosen;
-    const answer = await ask(search ? "search" : "lines", { group, stream, q: search, since: cursor.lines });
-    if (mine !== turn || answer.since < cursor.lines) return;
+    const answer = await ask(search ? "search" : "lines", { group, stream, q: search, since });
+    if (mine !== turn || since !== cursor.lines) return; // the choice changed, or another answer was faster
     cursor.lines = answer.since;
     found += answer.lines.length + answer.more;
     searched = answer.searched || 0;

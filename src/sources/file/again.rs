@@ -23,10 +23,7 @@ impl Files {
 
     /// What is to be saved of all files, for a state that began anew.
     pub fn saved(&self) -> Vec<SavedFile> {
-        let rows = self
-            .rows
-            .values()
-            .filter(|row| row.is_announced && row.heir_of.is_none());
+        let rows = self.rows.values().filter(|row| row.is_announced && row.heir_of.is_none());
         rows.map(|row| row.saved(&self.entries[row.entry].entry.key)).collect()
     }
 }

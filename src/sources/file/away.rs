@@ -21,12 +21,7 @@ const MAX_DELETED_BYTES: u64 = 256 * 1024 * 1024;
 impl Files {
     /// Looks after every file that has no matching name.
     pub(super) fn visit_away(&mut self, look: &mut Look<'_>) {
-        let away: Vec<FileId> = self
-            .rows
-            .iter()
-            .filter(|(_, row)| row.is_away())
-            .map(|(&id, _)| id)
-            .collect();
+        let away: Vec<FileId> = self.rows.iter().filter(|(_, row)| row.is_away()).map(|(&id, _)| id).collect();
         for id in away {
             self.visit(id, look);
         }
@@ -52,11 +47,7 @@ impl Files {
         }
         let entry = &self.entries[row.entry].entry;
         row.is_resting = look.now.since(row.grown_at) >= entry.partial_line_timeout && !row.is_read();
-        let quiet = if row.place == Place::Deleted {
-            DELETED_QUIET
-        } else {
-            QUIET
-        };
+        let quiet = if row.place == Place::Deleted { DELETED_QUIET } else { QUIET };
         let is_done = row.is_read() && row.is_settled() && row.copy_of.is_none();
         if is_done && look.now.since(row.stirred_at) >= quiet {
             self.forget(id, look);
@@ -97,12 +88,7 @@ impl Files {
 
     fn bound_deleted(&mut self, look: &mut Look<'_>) {
         let is_deleted = |row: &Row| row.place == Place::Deleted;
-        let mut held: u64 = self
-            .rows
-            .values()
-            .filter(|row| is_deleted(row))
-            .map(|row| row.size)
-            .sum();
+        let mut held: u64 = self.rows.values().filter(|row| is_deleted(row)).map(|row| row.size).sum();
         if held <= MAX_DELETED_BYTES {
             return;
         }

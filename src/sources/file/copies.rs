@@ -3,11 +3,9 @@
 //! Copytruncate copies a log and then empties it. What was not read before is in the copy alone, so the copy goes on where the
 //! original was read to, in its stream and before its new content; what is acknowledged of the original is saved for the copy.
 
-use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::identity::Inode;
 use super::look::Look;
 use super::read;
 use super::siblings;
@@ -44,19 +42,9 @@ impl Files {
             self.open -= 1;
         }
         let path = index.map_or_else(|| Arc::clone(&old.path), |index| look.seen[index].path.as_path().into());
-        let stat = old
-            .descriptor
-            .as_ref()
-            .and_then(|file| file.metadata().ok())
-            .map(|metadata| Stat::of(&metadata));
+        let stat = old.descriptor.as_ref().and_then(|file| file.metadata().ok()).map(|metadata| Stat::of(&metadata));
         let descriptor = old.descriptor.take();
-        let mut row = Row::new(
-            old.entry,
-            old.inode,
-            path,
-            Arc::clone(&old.first_path),
-            old.stream.clone(),
-        );
+        let mut row = Row::new(old.entry, old.inode, path, Arc::clone(&old.first_path), old.stream.clone());
         row.place = if index.is_some() { Place::Here } else { old.place };
         if let Some(stat) = stat.or_else(|| siblings::stat(&row.path).filter(|stat| stat.inode == row.inode)) {
             row.note(&stat, look.now);
@@ -73,21 +61,9 @@ impl Files {
             None => self.hold(new),
         }
         look.changes.push(if old.is_announced {
-            Change::Replaced {
-                old: id,
-                new,
-                entry,
-                path,
-                stream,
-            }
+            Change::Replaced { old: id, new, entry, path, stream }
         } else {
-            Change::Appeared {
-                file: new,
-                entry,
-                path,
-                stream,
-                from: 0,
-            }
+            Change::Appeared { file: new, entry, path, stream, from: 0 }
         });
         self.save(new, look);
     }
@@ -99,29 +75,18 @@ impl Files {
             return Some(shadow);
         }
         let old = self.rows.get(&id)?;
-        let taken: HashSet<Inode> = self
-            .rows
-            .values()
-            .filter(|row| row.entry == old.entry)
-            .map(|row| row.inode)
-            .collect();
         let candidates = look.folders.rotated(&old.path);
         let is_copy = |(path, stat): &&(PathBuf, Stat)| {
             // Of a file that was empty at the last look nothing is known but that a copy of it was made since.
             let may_be = old.head.length > 0 || stat.born.is_some_and(|born| born > old.changed);
-            !taken.contains(&stat.inode)
+            may_be
                 && stat.size > old.read.offset
-                && may_be
+                && !self.is_followed(old.entry, stat.inode)
                 && siblings::is_like(path, old.head, old.read)
         };
         let (path, stat) = candidates.iter().rev().find(is_copy)?;
-        let mut row = Row::new(
-            old.entry,
-            stat.inode,
-            path.as_path().into(),
-            Arc::clone(&old.first_path),
-            old.stream.clone(),
-        );
+        let mut row =
+            Row::new(old.entry, stat.inode, path.as_path().into(), Arc::clone(&old.first_path), old.stream.clone());
         (row.head, row.read, row.settled) = (old.head, old.read, old.settled);
         (row.place, row.copy_of) = (Place::Away { is_found: true }, Some(id));
         Some(self.insert(row, stat, look))
@@ -155,15 +120,9 @@ impl Files {
     /// A copy that outgrew its original was written to itself, and one whose original is gone has nothing to wait for.
     pub(super) fn release_copies(&mut self, look: &mut Look<'_>) {
         let is_free = |row: &Row| {
-            row.copy_of
-                .is_some_and(|of| self.rows.get(&of).is_none_or(|original| row.size > original.size))
+            row.copy_of.is_some_and(|of| self.rows.get(&of).is_none_or(|original| row.size > original.size))
         };
-        let free: Vec<FileId> = self
-            .rows
-            .iter()
-            .filter(|(_, row)| is_free(row))
-            .map(|(&id, _)| id)
-            .collect();
+        let free: Vec<FileId> = self.rows.iter().filter(|(_, row)| is_free(row)).map(|(&id, _)| id).collect();
         for id in free {
             if let Some(row) = self.rows.get_mut(&id) {
                 row.copy_of = None;

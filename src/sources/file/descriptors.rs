@@ -27,10 +27,7 @@ impl Files {
     /// Opens `id` where it is not, as long as there is room and its path leads to it.
     pub(super) fn hold(&mut self, id: FileId) {
         if self.open < self.max_open
-            && self
-                .rows
-                .get(&id)
-                .is_some_and(|row| row.descriptor.is_none() && row.can_reopen())
+            && self.rows.get(&id).is_some_and(|row| row.descriptor.is_none() && row.can_reopen())
         {
             // What fails here is tried and told again when there is something to read.
             let _ = self.reopen(id);
@@ -72,12 +69,8 @@ impl Files {
         }
         let rank = |row: &Row| (!row.is_read(), row.is_away(), row.used);
         let spare = |row: &Row| row.descriptor.is_some() && row.can_reopen();
-        let mut spared: Vec<_> = self
-            .rows
-            .iter()
-            .filter(|(_, row)| spare(row))
-            .map(|(&id, row)| (rank(row), id))
-            .collect();
+        let mut spared: Vec<_> =
+            self.rows.iter().filter(|(_, row)| spare(row)).map(|(&id, row)| (rank(row), id)).collect();
         spared.sort_unstable();
         // What guards unread bytes is only given up one by one.
         let idle = spared.iter().take_while(|((is_needed, ..), _)| !is_needed).count();
@@ -89,11 +82,7 @@ impl Files {
 
     /// Closes `id`.
     pub(super) fn close(&mut self, id: FileId) {
-        if self
-            .rows
-            .get_mut(&id)
-            .is_some_and(|row| row.descriptor.take().is_some())
-        {
+        if self.rows.get_mut(&id).is_some_and(|row| row.descriptor.take().is_some()) {
             self.open -= 1;
         }
     }

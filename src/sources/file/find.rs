@@ -42,23 +42,13 @@ pub struct Found {
 impl Pattern {
     /// The pattern of `text`, an absolute path or glob. Errs where the glob cannot be read.
     pub fn new(text: &str) -> Result<Self, globset::Error> {
-        let glob = if text.contains(is_special) {
-            Some(Glob::new(text)?)
-        } else {
-            None
-        };
-        Ok(Self {
-            literal: PathBuf::from(text),
-            glob,
-        })
+        let glob = if text.contains(is_special) { Some(Glob::new(text)?) } else { None };
+        Ok(Self { literal: PathBuf::from(text), glob })
     }
 
     /// The path `text` and nothing else.
     pub fn literal(text: &str) -> Self {
-        Self {
-            literal: PathBuf::from(text),
-            glob: None,
-        }
+        Self { literal: PathBuf::from(text), glob: None }
     }
 
     /// Whether `path` is meant by this pattern.
@@ -93,38 +83,24 @@ impl Glob {
         let (base, rest) = split(text);
         let parts: Vec<&str> = rest.split('/').filter(|part| !part.is_empty()).collect();
         // Braces may hold a `/`: then a level has no pattern of its own.
-        let is_layered = parts
-            .iter()
-            .all(|part| part.matches('{').count() == part.matches('}').count());
+        let is_layered = parts.iter().all(|part| part.matches('{').count() == part.matches('}').count());
         let is_deep = !is_layered || parts.iter().any(|part| part.contains("**"));
         let mut levels = Vec::new();
         for part in parts.iter().take_while(|part| is_layered && !part.contains("**")) {
             levels.push(matcher(part)?);
         }
-        Ok(Self {
-            base,
-            whole: matcher(text)?,
-            levels,
-            depth: (!is_deep).then_some(parts.len()),
-        })
+        Ok(Self { base, whole: matcher(text)?, levels, depth: (!is_deep).then_some(parts.len()) })
     }
 
     fn walk(&self, found: &mut dyn FnMut(Found), refused: &mut dyn FnMut(&Path, &io::Error)) {
-        let walk = WalkDir::new(&self.base)
-            .follow_links(true)
-            .min_depth(1)
-            .max_depth(self.depth.unwrap_or(usize::MAX));
+        let walk = WalkDir::new(&self.base).follow_links(true).min_depth(1).max_depth(self.depth.unwrap_or(usize::MAX));
         for entry in walk.into_iter().filter_entry(|entry| self.leads_on(entry)) {
             match entry {
                 Ok(entry) if entry.file_type().is_file() && self.whole.is_match(entry.path()) => {
                     let is_link = entry.path_is_symlink();
                     // Gone since the folder was read: as if it had never been listed.
                     if let Ok(metadata) = entry.metadata() {
-                        found(Found {
-                            path: entry.into_path(),
-                            metadata,
-                            is_link,
-                        });
+                        found(Found { path: entry.into_path(), metadata, is_link });
                     }
                 }
                 Ok(_) => {}
@@ -148,10 +124,7 @@ fn is_special(character: char) -> bool {
 }
 
 fn matcher(text: &str) -> Result<GlobMatcher, globset::Error> {
-    Ok(GlobBuilder::new(text)
-        .literal_separator(true)
-        .build()?
-        .compile_matcher())
+    Ok(GlobBuilder::new(text).literal_separator(true).build()?.compile_matcher())
 }
 
 /// The folder before the first component with a glob character, and what follows it.
@@ -164,11 +137,7 @@ fn split(text: &str) -> (PathBuf, String) {
 
 fn visit(path: &Path, is_link: bool, found: &mut dyn FnMut(Found), refused: &mut dyn FnMut(&Path, &io::Error)) {
     match fs::metadata(path) {
-        Ok(metadata) if metadata.is_file() => found(Found {
-            path: path.to_owned(),
-            metadata,
-            is_link,
-        }),
+        Ok(metadata) if metadata.is_file() => found(Found { path: path.to_owned(), metadata, is_link }),
         Ok(_) => {}
         Err(error) => tell(path, &error, refused),
     }
@@ -224,10 +193,7 @@ mod tests {
             ("{a,c}.{log,txt}", &["a.log", "c.txt"]),
             ("*/a.log", &["d/a.log"]),
             ("{d/e,nowhere}/*.log", &["d/e/f.log"]),
-            (
-                "**/*.log",
-                &["a.log", "b.log", "d/a.log", "d/e/f.log", "x1.log", "x[1].log"],
-            ),
+            ("**/*.log", &["a.log", "b.log", "d/a.log", "d/e/f.log", "x1.log", "x[1].log"]),
             ("d/**/f.log", &["d/e/f.log"]),
             ("x[1].log", &["x[1].log"]),
             ("nofolder/*.log", &[]),
@@ -244,10 +210,7 @@ mod tests {
         symlink("nowhere", root.path().join("logs/broken.log")).unwrap();
         let pattern = Pattern::new(&format!("{}/logs/**/*.log", root.path().display())).unwrap();
         let mut names = Vec::new();
-        pattern.walk(
-            &mut |file| names.push((file.path.file_name().unwrap().to_owned(), file.is_link)),
-            &mut |_, _| {},
-        );
+        pattern.walk(&mut |file| names.push((file.path.file_name().unwrap().to_owned(), file.is_link)), &mut |_, _| {});
         names.sort();
         assert_eq!(names, [("b.log".into(), false), ("link.log".into(), true)]);
     }

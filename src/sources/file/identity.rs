@@ -21,19 +21,13 @@ pub struct Inode {
 /// The fingerprint of a file that begins with `first`.
 pub fn fingerprint(first: &[u8]) -> Fingerprint {
     let head = first.get(..HEAD_BYTES).unwrap_or(first);
-    Fingerprint {
-        length: head.len() as u64,
-        hash: xxh3_64(head),
-    }
+    Fingerprint { length: head.len() as u64, hash: xxh3_64(head) }
 }
 
 /// Whether a file that begins with `first` can be the one that `head` was taken of. An empty fingerprint fits all.
 pub fn begins_like(first: &[u8], head: Fingerprint) -> bool {
-    usize::try_from(head.length).is_ok_and(|length| {
-        first
-            .get(..length)
-            .is_some_and(|covered| length == 0 || xxh3_64(covered) == head.hash)
-    })
+    usize::try_from(head.length)
+        .is_ok_and(|length| first.get(..length).is_some_and(|covered| length == 0 || xxh3_64(covered) == head.hash))
 }
 
 /// How many bytes before `offset` a mark's tail covers.

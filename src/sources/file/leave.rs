@@ -3,7 +3,6 @@
 //! A renamed file is read on where it is now. What was written at its path since, and rotated away too before anyone looked,
 //! goes on in its stream: it is told by a name that rotation gives and by having been made later.
 
-use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -23,11 +22,7 @@ impl Files {
             return;
         };
         let old = Arc::clone(&row.path);
-        let stat = row
-            .descriptor
-            .as_ref()
-            .and_then(|file| file.metadata().ok())
-            .map(|metadata| Stat::of(&metadata));
+        let stat = row.descriptor.as_ref().and_then(|file| file.metadata().ok()).map(|metadata| Stat::of(&metadata));
         if let Some(stat) = &stat {
             row.note(stat, look.now);
         }
@@ -64,14 +59,9 @@ impl Files {
         let from = std::mem::replace(&mut row.path, path.into());
         (row.place, row.stirred_at, row.missing_since) = (Place::Away { is_found: true }, look.now, None);
         if row.is_announced {
-            look.changes.push(Change::Moved {
-                file: id,
-                from: from.to_path_buf(),
-                to: Some(path.to_owned()),
-            });
+            look.changes.push(Change::Moved { file: id, from: from.to_path_buf(), to: Some(path.to_owned()) });
         }
-        look.changes
-            .push(Change::Save(row.saved(&self.entries[row.entry].entry.key)));
+        look.changes.push(Change::Save(row.saved(&self.entries[row.entry].entry.key)));
         self.announce(id, look);
         self.hold(id);
     }
@@ -87,32 +77,14 @@ impl Files {
             return;
         }
         let (entry, first_path, stream) = (row.entry, Arc::clone(&row.first_path), row.stream.clone());
-        let taken: HashSet<Inode> = self
-            .rows
-            .values()
-            .filter(|other| other.entry == entry)
-            .map(|other| other.inode)
-            .collect();
-        let seen: HashSet<Inode> = look
-            .seen
-            .iter()
-            .filter(|seen| seen.entry == entry)
-            .map(|seen| seen.inode)
-            .collect();
         let mut missed = look.folders.rotated(&old);
         missed.retain(|(path, stat)| {
-            let is_known = taken.contains(&stat.inode) || seen.contains(&stat.inode);
+            let is_seen = || look.seen.iter().any(|seen| (seen.entry, seen.inode) == (entry, stat.inode));
             let is_copy = || row.read.offset > 0 && siblings::is_like(path, row.head, row.read);
-            !is_known && siblings::is_successor(stat, row) && !is_copy()
+            siblings::is_successor(stat, row) && !self.is_followed(entry, stat.inode) && !is_seen() && !is_copy()
         });
         for (path, stat) in missed {
-            let mut new = Row::new(
-                entry,
-                stat.inode,
-                path.as_path().into(),
-                Arc::clone(&first_path),
-                stream.clone(),
-            );
+            let mut new = Row::new(entry, stat.inode, path.as_path().into(), Arc::clone(&first_path), stream.clone());
             new.place = Place::Away { is_found: true };
             self.insert(new, &stat, look);
         }
@@ -121,19 +93,22 @@ impl Files {
     /// The path that owns the new file's stream: its own, unless it was written in the place of a file that left on this look
     /// and rotated before anyone looked.
     pub(super) fn owner_of(&self, seen: &Seen, stat: &Stat, look: &Look<'_>) -> Arc<Path> {
-        let is_owner = |(id, old): &&(FileId, Arc<Path>)| {
-            self.rows.get(id).is_some_and(|row| {
-                row.entry == seen.entry
-                    && row.first_path == *old
-                    && row.modified != i128::MIN
-                    && siblings::is_successor(stat, row)
-            }) && names::is_rotated_from(&seen.path, old)
-                && seen.path.parent() == old.parent()
+        if names::original(seen.path.file_name().unwrap_or_default()).is_none() {
+            return seen.path.as_path().into();
+        }
+        let is_before = |id: &FileId, old: &Arc<Path>| {
+            let row = self.rows.get(id).filter(|row| row.entry == seen.entry && row.first_path == *old);
+            row.is_some_and(|row| row.modified != i128::MIN && siblings::is_successor(stat, row))
         };
-        look.vacated
-            .iter()
-            .find(is_owner)
-            .map_or_else(|| seen.path.as_path().into(), |(_, old)| Arc::clone(old))
+        let is_owner = |(id, old): &&(FileId, Arc<Path>)| {
+            names::is_rotated_from(&seen.path, old) && seen.path.parent() == old.parent() && is_before(id, old)
+        };
+        let owner = look.vacated.iter().find(is_owner);
+        owner.map_or_else(|| seen.path.as_path().into(), |(_, old)| Arc::clone(old))
+    }
+
+    pub(super) fn is_followed(&self, entry: usize, inode: Inode) -> bool {
+        self.rows.values().any(|row| row.inode == inode && row.entry == entry)
     }
 
     /// Forgets `id`, and counts what nobody has read of it.
@@ -144,11 +119,7 @@ impl Files {
         let bytes = row.size.saturating_sub(row.read.offset);
         if bytes > 0 && row.copy_of.is_none() {
             let file = row.is_announced.then_some(id);
-            look.changes.push(Change::LetGo {
-                file,
-                path: row.path.to_path_buf(),
-                bytes,
-            });
+            look.changes.push(Change::LetGo { file, path: row.path.to_path_buf(), bytes });
         }
         self.forget(id, look);
     }
@@ -159,16 +130,9 @@ impl Files {
             return;
         };
         self.streams.leave(&row.stream, id);
-        let is_taken = self
-            .rows
-            .values()
-            .any(|other| other.entry == row.entry && other.inode == row.inode);
+        let is_taken = self.is_followed(row.entry, row.inode);
         let (entry, Inode { device, number: inode }) = (self.entries[row.entry].entry.key.clone(), row.inode);
         let forget = (!is_taken).then_some(SavedKey { entry, device, inode });
-        look.changes.push(Change::Gone {
-            file: row.is_announced.then_some(id),
-            path: row.path.to_path_buf(),
-            forget,
-        });
+        look.changes.push(Change::Gone { file: row.is_announced.then_some(id), path: row.path.to_path_buf(), forget });
     }
 }

@@ -37,24 +37,13 @@ impl Files {
         let known: Vec<Known<'_>> = self.rows.iter().map(|(&id, row)| row.known(id)).collect();
         let steps = compare(&known, &seen, &mut Disk);
         drop(known);
-        let mut look = Look {
-            now,
-            seen: &seen,
-            folders: Folders::default(),
-            vacated: Vec::new(),
-            changes: Vec::new(),
-        };
+        let mut look = Look { now, seen: &seen, folders: Folders::default(), vacated: Vec::new(), changes: Vec::new() };
         for step in steps {
             self.perform(step, &mut look);
         }
         self.release_copies(&mut look);
         self.visit_away(&mut look);
-        let ready: Vec<FileId> = self
-            .rows
-            .iter()
-            .filter(|(_, row)| row.has_more())
-            .map(|(&id, _)| id)
-            .collect();
+        let ready: Vec<FileId> = self.rows.iter().filter(|(_, row)| row.has_more()).map(|(&id, _)| id).collect();
         ready.into_iter().for_each(|id| self.enqueue(id));
         self.tidy(&seen);
         let mut changes = std::mem::take(&mut self.pending);
@@ -63,11 +52,7 @@ impl Files {
     }
 
     fn find(&mut self) -> Vec<Seen> {
-        let exempt: HashSet<Inode> = self
-            .exempt
-            .iter()
-            .filter_map(|path| Some(siblings::stat(path)?.inode))
-            .collect();
+        let exempt: HashSet<Inode> = self.exempt.iter().filter_map(|path| Some(siblings::stat(path)?.inode)).collect();
         let (mut seen, mut refused) = (Vec::with_capacity(self.rows.len()), Vec::new());
         for (index, followed) in self.entries.iter().enumerate() {
             let blacklist = followed.entry.blacklist.as_ref();
@@ -114,10 +99,7 @@ impl Files {
             Step::Restarted(id, index) => self.restart(id, Some(index), look),
             Step::Undecided(index) => {
                 let seen = &look.seen[index];
-                let state = self
-                    .undecided
-                    .entry((seen.entry, seen.inode))
-                    .or_insert((seen.size, look.now));
+                let state = self.undecided.entry((seen.entry, seen.inode)).or_insert((seen.size, look.now));
                 if state.0 != seen.size {
                     *state = (seen.size, look.now);
                 }
@@ -141,18 +123,13 @@ impl Files {
         if let Some(stat) = stat {
             row.note(&stat, look.now);
         }
-        let is_moved = *row.path != *seen.path;
+        let is_moved = row.path.as_os_str() != seen.path.as_os_str();
         if is_moved {
             let from = std::mem::replace(&mut row.path, seen.path.as_path().into());
             if row.is_announced {
-                look.changes.push(Change::Moved {
-                    file: id,
-                    from: from.to_path_buf(),
-                    to: Some(seen.path.clone()),
-                });
+                look.changes.push(Change::Moved { file: id, from: from.to_path_buf(), to: Some(seen.path.clone()) });
             }
-            look.changes
-                .push(Change::Save(row.saved(&self.entries[row.entry].entry.key)));
+            look.changes.push(Change::Save(row.saved(&self.entries[row.entry].entry.key)));
         }
         self.announce(id, look);
         self.hold(id);
@@ -163,20 +140,10 @@ impl Files {
     }
 
     pub(super) fn announce(&mut self, id: FileId, look: &mut Look<'_>) {
-        if let Some(row) = self
-            .rows
-            .get_mut(&id)
-            .filter(|row| !row.is_announced && row.copy_of.is_none())
-        {
+        if let Some(row) = self.rows.get_mut(&id).filter(|row| !row.is_announced && row.copy_of.is_none()) {
             row.is_announced = true;
             let (entry, path, stream, from) = (row.entry, row.path.to_path_buf(), row.stream.clone(), row.read.offset);
-            look.changes.push(Change::Appeared {
-                file: id,
-                entry,
-                path,
-                stream,
-                from,
-            });
+            look.changes.push(Change::Appeared { file: id, entry, path, stream, from });
         }
     }
 
@@ -203,12 +170,7 @@ impl Files {
         let key = (seen.entry, seen.inode);
         let followed = &self.entries[seen.entry].entry;
         let rank = |seen: &Seen| (seen.modified, seen.path.clone());
-        if followed.newest_only
-            && look
-                .seen
-                .iter()
-                .any(|other| other.entry == seen.entry && rank(other) > rank(seen))
-        {
+        if followed.newest_only && look.seen.iter().any(|other| other.entry == seen.entry && rank(other) > rank(seen)) {
             return;
         }
         let was_there = followed.is_new && (self.looks == 1 || self.unread.contains_key(&key));
@@ -216,11 +178,7 @@ impl Files {
         let opened = read::open(&seen.path).and_then(|file| {
             let stat = Stat::of(&file.metadata()?);
             let size = self.unread.get(&key).map_or(stat.size, |&then| then.min(stat.size));
-            let from = if was_there {
-                read::start(&file, size, start_at)?
-            } else {
-                Mark::default()
-            };
+            let from = if was_there { read::start(&file, size, start_at)? } else { Mark::default() };
             Ok((read::fingerprint(&file)?, from, stat, file))
         });
         let (head, from, stat, file) = match opened {
@@ -251,8 +209,7 @@ impl Files {
 
     pub(super) fn save(&self, id: FileId, look: &mut Look<'_>) {
         if let Some(row) = self.rows.get(&id) {
-            look.changes
-                .push(Change::Save(row.saved(&self.entries[row.entry].entry.key)));
+            look.changes.push(Change::Save(row.saved(&self.entries[row.entry].entry.key)));
         }
     }
 
@@ -274,10 +231,13 @@ impl Files {
     fn folders(&self) -> HashSet<PathBuf> {
         let mut folders: HashSet<PathBuf> = HashSet::new();
         let bases = self.entries.iter().map(|followed| followed.pattern.folder());
+        let mut last = Path::new("");
         for folder in self.rows.values().filter_map(|row| row.path.parent()).chain(bases) {
-            if !folders.contains(folder) {
+            // Most files stand beside the one before: comparing is cheaper than hashing.
+            if folder.as_os_str() != last.as_os_str() && !folders.contains(folder) {
                 folders.insert(folder.to_owned());
             }
+            last = folder;
         }
         folders
     }

@@ -286,10 +286,7 @@ impl Files {
     fn refuse(&mut self, path: &Path, error: &io::Error) {
         let known = self.refused.insert(path.to_owned(), (error.kind(), self.looks));
         if known.is_none_or(|(kind, _)| kind != error.kind()) {
-            self.pending.push(Change::Unreadable {
-                path: path.to_owned(),
-                error: error.to_string(),
-            });
+            self.pending.push(Change::Unreadable { path: path.to_owned(), error: error.to_string() });
         }
     }
 
@@ -297,11 +294,7 @@ impl Files {
     fn expect(&mut self, mut saved: Vec<SavedFile>) {
         saved.sort_by_key(|file| file.path == file.first_path);
         for file in saved {
-            let Some(entry) = self
-                .entries
-                .iter()
-                .position(|followed| followed.entry.key == file.entry)
-            else {
+            let Some(entry) = self.entries.iter().position(|followed| followed.entry.key == file.entry) else {
                 continue;
             };
             let id = self.new_id();
@@ -313,10 +306,7 @@ impl Files {
             let wanted = if is_kept { &*file.stream.stream } else { &wanted };
             let stream = self.streams.choose(entry, &first_path, group, wanted);
             self.streams.join(&stream, entry, &first_path, id);
-            let inode = Inode {
-                device: file.device,
-                number: file.inode,
-            };
+            let inode = Inode { device: file.device, number: file.inode };
             let mut row = Row::new(entry, inode, file.path.into(), first_path, stream);
             (row.head, row.read, row.settled, row.size) = (file.head, file.settled, file.settled, file.settled.offset);
             row.place = Place::Expected;

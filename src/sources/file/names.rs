@@ -34,7 +34,10 @@ pub fn original(rotated: &OsStr) -> Option<Vec<u8>> {
 /// Whether `rotated` looks like `name` after rotation. Folders are not compared: rotation may move a file to another one.
 pub fn is_rotated_from(rotated: &Path, name: &Path) -> bool {
     match (rotated.file_name(), name.file_name()) {
-        (Some(rotated), Some(name)) => original(rotated).is_some_and(|original| original == name.as_bytes()),
+        // Rotation appends: a cheap test, as this is asked of every file.
+        (Some(rotated), Some(name)) if rotated.len() > name.len() => {
+            original(rotated).is_some_and(|original| original == name.as_bytes())
+        }
         _ => false,
     }
 }

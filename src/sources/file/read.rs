@@ -62,11 +62,7 @@ pub(super) fn mark(file: &File, offset: u64) -> io::Result<Mark> {
     let mut before = [0; TAIL_BYTES];
     let length = identity::tail_length(offset);
     let count = read_at(file, &mut before[..length], offset - length as u64)?;
-    Ok(if offset == 0 {
-        Mark::default()
-    } else {
-        Mark::at(offset, &before[..count])
-    })
+    Ok(if offset == 0 { Mark::default() } else { Mark::at(offset, &before[..count]) })
 }
 
 /// Whether the file begins like `head` and has before `read` what stood there.
@@ -91,11 +87,7 @@ impl Evidence for Disk {
             let file = open(&seen.path)?;
             // Another file took the name since it was seen: the next look tells.
             let is_it = Stat::of(&file.metadata()?).inode == seen.inode;
-            if is_it {
-                fits(&file, head, read).map(Some)
-            } else {
-                Ok(None)
-            }
+            if is_it { fits(&file, head, read).map(Some) } else { Ok(None) }
         };
         match look() {
             Ok(Some(true)) => Verdict::Same,
@@ -171,11 +163,7 @@ impl Window {
         }
         let filled = self.fill_as_is(file, read)?;
         match filled {
-            Filled::Bytes {
-                start,
-                end,
-                is_full: true,
-            } if memchr::memchr(b'\n', &self.bytes[start..end]).is_none() => {
+            Filled::Bytes { start, end, is_full: true } if memchr::memchr(b'\n', &self.bytes[start..end]).is_none() => {
                 self.bytes.resize(TAIL_BYTES + WIDE_BYTES, 0);
                 self.fill_as_is(file, read)
             }
@@ -189,11 +177,7 @@ impl Window {
         if end < start || !identity::ends_like(&self.bytes[..start], read) {
             return Ok(Filled::Other);
         }
-        Ok(Filled::Bytes {
-            start,
-            end,
-            is_full: end == self.bytes.len(),
-        })
+        Ok(Filled::Bytes { start, end, is_full: end == self.bytes.len() })
     }
 
     /// Where reading goes on when the bytes `start..end` are all NUL: behind the hole that a writer left who went on at its old
@@ -250,11 +234,7 @@ mod tests {
             (StartAt::LinesBeforeEnd(3), 0),
             (StartAt::LinesBeforeEnd(9), 0),
         ] {
-            assert_eq!(
-                start(&file(content), size, start_at).unwrap().offset,
-                offset,
-                "{start_at:?}"
-            );
+            assert_eq!(start(&file(content), size, start_at).unwrap().offset, offset, "{start_at:?}");
         }
     }
 
@@ -263,14 +243,7 @@ mod tests {
         let long = file(&vec![b'x'; 2 * 1024 * 1024]);
         let mut window = Window::default();
         let filled = window.fill(&long, Mark::default()).unwrap();
-        assert_eq!(
-            filled,
-            Filled::Bytes {
-                start: 0,
-                end: TAIL_BYTES + WIDE_BYTES,
-                is_full: true
-            }
-        );
+        assert_eq!(filled, Filled::Bytes { start: 0, end: TAIL_BYTES + WIDE_BYTES, is_full: true });
         window.fill(&file(b"a\n"), Mark::default()).unwrap();
         assert_eq!(window.bytes.len(), TAIL_BYTES + WINDOW_BYTES);
     }
@@ -281,11 +254,7 @@ mod tests {
         let read = Mark::at(6, b"hello\n");
         assert_eq!(
             window.fill(&file(b"hello\nmore\n"), read).unwrap(),
-            Filled::Bytes {
-                start: 6,
-                end: 11,
-                is_full: false
-            }
+            Filled::Bytes { start: 6, end: 11, is_full: false }
         );
         assert_eq!(window.fill(&file(b"HELLO\nmore\n"), read).unwrap(), Filled::Other);
         assert_eq!(window.fill(&file(b"hel"), read).unwrap(), Filled::Other);

@@ -114,14 +114,14 @@ pub fn compare(known: &[Known<'_>], seen: &[Seen], evidence: &mut dyn Evidence) 
             continue;
         };
         match judge(file, &seen[index], evidence) {
-            Some(true) if file.path != seen[index].path || file.is_away => steps.push(Step::Moved(file.id, index)),
+            Some(true) if !is_at(file, &seen[index]) || file.is_away => steps.push(Step::Moved(file.id, index)),
             Some(true) => {
                 stays.insert(file.id);
                 if file.size != seen[index].size || file.changed != seen[index].changed {
                     steps.push(Step::Changed(file.id, index));
                 }
             }
-            Some(false) if file.path == seen[index].path || file.is_held => restarted.push((file.id, index)),
+            Some(false) if is_at(file, &seen[index]) || file.is_held => restarted.push((file.id, index)),
             // Its inode went to a file of another name: the old one is no more.
             Some(false) => {
                 fresh.push(index);
@@ -131,23 +131,12 @@ pub fn compare(known: &[Known<'_>], seen: &[Seen], evidence: &mut dyn Evidence) 
         }
         met.insert(file.id);
     }
-    steps.extend(
-        known
-            .iter()
-            .filter(|file| !file.is_away && !met.contains(&file.id))
-            .map(|file| Step::Left(file.id)),
-    );
+    steps.extend(known.iter().filter(|file| !file.is_away && !met.contains(&file.id)).map(|file| Step::Left(file.id)));
     sort(&mut fresh, seen, known.is_empty());
     let is_source = |id| stays.contains(&id) || restarted.iter().any(|&(other, _)| other == id);
     let copies = Copies::of(known, &fresh, is_source);
-    let new: Vec<Step> = fresh
-        .iter()
-        .map(|&index| copies.judge(index, &seen[index], &restarted, evidence))
-        .collect();
-    steps.extend(
-        new.iter()
-            .filter(|step| matches!(step, Step::Copied(..) | Step::Undecided(_))),
-    );
+    let new: Vec<Step> = fresh.iter().map(|&index| copies.judge(index, &seen[index], &restarted, evidence)).collect();
+    steps.extend(new.iter().filter(|step| matches!(step, Step::Copied(..) | Step::Undecided(_))));
     steps.extend(restarted.iter().map(|&(id, index)| Step::Restarted(id, index)));
     steps.extend(new.iter().filter(|step| matches!(step, Step::Appeared(_))));
     steps
@@ -158,15 +147,17 @@ fn sort(fresh: &mut [usize], seen: &[Seen], is_first: bool) {
     let key = |index: &usize| {
         let file = &seen[*index];
         // Written in the same tick: `app.log.2` is older than `app.log.1`, and that older than `app.log`.
-        let generation = file
-            .path
-            .file_name()
-            .filter(|name| names::original(name).is_some())
-            .map(|name| (name.len(), name));
+        let generation =
+            file.path.file_name().filter(|name| names::original(name).is_some()).map(|name| (name.len(), name));
         let modified = if is_first { 0 } else { file.modified };
         (modified, Reverse(generation), &file.path)
     };
     fresh.sort_by(|one, other| key(one).cmp(&key(other)));
+}
+
+/// Whether the path is the same, byte for byte: paths of one pattern are always spelled alike, and this is asked of each.
+fn is_at(file: &Known<'_>, seen: &Seen) -> bool {
+    file.path.as_os_str() == seen.path.as_os_str()
 }
 
 /// Whether the file at `seen` is still the known one; none where that cannot be told now.
@@ -174,13 +165,9 @@ fn judge(file: &Known<'_>, seen: &Seen, evidence: &mut dyn Evidence) -> Option<b
     if file.is_suspect || seen.size < file.read.offset {
         return Some(false);
     }
-    let is_changed = file.size != seen.size || file.changed != seen.changed || file.path != seen.path;
+    let is_changed = file.size != seen.size || file.changed != seen.changed || !is_at(file, seen);
     // With bytes to read, the read itself looks at what stands before them.
-    let is_open_question = if file.is_held {
-        seen.size == file.read.offset
-    } else {
-        true
-    };
+    let is_open_question = if file.is_held { seen.size == file.read.offset } else { true };
     if !is_changed || !is_open_question {
         return Some(true);
     }
@@ -197,9 +184,7 @@ fn one_path_each(seen: &[Seen], places: &HashMap<(usize, Inode), &Known<'_>>) ->
     let mut order = Vec::with_capacity(seen.len());
     let rank = |index: usize| {
         let file = &seen[index];
-        let is_known = places
-            .get(&(file.entry, file.inode))
-            .is_some_and(|known| known.path == file.path);
+        let is_known = places.get(&(file.entry, file.inode)).is_some_and(|known| known.path == file.path);
         (!is_known, file.is_link)
     };
     for (index, file) in seen.iter().enumerate() {
@@ -211,10 +196,7 @@ fn one_path_each(seen: &[Seen], places: &HashMap<(usize, Inode), &Known<'_>>) ->
             *best = index;
         }
     }
-    order
-        .iter()
-        .map(|&index| chosen[&(seen[index].entry, seen[index].inode)])
-        .collect()
+    order.iter().map(|&index| chosen[&(seen[index].entry, seen[index].inode)]).collect()
 }
 
 /// The known files by name, to tell copies of them.
@@ -236,21 +218,14 @@ impl<'a> Copies<'a> {
     fn judge(&self, index: usize, seen: &Seen, restarted: &[(FileId, usize)], evidence: &mut dyn Evidence) -> Step {
         let name = seen.path.file_name().unwrap_or(OsStr::new(""));
         let original = names::original(name);
-        let Some(original) = original
-            .as_deref()
-            .and_then(|name| self.by_name.get(&(seen.entry, name)))
-        else {
+        let Some(original) = original.as_deref().and_then(|name| self.by_name.get(&(seen.entry, name))) else {
             return Step::Appeared(index);
         };
         let is_short = seen.size < original.read.offset.max(original.head.length);
         if is_short && restarted.iter().all(|&(id, _)| id != original.id) {
             let is_begun = seen.size < original.head.length
                 || evidence.fits(seen, original.head, Mark::default()) == Verdict::Same;
-            return if is_begun {
-                Step::Undecided(index)
-            } else {
-                Step::Appeared(index)
-            };
+            return if is_begun { Step::Undecided(index) } else { Step::Appeared(index) };
         }
         match evidence.fits(seen, original.head, original.read) {
             Verdict::Same => Step::Copied(original.id, index),
@@ -273,44 +248,15 @@ mod tests {
 
     fn known(id: u64, path: &str, size: u64) -> Known<'_> {
         let inode = Inode { device: 1, number: id };
-        let (head, read) = (
-            Fingerprint {
-                length: size.min(1024),
-                hash: 1,
-            },
-            Mark { offset: size, tail: 1 },
-        );
+        let (head, read) = (Fingerprint { length: size.min(1024), hash: 1 }, Mark { offset: size, tail: 1 });
         let (is_held, is_away, is_suspect) = (true, false, false);
         let path = Path::new(path);
-        Known {
-            id: FileId(id),
-            entry: 0,
-            inode,
-            path,
-            size,
-            changed: 0,
-            head,
-            read,
-            is_held,
-            is_away,
-            is_suspect,
-        }
+        Known { id: FileId(id), entry: 0, inode, path, size, changed: 0, head, read, is_held, is_away, is_suspect }
     }
 
     fn seen(inode: u64, path: &str, size: u64) -> Seen {
-        let inode = Inode {
-            device: 1,
-            number: inode,
-        };
-        Seen {
-            entry: 0,
-            path: path.into(),
-            inode,
-            size,
-            changed: 0,
-            modified: 0,
-            is_link: false,
-        }
+        let inode = Inode { device: 1, number: inode };
+        Seen { entry: 0, path: path.into(), inode, size, changed: 0, modified: 0, is_link: false }
     }
 
     const ID: FileId = FileId(1);
@@ -327,40 +273,16 @@ mod tests {
     #[test]
     fn what_became_of_a_file_at_its_path_is_told() {
         use Verdict::{Other, Same, Unknown};
-        let touched = Seen {
-            changed: 1,
-            ..seen(1, "/l/a", 50)
-        };
-        let suspect = Known {
-            is_suspect: true,
-            ..old()
-        };
+        let touched = Seen { changed: 1, ..seen(1, "/l/a", 50) };
+        let suspect = Known { is_suspect: true, ..old() };
         for (name, file, verdict, seen, wanted) in [
             ("nothing", old(), Unknown, seen(1, "/l/a", 50), None),
             ("grown", old(), Unknown, seen(1, "/l/a", 60), Some(Step::Changed(ID, 0))),
-            (
-                "truncated",
-                old(),
-                Unknown,
-                seen(1, "/l/a", 10),
-                Some(Step::Restarted(ID, 0)),
-            ),
-            (
-                "rewritten to the same size",
-                old(),
-                Other,
-                touched.clone(),
-                Some(Step::Restarted(ID, 0)),
-            ),
+            ("truncated", old(), Unknown, seen(1, "/l/a", 10), Some(Step::Restarted(ID, 0))),
+            ("rewritten to the same size", old(), Other, touched.clone(), Some(Step::Restarted(ID, 0))),
             ("only touched", old(), Same, touched.clone(), Some(Step::Changed(ID, 0))),
             ("unreadable now", old(), Unknown, touched, None),
-            (
-                "suspect",
-                suspect,
-                Same,
-                seen(1, "/l/a", 90),
-                Some(Step::Restarted(ID, 0)),
-            ),
+            ("suspect", suspect, Same, seen(1, "/l/a", 90), Some(Step::Restarted(ID, 0))),
         ] {
             assert_eq!(told(file, verdict, &[seen]).first().copied(), wanted, "{name}");
         }
@@ -371,23 +293,14 @@ mod tests {
         use Step::{Appeared, Left, Moved};
         let (new, moved) = (seen(2, "/l/a", 5), seen(1, "/l/a.1", 50));
         assert_eq!(told(old(), Verdict::Same, std::slice::from_ref(&moved)), [Moved(ID, 0)]);
-        assert_eq!(
-            told(old(), Verdict::Same, &[new.clone(), moved]),
-            [Moved(ID, 1), Appeared(0)]
-        );
+        assert_eq!(told(old(), Verdict::Same, &[new.clone(), moved]), [Moved(ID, 1), Appeared(0)]);
         assert_eq!(told(old(), Verdict::Same, &[new]), [Left(ID), Appeared(0)]);
         let away = Known { is_away: true, ..old() };
         assert_eq!(told(away, Verdict::Same, &[seen(1, "/l/a", 50)]), [Moved(ID, 0)]);
         assert_eq!(told(away, Verdict::Same, &[]), []);
         // Its inode was given to a file of another name.
-        let closed = Known {
-            is_held: false,
-            ..old()
-        };
-        assert_eq!(
-            told(closed, Verdict::Other, &[seen(1, "/l/b", 70)]),
-            [Left(ID), Appeared(0)]
-        );
+        let closed = Known { is_held: false, ..old() };
+        assert_eq!(told(closed, Verdict::Other, &[seen(1, "/l/b", 70)]), [Left(ID), Appeared(0)]);
     }
 
     #[test]
@@ -395,35 +308,20 @@ mod tests {
         use Step::{Appeared, Copied, Restarted, Undecided};
         let stays = seen(1, "/l/a", 50);
         let with = |new: Seen| [stays.clone(), new];
-        assert_eq!(
-            told(old(), Verdict::Same, &with(seen(2, "/l/a.1", 50))),
-            [Copied(ID, 1)]
-        );
+        assert_eq!(told(old(), Verdict::Same, &with(seen(2, "/l/a.1", 50))), [Copied(ID, 1)]);
         assert_eq!(told(old(), Verdict::Same, &with(seen(2, "/l/a.1", 9))), [Undecided(1)]);
         assert_eq!(told(old(), Verdict::Other, &with(seen(2, "/l/a.1", 50))), [Appeared(1)]);
         // Equal bytes under an unrelated name prove nothing: they are read again.
         assert_eq!(told(old(), Verdict::Same, &with(seen(2, "/l/b", 50))), [Appeared(1)]);
         let truncated = [seen(1, "/l/a", 0), seen(2, "/l/a.1", 60)];
-        assert_eq!(
-            told(old(), Verdict::Same, &truncated),
-            [Copied(ID, 1), Restarted(ID, 0)]
-        );
+        assert_eq!(told(old(), Verdict::Same, &truncated), [Copied(ID, 1), Restarted(ID, 0)]);
     }
 
     #[test]
     fn a_file_with_several_names_is_one_file() {
-        let link = Seen {
-            is_link: true,
-            ..seen(1, "/l/current", 5)
-        };
-        assert_eq!(
-            compare(&[], &[link.clone(), seen(1, "/l/a", 5)], &mut Says(Verdict::Same)),
-            [Step::Appeared(1)]
-        );
+        let link = Seen { is_link: true, ..seen(1, "/l/current", 5) };
+        assert_eq!(compare(&[], &[link.clone(), seen(1, "/l/a", 5)], &mut Says(Verdict::Same)), [Step::Appeared(1)]);
         let file = known(1, "/l/current", 5);
-        assert_eq!(
-            compare(&[file], &[seen(1, "/l/a", 5), link], &mut Says(Verdict::Same)),
-            []
-        );
+        assert_eq!(compare(&[file], &[seen(1, "/l/a", 5), link], &mut Says(Verdict::Same)), []);
     }
 }

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirEntryExt;
 use std::path::{Path, PathBuf};
 
@@ -19,7 +20,15 @@ use crate::record::{Fingerprint, Mark};
 /// The folders listed on this look.
 #[derive(Debug, Default)]
 pub(super) struct Folders {
-    listed: HashMap<PathBuf, io::Result<Vec<(u64, OsString)>>>,
+    listed: HashMap<PathBuf, io::Result<Names>>,
+}
+
+/// The names in a folder, found by what is asked for: many files of one folder may be rotated at once.
+#[derive(Debug, Default)]
+struct Names {
+    by_number: HashMap<u64, Vec<OsString>>,
+    /// By the name that each had before rotation, as far as it tells.
+    by_original: HashMap<Vec<u8>, Vec<OsString>>,
 }
 
 /// Where a file is.
@@ -42,12 +51,9 @@ impl Folders {
             return Whereabouts::Unknown;
         };
         let is_it = |path: &PathBuf| stat(path).is_some_and(|stat| stat.inode == inode);
-        let by_number = names.iter().filter(|(number, _)| *number == inode.number);
+        let by_number = names.by_number.get(&inode.number).into_iter().flatten();
         // An overlay file system lists other numbers than it gives to files: there the name must help.
-        let by_name = names
-            .iter()
-            .filter(|(_, name)| names::is_rotated_from(Path::new(name), path));
-        let found = by_number.chain(by_name).map(|(_, name)| folder.join(name)).find(is_it);
+        let found = by_number.chain(names.rotated(path)).map(|name| folder.join(name)).find(is_it);
         found.map_or(Whereabouts::Nowhere, Whereabouts::Found)
     }
 
@@ -59,15 +65,10 @@ impl Folders {
         let Ok(names) = self.list(folder) else {
             return Vec::new();
         };
-        let rotated = names
-            .iter()
-            .filter(|(_, name)| names::is_rotated_from(Path::new(name), path));
-        let paths = rotated
-            .map(|(_, name)| folder.join(name))
-            .filter(|path| !names::is_compressed(path));
+        let paths = names.rotated(path).map(|name| folder.join(name));
         let mut found: Vec<_> = paths
-            .filter_map(|path| Some((stat(&path)?, path)))
-            .map(|(stat, path)| (path, stat))
+            .filter(|path| !names::is_compressed(path))
+            .filter_map(|path| stat(&path).map(|stat| (path, stat)))
             .collect();
         found.retain(|(_, stat)| stat.is_file);
         // Written in the same tick: `app.log.2` is older than `app.log.1`.
@@ -80,12 +81,28 @@ impl Folders {
         found
     }
 
-    fn list(&mut self, folder: &Path) -> &io::Result<Vec<(u64, OsString)>> {
-        self.listed.entry(folder.to_owned()).or_insert_with(|| {
-            fs::read_dir(folder)?
-                .map(|entry| entry.map(|entry| (entry.ino(), entry.file_name())))
-                .collect()
-        })
+    fn list(&mut self, folder: &Path) -> &io::Result<Names> {
+        self.listed.entry(folder.to_owned()).or_insert_with(|| Names::of(folder))
+    }
+}
+
+impl Names {
+    fn of(folder: &Path) -> io::Result<Self> {
+        let mut names = Self::default();
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            if let Some(original) = names::original(&entry.file_name()) {
+                names.by_original.entry(original).or_default().push(entry.file_name());
+            }
+            names.by_number.entry(entry.ino()).or_default().push(entry.file_name());
+        }
+        Ok(names)
+    }
+
+    /// The names that rotation gives the file at `path`.
+    fn rotated(&self, path: &Path) -> impl Iterator<Item = &OsString> {
+        let name = path.file_name().unwrap_or_default().as_bytes();
+        self.by_original.get(name).into_iter().flatten()
     }
 }
 
@@ -96,9 +113,7 @@ pub(super) fn stat(path: &Path) -> Option<Stat> {
 
 /// Whether the file at `path` begins like `head` and has before `read` what stood there.
 pub(super) fn is_like(path: &Path, head: Fingerprint, read: Mark) -> bool {
-    read::open(path)
-        .and_then(|file| read::fits(&file, head, read))
-        .unwrap_or(false)
+    read::open(path).and_then(|file| read::fits(&file, head, read)).unwrap_or(false)
 }
 
 /// Whether a file with `stat` was made in the place of `row` after `row` had left it.

@@ -31,16 +31,9 @@ struct Taken {
 impl Streams {
     /// The stream for a file of `entry` that was first seen at `first_path`: `wanted`, unless another has it.
     pub fn choose(&self, entry: usize, first_path: &Arc<Path>, group: &Arc<str>, wanted: &str) -> StreamName {
-        let mut name = StreamName {
-            group: Arc::clone(group),
-            stream: wanted.into(),
-        };
+        let mut name = StreamName { group: Arc::clone(group), stream: wanted.into() };
         let mut number = 1;
-        while self
-            .taken
-            .get(&name)
-            .is_some_and(|taken| taken.entry != entry || taken.first_path != *first_path)
-        {
+        while self.taken.get(&name).is_some_and(|taken| taken.entry != entry || taken.first_path != *first_path) {
             name.stream = alternative(first_path, number).into();
             number += 1;
         }
@@ -49,11 +42,7 @@ impl Streams {
 
     /// Notes that `file` goes to `name`, after all others that do.
     pub fn join(&mut self, name: &StreamName, entry: usize, first_path: &Arc<Path>, file: FileId) {
-        let new = || Taken {
-            entry,
-            first_path: Arc::clone(first_path),
-            files: Vec::new(),
-        };
+        let new = || Taken { entry, first_path: Arc::clone(first_path), files: Vec::new() };
         self.taken.entry(name.clone()).or_insert_with(new).files.push(file);
     }
 
@@ -85,9 +74,7 @@ pub fn wanted(template: Option<&str>, path: &Path) -> String {
     let file_name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
     let filled = match template {
         None => file_name.into_owned(),
-        Some(text) => text
-            .replace("{file_name}", &file_name)
-            .replace("{file_path}", &path.to_string_lossy()),
+        Some(text) => text.replace("{file_name}", &file_name).replace("{file_path}", &path.to_string_lossy()),
     };
     allowed(&filled)
 }
@@ -97,10 +84,7 @@ pub fn is_variant(given: &str, wanted: &str, path: &Path) -> bool {
     let made_safe = alternative(path, 1);
     given == wanted
         || given.strip_prefix(&made_safe).is_some_and(|rest| {
-            rest.is_empty()
-                || rest
-                    .strip_prefix('-')
-                    .is_some_and(|number| number.parse::<u32>().is_ok())
+            rest.is_empty() || rest.strip_prefix('-').is_some_and(|number| number.parse::<u32>().is_ok())
         })
 }
 
@@ -118,16 +102,7 @@ fn alternative(path: &Path, number: u32) -> String {
 
 /// `text` without what CloudWatch refuses in a stream's name.
 fn allowed(text: &str) -> String {
-    let safe: String = text
-        .chars()
-        .map(|c| {
-            if matches!(c, ':' | '*') || c.is_control() {
-                '_'
-            } else {
-                c
-            }
-        })
-        .collect();
+    let safe: String = text.chars().map(|c| if matches!(c, ':' | '*') || c.is_control() { '_' } else { c }).collect();
     let safe = cut(safe, MAX_STREAM_CHARS);
     if safe.is_empty() { "_".to_owned() } else { safe }
 }
@@ -135,11 +110,7 @@ fn allowed(text: &str) -> String {
 /// The last `chars` characters: a path's end tells more than its beginning.
 fn cut(text: String, chars: usize) -> String {
     let excess = text.chars().count().saturating_sub(chars);
-    if excess == 0 {
-        text
-    } else {
-        text.chars().skip(excess).collect()
-    }
+    if excess == 0 { text } else { text.chars().skip(excess).collect() }
 }
 
 #[cfg(test)]
@@ -154,23 +125,16 @@ mod tests {
     fn the_later_comer_to_a_taken_name_gets_its_whole_path() {
         let (mut streams, group) = (Streams::default(), Arc::from("g"));
         let mut names = Vec::new();
-        for (id, (entry, first)) in [
-            (0, "/var/log/a/app.log"),
-            (0, "/var/log/b/app.log"),
-            (1, "/var/log/b/app.log"),
-            (0, "/var/log/a/app.log"),
-        ]
-        .into_iter()
-        .enumerate()
+        for (id, (entry, first)) in
+            [(0, "/var/log/a/app.log"), (0, "/var/log/b/app.log"), (1, "/var/log/b/app.log"), (0, "/var/log/a/app.log")]
+                .into_iter()
+                .enumerate()
         {
             let name = streams.choose(entry, &path(first), &group, "app.log");
             streams.join(&name, entry, &path(first), FileId(id as u64));
             names.push(name.stream.to_string());
         }
-        assert_eq!(
-            names,
-            ["app.log", "var-log-b-app.log", "var-log-b-app.log-2", "app.log"]
-        );
+        assert_eq!(names, ["app.log", "var-log-b-app.log", "var-log-b-app.log-2", "app.log"]);
     }
 
     #[test]

@@ -136,11 +136,7 @@ impl Row {
     /// Whether bytes wait to be offered, the unfinished last line of a resting file included.
     pub(super) fn has_more(&self) -> bool {
         let is_last_due = self.is_resting && !self.is_last_offered;
-        let reached = if is_last_due {
-            self.read.offset
-        } else {
-            self.offered.max(self.read.offset)
-        };
+        let reached = if is_last_due { self.read.offset } else { self.offered.max(self.read.offset) };
         self.size > reached && self.is_readable()
     }
 
@@ -221,15 +217,9 @@ pub(super) struct Stat {
 impl Stat {
     pub(super) fn of(metadata: &Metadata) -> Self {
         let nanoseconds = |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
-        let born = metadata
-            .created()
-            .ok()
-            .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+        let born = metadata.created().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
         Self {
-            inode: Inode {
-                device: metadata.dev(),
-                number: metadata.ino(),
-            },
+            inode: Inode { device: metadata.dev(), number: metadata.ino() },
             size: metadata.len(),
             changed: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
             modified: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),

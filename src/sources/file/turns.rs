@@ -44,12 +44,7 @@ impl Files {
             Ok(Some((start, end))) => {
                 let row = self.rows.get_mut(&file)?;
                 let last = row.is_resting;
-                Some(Block {
-                    bytes: self.window.bytes(end),
-                    start,
-                    offset: row.read.offset,
-                    last,
-                })
+                Some(Block { bytes: self.window.bytes(end), start, offset: row.read.offset, last })
             }
             Ok(None) => {
                 self.rows.get_mut(&file)?.is_stuck = true;
@@ -136,11 +131,6 @@ impl Files {
             return id;
         };
         let has_more = |other: &FileId| self.rows.get(other).is_some_and(Row::has_more);
-        self.streams
-            .files(&row.stream)
-            .iter()
-            .copied()
-            .find(has_more)
-            .unwrap_or(id)
+        self.streams.files(&row.stream).iter().copied().find(has_more).unwrap_or(id)
     }
 }

@@ -35,12 +35,7 @@ impl Wake {
             }
         };
         match notify::recommended_watcher(on_event) {
-            Ok(watcher) => Some(Self {
-                watcher,
-                is_quiet,
-                watched: HashSet::new(),
-                failed: HashSet::new(),
-            }),
+            Ok(watcher) => Some(Self { watcher, is_quiet, watched: HashSet::new(), failed: HashSet::new() }),
             Err(error) => {
                 log::warn!(error:% = error; "cannot be told of changes to files; looking every other second instead");
                 None
@@ -112,16 +107,10 @@ mod tests {
             std::fs::write(folder.path().join("a.log"), "x\n").unwrap();
         }
         wakes.recv_timeout(Duration::from_secs(10)).unwrap();
-        assert!(
-            wakes.recv_timeout(Duration::from_millis(100)).is_err(),
-            "silent until rearmed"
-        );
+        assert!(wakes.recv_timeout(Duration::from_millis(100)).is_err(), "silent until rearmed");
         wake.rearm();
         std::fs::write(&own, "a line\n").unwrap();
-        assert!(
-            wakes.recv_timeout(Duration::from_millis(100)).is_err(),
-            "its own log wakes nobody"
-        );
+        assert!(wakes.recv_timeout(Duration::from_millis(100)).is_err(), "its own log wakes nobody");
         std::fs::write(folder.path().join("a.log"), "y\n").unwrap();
         wakes.recv_timeout(Duration::from_secs(10)).unwrap();
     }

@@ -51,10 +51,7 @@ fn parse_times<'a>(fields: impl Iterator<Item = &'a str>) -> Option<CpuTimes> {
     }
     let [user, nice, system, idle, iowait, irq, softirq, steal] = ticks;
     let sum = |parts: &[u64]| parts.iter().fold(0, |sum: u64, part| sum.saturating_add(*part));
-    (read >= 4).then(|| CpuTimes {
-        busy: sum(&[user, nice, system, irq, softirq, steal]),
-        idle: sum(&[idle, iowait]),
-    })
+    (read >= 4).then(|| CpuTimes { busy: sum(&[user, nice, system, irq, softirq, steal]), idle: sum(&[idle, iowait]) })
 }
 
 /// 100 × busy / (busy + idle), of the ticks since `before`.
@@ -83,13 +80,7 @@ mod tests {
     #[test]
     fn guests_are_counted_once_and_iowait_is_idle_and_steal_is_busy() {
         let cpu = parse(STAT).unwrap();
-        assert_eq!(
-            cpu.times,
-            CpuTimes {
-                busy: 100 + 10 + 50 + 5 + 15 + 80,
-                idle: 1000 + 40
-            }
-        );
+        assert_eq!(cpu.times, CpuTimes { busy: 100 + 10 + 50 + 5 + 15 + 80, idle: 1000 + 40 });
         assert_eq!(cpu.processors, 2);
     }
 
@@ -109,16 +100,7 @@ mod tests {
 
     #[test]
     fn the_share_is_that_of_the_ticks_in_between() {
-        let share = utilization(
-            &CpuTimes {
-                busy: 1_000,
-                idle: 9_000,
-            },
-            &CpuTimes {
-                busy: 1_025,
-                idle: 9_075,
-            },
-        );
+        let share = utilization(&CpuTimes { busy: 1_000, idle: 9_000 }, &CpuTimes { busy: 1_025, idle: 9_075 });
         assert_eq!(share, Some(25.0));
     }
 
@@ -130,26 +112,14 @@ mod tests {
 
     #[test]
     fn counters_that_restarted_give_no_share() {
-        assert_eq!(
-            utilization(&CpuTimes { busy: 100, idle: 900 }, &CpuTimes { busy: 5, idle: 10 }),
-            None
-        );
-        assert_eq!(
-            utilization(&CpuTimes { busy: 100, idle: 900 }, &CpuTimes { busy: 120, idle: 10 }),
-            None
-        );
-        assert_eq!(
-            utilization(&CpuTimes { busy: 100, idle: 900 }, &CpuTimes { busy: 50, idle: 5_000 }),
-            None
-        );
+        assert_eq!(utilization(&CpuTimes { busy: 100, idle: 900 }, &CpuTimes { busy: 5, idle: 10 }), None);
+        assert_eq!(utilization(&CpuTimes { busy: 100, idle: 900 }, &CpuTimes { busy: 120, idle: 10 }), None);
+        assert_eq!(utilization(&CpuTimes { busy: 100, idle: 900 }, &CpuTimes { busy: 50, idle: 5_000 }), None);
     }
 
     #[test]
     fn idle_ticks_that_fall_by_a_rounding_leave_a_busy_machine_at_100() {
-        assert_eq!(
-            utilization(&CpuTimes { busy: 100, idle: 900 }, &CpuTimes { busy: 300, idle: 899 }),
-            Some(100.0)
-        );
+        assert_eq!(utilization(&CpuTimes { busy: 100, idle: 900 }, &CpuTimes { busy: 300, idle: 899 }), Some(100.0));
     }
 
     proptest! {

@@ -36,10 +36,7 @@ fn parse_line(line: &str) -> Option<(String, Counters)> {
     }
     let [reads, _, read_sectors, _, writes, _, written_sectors] = numbers;
     let bytes = |sectors: u64| sectors.saturating_mul(SECTOR_BYTES);
-    Some((
-        name.to_owned(),
-        Counters::from([bytes(read_sectors), bytes(written_sectors), reads, writes]),
-    ))
+    Some((name.to_owned(), Counters::from([bytes(read_sectors), bytes(written_sectors), reads, writes])))
 }
 
 /// Leaves the disks that `is_physical` says are, each once.
@@ -68,11 +65,7 @@ pub fn is_whole_disk_name(name: &str) -> bool {
         let rest = name.strip_prefix(prefix);
         rest.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_lowercase()))
     });
-    let nvme = || {
-        name.strip_prefix("nvme")?
-            .split_once('n')
-            .map(|(disk, space)| is_number(disk) && is_number(space))
-    };
+    let nvme = || name.strip_prefix("nvme")?.split_once('n').map(|(disk, space)| is_number(disk) && is_number(space));
     lettered
         || name.strip_prefix("mmcblk").is_some_and(is_number)
         || nvme() == Some(true)
@@ -106,35 +99,12 @@ mod tests {
 
     #[test]
     fn whole_disks_are_known_by_name_where_nothing_else_tells() {
-        for disk in [
-            "sda",
-            "sdaa",
-            "hdb",
-            "vda",
-            "xvdf",
-            "nvme0n1",
-            "nvme10n12",
-            "nvme0c1n1",
-            "mmcblk0",
-        ] {
+        for disk in ["sda", "sdaa", "hdb", "vda", "xvdf", "nvme0n1", "nvme10n12", "nvme0c1n1", "mmcblk0"] {
             assert!(is_whole_disk_name(disk), "{disk}");
         }
-        let others = [
-            "sda1",
-            "sd",
-            "xvda1",
-            "nvme0n1p2",
-            "nvme0",
-            "mmcblk0p1",
-            "mmcblk0boot0",
-            "loop0",
-            "ram0",
-            "zram0",
-        ];
-        for other in others
-            .into_iter()
-            .chain(["dm-0", "md127", "zd0", "sr0", "fd0", "nbd0", "drbd1", "bcache0", ""])
-        {
+        let others =
+            ["sda1", "sd", "xvda1", "nvme0n1p2", "nvme0", "mmcblk0p1", "mmcblk0boot0", "loop0", "ram0", "zram0"];
+        for other in others.into_iter().chain(["dm-0", "md127", "zd0", "sr0", "fd0", "nbd0", "drbd1", "bcache0", ""]) {
             assert!(!is_whole_disk_name(other), "{other}");
         }
     }
@@ -142,9 +112,7 @@ mod tests {
     #[test]
     fn an_nvme_disk_and_its_paths_count_once() {
         let line = |name: &str| format!("259 0 {name} 1 0 1 0 1 0 1 0\n");
-        let all: String = ["nvme0n1", "nvme0c0n1", "nvme0c1n1", "nvme1n1", "nvme0n2"]
-            .map(line)
-            .concat();
+        let all: String = ["nvme0n1", "nvme0c0n1", "nvme0c1n1", "nvme1n1", "nvme0n2"].map(line).concat();
         let disks = select(parse(&all), is_whole_disk_name);
         assert_eq!(names(&disks), ["nvme0c0n1", "nvme0c1n1", "nvme0n2", "nvme1n1"]);
     }

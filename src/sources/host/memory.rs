@@ -15,10 +15,7 @@ pub struct Memory {
 impl Memory {
     /// `None` where there is no memory at all, as when nothing could be read. Available memory is at most the total.
     pub fn new(total_bytes: u64, available_bytes: u64) -> Option<Self> {
-        (total_bytes > 0).then_some(Self {
-            total_bytes,
-            available_bytes: available_bytes.min(total_bytes),
-        })
+        (total_bytes > 0).then_some(Self { total_bytes, available_bytes: available_bytes.min(total_bytes) })
     }
 
     /// What programs can still get.
@@ -43,9 +40,7 @@ impl Memory {
 /// takes for it too.
 pub fn parse(meminfo: &str) -> Option<Memory> {
     let bytes = |key: &str| {
-        let line = meminfo
-            .lines()
-            .find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
+        let line = meminfo.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
         let kib: u64 = line.split_ascii_whitespace().next()?.parse().ok()?;
         // The unit is written kB and means KiB (proc(5)).
         Some(kib.saturating_mul(1024))

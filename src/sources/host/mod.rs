@@ -171,12 +171,7 @@ impl Host {
     }
 
     fn push(&self, samples: &mut Vec<Sample>, name: &str, unit: Unit, value: f64) {
-        samples.push(Sample {
-            name: name.to_owned(),
-            unit,
-            value,
-            dimensions: self.dimensions.clone(),
-        });
+        samples.push(Sample { name: name.to_owned(), unit, value, dimensions: self.dimensions.clone() });
     }
 }
 

@@ -25,9 +25,8 @@ pub const METRICS: [(&str, Unit); Counters::KINDS] = [
 ];
 
 /// How interfaces are called that pass on what another one carries: containers, virtual machines, tunnels.
-const DOUBLING: [&str; 13] = [
-    "docker", "br-", "veth", "virbr", "vnet", "cni", "flannel", "cali", "vxlan", "tun", "tap", "wg", "ifb",
-];
+const DOUBLING: [&str; 13] =
+    ["docker", "br-", "veth", "virbr", "vnet", "cni", "flannel", "cali", "vxlan", "tun", "tap", "wg", "ifb"];
 
 /// Reads `/proc/net/dev`: every interface there is. A line that is not understood (the headings) is passed over.
 pub fn parse(dev: &str) -> Devices {
@@ -43,10 +42,7 @@ fn parse_line(line: &str) -> Option<(String, Counters)> {
         *field = text.next()?.parse().ok()?;
     }
     let [bytes_in, packets_in, _, _, _, _, _, _, bytes_out, packets_out] = fields;
-    Some((
-        name.trim().to_owned(),
-        Counters::from([bytes_in, bytes_out, packets_in, packets_out]),
-    ))
+    Some((name.trim().to_owned(), Counters::from([bytes_in, bytes_out, packets_in, packets_out])))
 }
 
 /// Leaves the interfaces that count. `master_of` names the interface that one is a member of.
@@ -69,8 +65,7 @@ pub fn select(all: Devices, is_physical: impl Fn(&str) -> bool, master_of: impl 
 ///
 /// The others there (lo, bridge, utun, awdl, llw, ap, anpi, gif, stf) double these or never leave the machine.
 pub fn is_macos_hardware_name(name: &str) -> bool {
-    name.strip_prefix("en")
-        .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()))
+    name.strip_prefix("en").is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -83,12 +78,7 @@ mod tests {
     }
 
     fn devices(names: &[&str]) -> Devices {
-        Devices(
-            names
-                .iter()
-                .map(|name| ((*name).to_owned(), Counters::default()))
-                .collect(),
-        )
+        Devices(names.iter().map(|name| ((*name).to_owned(), Counters::default())).collect())
     }
 
     #[test]
@@ -102,29 +92,20 @@ mod tests {
     #[test]
     fn only_hardware_counts_where_there_is_some() {
         let all = devices(&["lo", "eth0", "wlan0", "docker0", "veth1234", "br0", "wg0", "eth0.7"]);
-        assert_eq!(
-            names(&select(all, |name| ["eth0", "wlan0"].contains(&name), |_| None)),
-            ["eth0", "wlan0"]
-        );
+        assert_eq!(names(&select(all, |name| ["eth0", "wlan0"].contains(&name), |_| None)), ["eth0", "wlan0"]);
     }
 
     #[test]
     fn members_of_a_bond_count_and_the_bond_does_not() {
         let is_physical = |name: &str| name.starts_with("eno");
         let master = |name: &str| is_physical(name).then(|| "bond0".to_owned());
-        assert_eq!(
-            names(&select(devices(&["lo", "bond0", "eno1", "eno2"]), is_physical, master)),
-            ["eno1", "eno2"]
-        );
+        assert_eq!(names(&select(devices(&["lo", "bond0", "eno1", "eno2"]), is_physical, master)), ["eno1", "eno2"]);
     }
 
     #[test]
     fn a_member_whose_master_is_hardware_too_is_not_counted_again() {
         let master = |name: &str| (name == "enP1").then(|| "eth0".to_owned());
-        assert_eq!(
-            names(&select(devices(&["lo", "enP1", "eth0"]), |name| name != "lo", master)),
-            ["eth0"]
-        );
+        assert_eq!(names(&select(devices(&["lo", "enP1", "eth0"]), |name| name != "lo", master)), ["eth0"]);
     }
 
     #[test]

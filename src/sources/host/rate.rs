@@ -98,11 +98,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn devices(list: &[(&str, [u64; 4])]) -> Devices {
-        Devices(
-            list.iter()
-                .map(|(name, counters)| ((*name).to_owned(), Counters::from(*counters)))
-                .collect(),
-        )
+        Devices(list.iter().map(|(name, counters)| ((*name).to_owned(), Counters::from(*counters))).collect())
     }
 
     #[test]
@@ -122,19 +118,13 @@ mod tests {
     #[test]
     fn no_device_in_common_is_no_figure_rather_than_zero() {
         assert_eq!(Devices::default().grown_since(&Devices::default()), None);
-        assert_eq!(
-            devices(&[("a", [1, 1, 1, 1])]).grown_since(&devices(&[("b", [0, 0, 0, 0])])),
-            None
-        );
+        assert_eq!(devices(&[("a", [1, 1, 1, 1])]).grown_since(&devices(&[("b", [0, 0, 0, 0])])), None);
     }
 
     #[test]
     fn a_counter_the_platform_does_not_keep_is_no_figure_rather_than_zero() {
         let with = |bytes| Devices([("a".to_owned(), Counters([Some(bytes), Some(bytes), None, None]))].into());
-        assert_eq!(
-            with(7).grown_since(&with(4)),
-            Some(Counters([Some(3), Some(3), None, None]))
-        );
+        assert_eq!(with(7).grown_since(&with(4)), Some(Counters([Some(3), Some(3), None, None])));
     }
 
     #[test]

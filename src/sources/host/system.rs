@@ -38,21 +38,14 @@ impl System {
         if let Some(system) = &mut system {
             system.refresh_cpu_usage();
         }
-        Self {
-            system,
-            asked: now,
-            times: CpuTimes::default(),
-        }
+        Self { system, asked: now, times: CpuTimes::default() }
     }
 
     /// `sysinfo` gives the busy share since it was last asked: weighed by that time, it is turned back into counters.
     /// They stand still where it was asked too soon.
     pub fn cpu(&mut self, now: Monotonic) -> Result<Cpu, Trouble> {
         let Some(system) = &mut self.system else {
-            return Err(Trouble::unanswered(
-                "the processors",
-                "the system tells nothing of itself",
-            ));
+            return Err(Trouble::unanswered("the processors", "the system tells nothing of itself"));
         };
         let passed = now.since(self.asked);
         if passed >= MIN_CPU_INTERVAL {
@@ -64,21 +57,14 @@ impl System {
         if processors == 0 {
             return Err(Trouble::unanswered("the processors", "the system names none"));
         }
-        Ok(Cpu {
-            times: self.times,
-            processors,
-        })
+        Ok(Cpu { times: self.times, processors })
     }
 }
 
 impl CpuTimes {
     /// These times and `passed` more, `percent` of it busy.
     fn after(self, passed: Duration, percent: f64) -> Self {
-        let parts = if percent.is_finite() {
-            percent.clamp(0.0, 100.0) * PARTS_PER_PERCENT
-        } else {
-            0.0
-        };
+        let parts = if percent.is_finite() { percent.clamp(0.0, 100.0) * PARTS_PER_PERCENT } else { 0.0 };
         // Between 0 and 100 × 1,000 parts.
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let busy = parts.round() as u64;
@@ -108,20 +94,9 @@ pub fn boot_disk() -> Result<Devices, Trouble> {
         .map_err(|error| Trouble::unanswered("the disks", error))?;
     let boot = disks.iter().find(|disk| disk.mount_point() == Path::new("/"));
     let usage = boot.map(|disk| disk.usage());
-    let counters = usage.map(|usage| {
-        Counters([
-            Some(usage.total_read_bytes),
-            Some(usage.total_written_bytes),
-            None,
-            None,
-        ])
-    });
-    Ok(Devices(
-        counters
-            .map(|counters| ("/".to_owned(), counters))
-            .into_iter()
-            .collect(),
-    ))
+    let counters =
+        usage.map(|usage| Counters([Some(usage.total_read_bytes), Some(usage.total_written_bytes), None, None]));
+    Ok(Devices(counters.map(|counters| ("/".to_owned(), counters)).into_iter().collect()))
 }
 
 /// The counters of the interfaces that count on macOS.
@@ -133,10 +108,7 @@ pub fn interfaces() -> Result<Devices, Trouble> {
         network::is_macos_hardware_name(&name).then(|| {
             let bytes = [network.total_received(), network.total_transmitted()];
             let packets = [network.total_packets_received(), network.total_packets_transmitted()];
-            (
-                name.into_owned(),
-                Counters::from([bytes[0], bytes[1], packets[0], packets[1]]),
-            )
+            (name.into_owned(), Counters::from([bytes[0], bytes[1], packets[0], packets[1]]))
         })
     });
     Ok(Devices(counted.collect()))
@@ -154,9 +126,7 @@ mod tests {
     #[test]
     fn shares_become_counters_weighed_by_the_time_they_cover() {
         let start = CpuTimes::default();
-        let end = start
-            .after(Duration::from_secs(1), 100.0)
-            .after(Duration::from_secs(3), 20.0);
+        let end = start.after(Duration::from_secs(1), 100.0).after(Duration::from_secs(3), 20.0);
         assert_eq!(utilization(&start, &end), Some(40.0));
     }
 
@@ -164,10 +134,7 @@ mod tests {
     fn a_share_out_of_range_or_no_number_does_no_harm() {
         let start = CpuTimes::default();
         for (given, kept) in [(100.02, 100.0), (-1.0, 0.0), (f64::NAN, 0.0)] {
-            assert_eq!(
-                utilization(&start, &start.after(Duration::from_secs(1), given)),
-                Some(kept)
-            );
+            assert_eq!(utilization(&start, &start.after(Duration::from_secs(1), given)), Some(kept));
         }
     }
 

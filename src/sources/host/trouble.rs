@@ -24,26 +24,17 @@ impl fmt::Display for Trouble {
 impl Trouble {
     /// The file at `path` could not be read.
     pub fn unreadable(path: &Path, error: &io::Error) -> Self {
-        Self {
-            source_name: path.display().to_string(),
-            cause: format!("cannot be read: {error}"),
-        }
+        Self { source_name: path.display().to_string(), cause: format!("cannot be read: {error}") }
     }
 
     /// The file at `path` does not say what it should; `missing` is what.
     pub fn not_understood(path: &Path, missing: &str) -> Self {
-        Self {
-            source_name: path.display().to_string(),
-            cause: missing.to_owned(),
-        }
+        Self { source_name: path.display().to_string(), cause: missing.to_owned() }
     }
 
     /// The operating system did not answer `question`.
     pub fn unanswered(question: &str, cause: impl fmt::Display) -> Self {
-        Self {
-            source_name: question.to_owned(),
-            cause: cause.to_string(),
-        }
+        Self { source_name: question.to_owned(), cause: cause.to_string() }
     }
 }
 

@@ -4,6 +4,8 @@
 //! on disk and goes, oldest first, between the fresh ones. Easy to break: sending must never hold up sampling, and a request
 //! that fails must leave its rounds where they are found again.
 
+mod backlog;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +17,7 @@ use tokio::task::JoinSet;
 use super::Stop;
 use super::saver::{Saver, Urgency};
 use crate::clock::Clock;
-use crate::delivery::datums::{Datum, MAX_DATUMS, first_request, problem};
+use crate::delivery::datums::{Datum, Requests, requests};
 use crate::delivery::outcome::{Receipt, SendError};
 use crate::delivery::retry::{Chance, Gate};
 use crate::record::{BootId, Dimensions, Monotonic, Offset, Round, Wall};
@@ -161,7 +163,9 @@ impl Metrics {
         self.backlog = self.backlog_end;
         while !self.fresh.is_empty() || self.work.is_some() {
             self.send(self.parts.clock.now());
-            let Some(Ok((datums, result))) = self.under_way.join_next().await else { break };
+            let Some(Ok((datums, result))) = self.under_way.join_next().await else {
+                break;
+            };
             let is_failure = result.is_err();
             self.answered(datums, result);
             if is_failure {
@@ -218,24 +222,9 @@ impl Metrics {
         (!is_known).then(|| *self.saved_offset.insert(measured))
     }
 
-    /// The oldest fresh round waits on disk alone from now on.
-    fn leave_on_disk(&mut self) {
-        let Some((id, round)) = self.fresh.pop_front() else { return };
-        if self.saver.has_saved(id) {
-            self.backlog = self.backlog.min(id);
-            self.backlog_end = self.backlog_end.max(RoundId(id.0 + 1));
-        } else {
-            self.give_up(round.samples.len(), "neither sent nor saved in time");
-        }
-    }
-
     fn give_up(&mut self, count: usize, cause: &str) {
         self.told.refused += count as u64;
         log::warn!(count, cause; "samples were given up");
-    }
-
-    fn has_backlog(&self) -> bool {
-        self.backlog < self.backlog_end
     }
 
     fn send(&mut self, now: Monotonic) {
@@ -250,7 +239,9 @@ impl Metrics {
             self.backlog_at = now.after(BACKLOG_PAUSE);
             self.load_backlog();
         }
-        let Some(datums) = self.work.as_mut().and_then(|work| work.requests.pop_front()) else { return };
+        let Some(datums) = self.work.as_mut().and_then(|work| work.requests.pop_front()) else {
+            return;
+        };
         self.gate.started();
         let sink = self.sink.clone();
         self.under_way.spawn(async move {
@@ -259,47 +250,14 @@ impl Metrics {
         });
     }
 
-    fn load_backlog(&mut self) {
-        let page = match self.store.rounds(self.backlog, PAGE_ROUNDS, PAGE_BYTES) {
-            Ok(page) => page,
-            Err(error) => {
-                log::warn!(error:% = error; "cannot read the samples that wait");
-                self.backlog_at = self.parts.clock.now().after(TIDY_PAUSE);
-                return;
-            }
-        };
-        let rounds: Vec<_> = page.rounds.into_iter().filter(|(id, _)| *id < self.backlog_end).collect();
-        let last = rounds.iter().map(|(id, _)| *id).chain(page.unreadable.iter().copied()).max();
-        self.backlog = last.map_or(self.backlog_end, |id| RoundId(id.0 + 1));
-        if !page.unreadable.is_empty() {
-            self.give_up(page.unreadable.len(), "rounds that cannot be read");
-            self.saver.save(Changes { remove_rounds: page.unreadable, ..Changes::default() }, Urgency::Later);
-        }
-        self.begin(rounds, false);
-    }
-
     /// Makes requests of rounds, with their times as they are known now.
     fn begin(&mut self, rounds: Vec<(RoundId, Round)>, is_fresh: bool) {
-        let now = self.parts.clock.wall();
-        let mut datums = Vec::with_capacity(rounds.iter().map(|(_, round)| round.samples.len()).sum());
-        let mut given_up: BTreeMap<&'static str, usize> = BTreeMap::new();
-        for (_, round) in &rounds {
+        let datums = rounds.iter().flat_map(|(_, round)| {
             let at = self.wall(round);
-            for sample in &round.samples {
-                let datum = Datum { sample: sample.clone(), at };
-                match problem(&datum, now) {
-                    None => datums.push(datum),
-                    Some(cause) => *given_up.entry(cause).or_default() += 1,
-                }
-            }
-        }
+            round.samples.iter().map(move |sample| Datum { sample: sample.clone(), at })
+        });
+        let Requests { requests, given_up } = requests(datums, self.parts.clock.wall());
         given_up.into_iter().for_each(|(cause, count)| self.give_up(count, cause));
-        let mut requests = VecDeque::new();
-        while !datums.is_empty() {
-            let rest = datums.split_off(first_request(&datums));
-            requests.push_back(datums);
-            datums = rest;
-        }
         self.work = Some(Work { rounds, requests, is_fresh });
         self.finish_work();
     }
@@ -324,17 +282,8 @@ impl Metrics {
         }
     }
 
-    /// When a round was taken, as far as is known now.
     fn wall(&self, round: &Round) -> Wall {
-        if round.boot == self.parts.boot {
-            return self.parts.clock.offset().wall(round.at);
-        }
-        self.parts.offsets.get(&round.boot.0).map_or(round.system, |offset| {
-            // As for the clock of this boot: the system's own counts while it was about right.
-            let measured = offset.wall(round.at);
-            let is_near = (measured.0 - round.system.0).abs() <= crate::clock::TOLERANCE_MS;
-            if is_near { round.system } else { measured }
-        })
+        self.parts.clock.wall_of(round, &self.parts.boot, &self.parts.offsets)
     }
 
     fn answered(&mut self, datums: Vec<Datum>, result: Result<Receipt, SendError>) {
@@ -385,31 +334,6 @@ impl Metrics {
         if !rounds.is_empty() {
             self.saver.save(Changes { remove_rounds: rounds, ..Changes::default() }, Urgency::Later);
         }
-    }
-
-    /// Gives up what waited too long or takes too much room, oldest first.
-    fn tidy(&mut self, now: Monotonic) {
-        if now < self.next_tidy {
-            return;
-        }
-        self.next_tidy = now.after(TIDY_PAUSE);
-        let max_age = i64::try_from(self.parts.max_age.as_millis()).unwrap_or(i64::MAX);
-        let oldest_allowed = self.parts.clock.wall().0.saturating_sub(max_age);
-        let excess = self.store.waiting().bytes.saturating_sub(self.parts.max_bytes);
-        let max_bytes = usize::try_from(excess).unwrap_or(usize::MAX).clamp(1, PAGE_BYTES);
-        let Ok(page) = self.store.rounds(RoundId(0), MAX_DATUMS, if excess > 0 { max_bytes } else { PAGE_BYTES }) else {
-            return;
-        };
-        let is_given_up = |round: &Round| excess > 0 || self.wall(round).0 < oldest_allowed;
-        let rounds: Vec<_> =
-            page.rounds.into_iter().filter(|(id, round)| *id < self.backlog_end && is_given_up(round)).collect();
-        let Some((last, _)) = rounds.last() else { return };
-        self.backlog = self.backlog.max(RoundId(last.0 + 1));
-        let samples = rounds.iter().map(|(_, round)| round.samples.len()).sum();
-        let cause = if excess > 0 { "more wait than `metrics_buffer_mb` allows" } else { "they waited too long" };
-        self.give_up(samples, cause);
-        self.forget(rounds.into_iter().map(|(id, _)| id).collect());
-        self.next_tidy = now;
     }
 
     fn tell(&mut self) {
