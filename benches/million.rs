@@ -110,7 +110,11 @@ fn publish(file: &Path, compression: &str) -> anyhow::Result<Busy> {
     let peak = agent.memory()?.peak;
     let cpu_s = agent.end()?;
     let counts = endpoint.counts();
-    anyhow::ensure!(counts.refused.keys().all(|code| code == "ResourceNotFoundException"), "refused: {:?}", counts.refused);
+    anyhow::ensure!(
+        counts.refused.keys().all(|code| code == "ResourceNotFoundException"),
+        "refused: {:?}",
+        counts.refused
+    );
     anyhow::ensure!(counts.events == LINES, "{} events of {LINES} lines were taken", counts.events);
     Ok(Busy { cpu_s, peak, wall_s, counts })
 }
@@ -223,7 +227,8 @@ fn print_wire(runs: &[Busy], gzip: &[Gzip], bytes: u64) {
     let (wire, file) = (median(runs, |run| run.counts.wire_bytes as f64), median(gzip, |gzip| gzip.bytes as f64));
     let ratio = |packed: f64| bytes as f64 / packed;
     print_row("requests", &format!("{requests:.0}"), "");
-    let wire_text = format!("{:.1} MB, 1 : {:.1} (gzip -1: {:.1} MB, 1 : {:.1})", wire / MB, ratio(wire), file / MB, ratio(file));
+    let wire_text =
+        format!("{:.1} MB, 1 : {:.1} (gzip -1: {:.1} MB, 1 : {:.1})", wire / MB, ratio(wire), file / MB, ratio(file));
     print_row("on the wire", &wire_text, "");
     print_row("batches filled", &format!("{:.1} %", median(runs, Busy::fill)), "floor 95 %");
 }

@@ -7,6 +7,7 @@
 use std::error::Error;
 use std::time::{Duration, SystemTime};
 
+use aws_config::meta::region::ProvideRegion;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -70,6 +71,9 @@ pub async fn load(region: Option<&str>, credentials: &Credentials, clock: &Clock
         .timeout_config(timeouts)
         .time_source(SigningTime(clock.clone()))
         .disable_clock_skew_correction(true);
+    if let (Some(region), Credentials::Chain) = (region, credentials) {
+        warn_of_another_region(region).await;
+    }
     if let Some(region) = region {
         loader = loader.region(Region::new(region.to_owned()));
     }
@@ -82,6 +86,19 @@ pub async fn load(region: Option<&str>, credentials: &Credentials, clock: &Clock
         return Err(NoRegion);
     }
     Ok(renewed(&config))
+}
+
+/// The config's region wins; that the environment or the profile names another one is worth a word.
+async fn warn_of_another_region(region: &str) {
+    let environment = aws_config::environment::region::EnvironmentVariableRegionProvider::new();
+    let profile = aws_config::profile::ProfileFileRegionProvider::new();
+    let other = match environment.region().await {
+        Some(other) => Some(other),
+        None => profile.region().await,
+    };
+    if let Some(other) = other.filter(|other| other.as_ref() != region) {
+        log::warn!(region, other:% = other; "agent.region differs from the AWS environment or profile: agent.region is used");
+    }
 }
 
 /// The same settings with nothing remembered of the credentials: the next request asks their source anew.

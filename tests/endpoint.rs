@@ -116,9 +116,8 @@ fn names_and_retentions_are_granted_up_to_their_limits() {
     for bad in ["".into(), long(513), "with space".into(), "colon:".into(), "é".into(), "aws/mine".into()] {
         assert_eq!(group(&bad), "InvalidParameterException", "{bad}");
     }
-    let stream = |name: &str| {
-        logs(address, "CreateLogStream", &json!({ "logGroupName": "g", "logStreamName": name })).code()
-    };
+    let stream =
+        |name: &str| logs(address, "CreateLogStream", &json!({ "logGroupName": "g", "logStreamName": name })).code();
     for good in ["s".into(), "mit Leerzeichen, größer".into(), "é".repeat(512)] {
         assert_eq!(stream(&good), "", "{good}");
     }
@@ -128,7 +127,9 @@ fn names_and_retentions_are_granted_up_to_their_limits() {
     let retain = |days: i64| {
         logs(address, "PutRetentionPolicy", &json!({ "logGroupName": "g", "retentionInDays": days })).code()
     };
-    for days in [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653] {
+    for days in
+        [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653]
+    {
         assert_eq!(retain(days), "", "{days}");
         assert_eq!(endpoint.retention("g").map(i64::from), Some(days));
     }
@@ -170,7 +171,10 @@ fn groups_and_streams_are_described_page_by_page() {
         logs(address, "CreateLogGroup", &json!({ "logGroupName": name, "logGroupClass": "INFREQUENT_ACCESS" }));
     }
     let page = logs(address, "DescribeLogGroups", &json!({ "logGroupNamePrefix": "g", "limit": 2 })).json();
-    assert_eq!((&page["logGroups"][0]["logGroupName"], &page["logGroups"][1]["logGroupName"]), (&json!("g"), &json!("g1")));
+    assert_eq!(
+        (&page["logGroups"][0]["logGroupName"], &page["logGroups"][1]["logGroupName"]),
+        (&json!("g"), &json!("g1"))
+    );
     let rest = json!({ "logGroupNamePrefix": "g", "limit": 2, "nextToken": page["nextToken"] });
     let rest = logs(address, "DescribeLogGroups", &rest).json();
     assert_eq!((rest["logGroups"].as_array().unwrap().len(), &rest["nextToken"]), (1, &Value::Null));

@@ -49,7 +49,11 @@ impl Agent {
         let child = Command::new(program())
             .arg(&path)
             .env_clear()
-            .envs([("AWS_ACCESS_KEY_ID", "bench"), ("AWS_SECRET_ACCESS_KEY", "bench"), ("AWS_EC2_METADATA_DISABLED", "true")])
+            .envs([
+                ("AWS_ACCESS_KEY_ID", "bench"),
+                ("AWS_SECRET_ACCESS_KEY", "bench"),
+                ("AWS_EC2_METADATA_DISABLED", "true"),
+            ])
             .env("HOME", folder.path())
             .stdin(Stdio::null())
             .spawn()?;

@@ -31,7 +31,8 @@ const AGENTS: [&str; 6] = [
     "okhttp/4.12.0",
     "Prometheus/2.53.0",
 ];
-const REFERERS: [&str; 4] = ["-", "https://shop.example.com/", "https://shop.example.com/cart", "https://www.example.org/q?a=1"];
+const REFERERS: [&str; 4] =
+    ["-", "https://shop.example.com/", "https://shop.example.com/cart", "https://www.example.org/q?a=1"];
 const STATUSES: [u16; 10] = [200, 200, 200, 200, 200, 204, 301, 304, 404, 502];
 const LEVELS: [&str; 8] = ["INFO ", "INFO ", "INFO ", "INFO ", "DEBUG", "DEBUG", "WARN ", "ERROR"];
 const MODULES: [&str; 6] =
@@ -107,11 +108,30 @@ impl Writer {
         write!(out, "2026-11-21T{hour:02}:{minute:02}:{second:02}.{milli:03}Z {level} [worker-{worker}] {module}: ")?;
         let (id, took) = (self.rng.u32(..), self.rng.u32(1..4_000));
         match self.rng.u8(0..5) {
-            0 => writeln!(out, "order {id:08x}-4c1e-8d20 accepted in {took} ms (3 items, customer \"café {}\")", id % 97),
-            1 => writeln!(out, "cache miss for key device/{}/shadow, loaded 14 fields from the database in {took} us", id % 5_000),
-            2 => writeln!(out, "request to https://billing.example.com/v1/charges failed after {took} ms, attempt 2 of 5: connection reset by peer"),
-            3 => writeln!(out, "register 0x{:04x} reads {}.{:02} degrees, quality good, unit {worker}", id % 256, took % 90, id % 100),
-            _ => writeln!(out, "job cleanup-{} finished: 1200 rows looked at, {took} removed, next run in 300 s", id % 50),
+            0 => {
+                writeln!(out, "order {id:08x}-4c1e-8d20 accepted in {took} ms (3 items, customer \"café {}\")", id % 97)
+            }
+            1 => writeln!(
+                out,
+                "cache miss for key device/{}/shadow, loaded 14 fields from the database in {took} us",
+                id % 5_000
+            ),
+            2 => writeln!(
+                out,
+                "request to https://billing.example.com/v1/charges failed after {took} ms, attempt 2 of 5: connection reset by peer"
+            ),
+            3 => writeln!(
+                out,
+                "register 0x{:04x} reads {}.{:02} degrees, quality good, unit {worker}",
+                id % 256,
+                took % 90,
+                id % 100
+            ),
+            _ => writeln!(
+                out,
+                "job cleanup-{} finished: 1200 rows looked at, {took} removed, next run in 300 s",
+                id % 50
+            ),
         }
     }
 

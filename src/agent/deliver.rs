@@ -40,6 +40,8 @@ pub async fn deliver(sink: CloudWatchLogs, clock: Clock, batch: Batch, to: Strea
                 log::info!(stream:% = to; "made a log stream");
                 sink.send(request).await
             }
+            // It is the name that is refused, not a record: no record may be given up for it.
+            Err(SendError::Refused { detail }) => Err(SendError::Forbidden { detail }),
             Err(error) => Err(error),
         },
         result => result,

@@ -35,14 +35,15 @@ pub struct Datum {
     pub at: Wall,
 }
 
-/// Why CloudWatch would refuse `datum` at the time `now`; none where it would take it.
-pub fn problem(datum: &Datum, now: Wall) -> Option<&'static str> {
+/// Why CloudWatch would refuse `datum` at the time `now`; none where it would take it. Without a `now` that can be trusted
+/// its time is not judged.
+pub fn problem(datum: &Datum, now: Option<Wall>) -> Option<&'static str> {
     let sample = &datum.sample;
     let is_name = |name: &str| (1..=MAX_NAME_BYTES).contains(&name.len()) && is_ascii_text(name);
     let is_value = |value: &str| {
         (1..=MAX_DIMENSION_VALUE_BYTES).contains(&value.len()) && is_ascii_text(value) && !value.trim().is_empty()
     };
-    let age = now.0 - datum.at.0;
+    let age = now.map_or(0, |now| now.0 - datum.at.0);
     if !sample.value.is_finite() || sample.value.abs() > MAX_VALUE {
         Some("its value is not a number that CloudWatch takes")
     } else if !is_name(&sample.name) {
@@ -91,7 +92,7 @@ pub struct Requests {
 }
 
 /// Makes requests of `datums`, as CloudWatch would take them at the time `now`.
-pub fn requests(datums: impl Iterator<Item = Datum>, now: Wall) -> Requests {
+pub fn requests(datums: impl Iterator<Item = Datum>, now: Option<Wall>) -> Requests {
     let mut made = Requests::default();
     let mut good = Vec::with_capacity(datums.size_hint().0);
     for datum in datums {
@@ -130,7 +131,7 @@ mod tests {
             datum("CPU", 1.0, &[], Wall(NOW.0 + MAX_AHEAD_MS)),
         ];
         for datum in good {
-            assert_eq!(problem(&datum, NOW), None, "{datum:?}");
+            assert_eq!(problem(&datum, Some(NOW)), None, "{datum:?}");
         }
         let bad = [
             datum("CPU", f64::NAN, &[], NOW),
@@ -146,8 +147,13 @@ mod tests {
             datum("CPU", 1.0, &[], Wall(NOW.0 + MAX_AHEAD_MS + 1)),
         ];
         for datum in bad {
-            assert!(problem(&datum, NOW).is_some(), "{datum:?}");
+            assert!(problem(&datum, Some(NOW)).is_some(), "{datum:?}");
         }
+    }
+
+    #[test]
+    fn a_clock_that_cannot_be_trusted_judges_no_time() {
+        assert_eq!(problem(&datum("CPU", 1.0, &[], Wall(0)), None), None);
     }
 
     #[test]
@@ -164,7 +170,7 @@ mod tests {
     #[test]
     fn one_bad_sample_never_loses_its_neighbours() {
         let datums = [datum("A", 1.0, &[], NOW), datum("B", f64::NAN, &[], NOW), datum("C", 1.0, &[], NOW)];
-        let made = requests(datums.into_iter(), NOW);
+        let made = requests(datums.into_iter(), Some(NOW));
         let names: Vec<_> = made.requests.iter().flatten().map(|datum| datum.sample.name.as_str()).collect();
         assert_eq!(names, ["A", "C"]);
         assert_eq!(made.given_up.values().sum::<usize>(), 1);

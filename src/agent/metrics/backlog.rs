@@ -3,9 +3,8 @@
 //! Rounds are named by increasing ids. Those from `backlog` to before `backlog_end` are on disk and not known to be sent;
 //! what is fresh lies behind them.
 
-use super::{Metrics, PAGE_BYTES, PAGE_ROUNDS, TIDY_PAUSE};
+use super::{Metrics, PAGE_BYTES, PAGE_ROUNDS, TIDY_PAUSE, TIDY_PAUSE_AFTER_LOSS};
 use crate::agent::saver::Urgency;
-use crate::delivery::datums::MAX_DATUMS;
 use crate::record::{Monotonic, Round};
 use crate::state::{Changes, RoundId};
 
@@ -23,8 +22,10 @@ impl Metrics {
         }
     }
 
+    /// Whether there is something to send from disk. Before the endpoint has answered once, this boot's clock may be wrong by
+    /// years, and nobody can tell which times CloudWatch would take.
     pub(super) fn has_backlog(&self) -> bool {
-        self.backlog < self.backlog_end
+        self.backlog < self.backlog_end && self.is_clock_known()
     }
 
     pub(super) fn load_backlog(&mut self) {
@@ -53,13 +54,14 @@ impl Metrics {
         }
         self.next_tidy = now.after(TIDY_PAUSE);
         let max_age = i64::try_from(self.parts.max_age.as_millis()).unwrap_or(i64::MAX);
-        let oldest_allowed = self.parts.clock.wall().0.saturating_sub(max_age);
+        let oldest_allowed =
+            if self.is_clock_known() { self.parts.clock.wall().0.saturating_sub(max_age) } else { i64::MIN };
         let excess = self.store.waiting().bytes.saturating_sub(self.parts.max_bytes);
-        let max_bytes = usize::try_from(excess).unwrap_or(usize::MAX).clamp(1, PAGE_BYTES);
-        let Ok(page) = self.store.rounds(RoundId(0), MAX_DATUMS, if excess > 0 { max_bytes } else { PAGE_BYTES })
-        else {
-            return;
+        let max_bytes = match usize::try_from(excess) {
+            Ok(0) => PAGE_BYTES,
+            excess => excess.unwrap_or(PAGE_BYTES).min(PAGE_BYTES),
         };
+        let Ok(page) = self.store.rounds(self.backlog, PAGE_ROUNDS, max_bytes) else { return };
         let is_given_up = |round: &Round| excess > 0 || self.wall(round).0 < oldest_allowed;
         let rounds: Vec<_> =
             page.rounds.into_iter().filter(|(id, round)| *id < self.backlog_end && is_given_up(round)).collect();
@@ -69,6 +71,7 @@ impl Metrics {
         let cause = if excess > 0 { "more wait than `metrics_buffer_mb` allows" } else { "they waited too long" };
         self.give_up(samples, cause);
         self.forget(rounds.into_iter().map(|(id, _)| id).collect());
-        self.next_tidy = now;
+        // Only a commit makes room: what is given up must not be counted twice.
+        self.next_tidy = now.after(TIDY_PAUSE_AFTER_LOSS);
     }
 }

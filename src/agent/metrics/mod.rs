@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 use super::Stop;
 use super::saver::{Saver, Urgency};
-use crate::clock::Clock;
+use crate::clock::{Clock, TOLERANCE_MS};
 use crate::delivery::datums::{Datum, Requests, requests};
 use crate::delivery::outcome::{Receipt, SendError};
 use crate::delivery::retry::{Chance, Gate};
@@ -34,6 +34,8 @@ const BACKLOG_PAUSE: Duration = Duration::from_millis(500);
 const MAX_FRESH: usize = 100;
 /// How often what waits is looked through for what is too old or too much.
 const TIDY_PAUSE: Duration = Duration::from_secs(600);
+/// The same, where something was given up. Longer than a commit takes to come.
+const TIDY_PAUSE_AFTER_LOSS: Duration = Duration::from_secs(60);
 /// Rounds read from disk at a time.
 const PAGE_ROUNDS: usize = 64;
 const PAGE_BYTES: usize = 256 * 1024;
@@ -72,6 +74,8 @@ struct Work {
     rounds: Vec<(RoundId, Round)>,
     requests: VecDeque<Vec<Datum>>,
     is_fresh: bool,
+    /// What the times were made with.
+    offset: Offset,
 }
 
 type Answer = (Vec<Datum>, Result<Receipt, SendError>);
@@ -256,9 +260,9 @@ impl Metrics {
             let at = self.wall(round);
             round.samples.iter().map(move |sample| Datum { sample: sample.clone(), at })
         });
-        let Requests { requests, given_up } = requests(datums, self.parts.clock.wall());
+        let Requests { requests, given_up } = requests(datums, self.is_clock_known().then(|| self.parts.clock.wall()));
         given_up.into_iter().for_each(|(cause, count)| self.give_up(count, cause));
-        self.work = Some(Work { rounds, requests, is_fresh });
+        self.work = Some(Work { rounds, requests, is_fresh, offset: self.parts.clock.offset() });
         self.finish_work();
     }
 
@@ -295,6 +299,11 @@ impl Metrics {
                 self.told.trouble = None;
                 self.finish_work();
             }
+            Err(SendError::Refused { .. }) if self.has_clock_changed() => {
+                self.gate.answered();
+                self.told.requests_failed += 1;
+                self.abandon_work();
+            }
             Err(SendError::Refused { detail }) => {
                 self.gate.answered();
                 self.told.requests_failed += 1;
@@ -314,6 +323,17 @@ impl Metrics {
                 self.next_flush = Monotonic(0);
             }
         }
+    }
+
+    /// Whether the endpoint told what time it is, or took what was signed by this clock.
+    fn is_clock_known(&self) -> bool {
+        self.told.requests_ok > 0 || self.parts.clock.measured().is_some()
+    }
+
+    /// Whether the times of the work turned out to be wrong since they were made.
+    fn has_clock_changed(&self) -> bool {
+        let made_with = self.work.as_ref().map_or(self.parts.clock.offset(), |work| work.offset);
+        (self.parts.clock.offset().0 - made_with.0).abs() > TOLERANCE_MS
     }
 
     /// One bad datum fails a whole request: halves it until that one is alone, and gives it up.

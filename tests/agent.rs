@@ -1,0 +1,31 @@
+//! The real program against an endpoint that enforces CloudWatch's limits and misbehaves on request: one file a promise of
+//! docs/delivery.md.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests state what must be"
+)]
+
+#[path = "agent/answers.rs"]
+mod answers;
+#[path = "agent/clocks.rs"]
+mod clocks;
+#[path = "agent/commands.rs"]
+mod commands;
+#[path = "agent/metrics.rs"]
+mod metrics;
+#[path = "agent/million.rs"]
+mod million;
+#[path = "agent/network.rs"]
+mod network;
+#[path = "agent/own_log.rs"]
+mod own_log;
+#[path = "agent/resources.rs"]
+mod resources;
+#[path = "support/agent.rs"]
+mod scene;
+#[path = "agent/stopping.rs"]
+mod stopping;
