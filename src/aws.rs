@@ -204,8 +204,6 @@ fn table(code: Option<&str>, status: Option<u16>, detail: String, retry_after: O
             | "ThrottledException"
             | "TooManyRequestsException"
             | "RequestLimitExceeded"
-            | "LimitExceededException"
-            | "LimitExceeded"
             | "SlowDown"
             | "OperationAbortedException"
             | "ServiceUnavailableException"
@@ -218,9 +216,14 @@ fn table(code: Option<&str>, status: Option<u16>, detail: String, retry_after: O
             _,
         ) => SendError::Busy { retry_after, detail },
         ("ResourceNotFoundException", _) => SendError::MissingDestination { detail },
-        ("AccessDeniedException" | "AccessDenied" | "NotAuthorized" | "UnauthorizedOperation", _) => {
-            SendError::Forbidden { detail }
-        }
+        (
+            "LimitExceededException"
+            | "AccessDeniedException"
+            | "AccessDenied"
+            | "NotAuthorized"
+            | "UnauthorizedOperation",
+            _,
+        ) => SendError::Forbidden { detail },
         (
             "ExpiredTokenException"
             | "ExpiredToken"
@@ -291,6 +294,7 @@ mod tests {
             (Some("InvalidParameterException"), 400, "refused"),
             (Some("ResourceNotFoundException"), 400, "missing destination"),
             (Some("AccessDeniedException"), 400, "forbidden"),
+            (Some("LimitExceededException"), 400, "forbidden"),
             (Some("ExpiredTokenException"), 400, "unauthorised"),
             (Some("InvalidSignatureException"), 400, "unauthorised"),
             (Some("UnrecognizedClientException"), 400, "unauthorised"),

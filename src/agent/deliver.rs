@@ -1,9 +1,9 @@
 //! Sends one batch, making its destination where that is missing.
 
+use super::logs::Destination;
 use crate::clock::Clock;
 use crate::delivery::batch::Batch;
 use crate::delivery::outcome::{Receipt, SendError};
-use crate::record::StreamName;
 use crate::sinks::Sink;
 use crate::sinks::cloudwatch_logs::CloudWatchLogs;
 
@@ -13,7 +13,7 @@ pub struct Delivered {
     /// The batch, back from its way.
     pub batch: Batch,
     /// Where it went.
-    pub to: StreamName,
+    pub to: Destination,
     /// What became of it.
     pub result: Result<Receipt, SendError>,
     /// The destination had to be made.
@@ -21,11 +21,11 @@ pub struct Delivered {
 }
 
 /// Builds the request by the clock as it is known now, off this thread, and sends it.
-pub async fn deliver(sink: CloudWatchLogs, clock: Clock, batch: Batch, to: StreamName) -> Delivered {
+pub async fn deliver(sink: CloudWatchLogs, clock: Clock, batch: Batch, to: Destination) -> Delivered {
     let writer = sink.clone();
     let (offset, now) = (clock.offset(), clock.now());
     let written = tokio::task::spawn_blocking(move || {
-        let request = writer.request(&batch, &to, offset, now);
+        let request = writer.request(&batch, &to.stream, offset, now);
         (batch, to, request)
     });
     let Ok((batch, to, request)) = written.await else {
@@ -34,10 +34,10 @@ pub async fn deliver(sink: CloudWatchLogs, clock: Clock, batch: Batch, to: Strea
     };
     let mut is_created = false;
     let result = match sink.send(request.clone()).await {
-        Err(SendError::MissingDestination { .. }) => match sink.create(&to).await {
+        Err(SendError::MissingDestination { .. }) => match sink.create(&to.stream).await {
             Ok(()) => {
                 is_created = true;
-                log::info!(stream:% = to; "made a log stream");
+                log::info!(stream:% = to.stream; "made a log stream");
                 sink.send(request).await
             }
             // It is the name that is refused, not a record: no record may be given up for it.

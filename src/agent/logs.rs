@@ -40,6 +40,8 @@ pub struct Parts {
     pub filters: Vec<Filter>,
     /// What the pipeline is told.
     pub settings: Settings,
+    /// The retention that each entry asks for.
+    pub retention_days: Vec<Option<u16>>,
     /// Where the last run ended.
     pub saved: Vec<SavedFile>,
     /// What is never followed.
@@ -65,11 +67,20 @@ pub enum Event {
 #[derive(Debug)]
 pub enum Action {
     /// Send a batch, and tell the outcome.
-    Send(Batch, StreamName),
+    Send(Batch, Destination),
     /// Save positions.
     Save(Changes, Urgency),
     /// The counts, now and then.
     Tell(Told),
+}
+
+/// Where a batch goes.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    /// The stream.
+    pub stream: StreamName,
+    /// How many days its group is to keep it, where the config says so.
+    pub retention_days: Option<u16>,
 }
 
 /// What the log thread tells of itself.
@@ -126,7 +137,10 @@ struct LogThread {
     files: Files,
     pipeline: Pipeline,
     streams: HashMap<StreamName, StreamId>,
-    names: Vec<StreamName>,
+    destinations: Vec<Destination>,
+    retention_days: Vec<Option<u16>>,
+    keys: Vec<String>,
+    has_looked: bool,
     next_look: Monotonic,
     looks_not_before: Monotonic,
     next_tell: Monotonic,
@@ -136,13 +150,17 @@ struct LogThread {
 
 impl LogThread {
     fn new(parts: Parts, clock: Clock, outbox: UnboundedSender<Action>) -> Self {
+        let keys = parts.entries.iter().map(|entry| entry.key.clone()).collect();
         Self {
             clock,
             outbox,
             files: Files::new(parts.entries, parts.saved, parts.never, parts.max_open),
             pipeline: Pipeline::new(parts.settings, parts.filters),
             streams: HashMap::new(),
-            names: Vec::new(),
+            destinations: Vec::new(),
+            retention_days: parts.retention_days,
+            keys,
+            has_looked: false,
             next_look: Monotonic(0),
             looks_not_before: Monotonic(0),
             next_tell: Monotonic(0),
@@ -184,7 +202,10 @@ impl LogThread {
             Event::Outcome(batch, result) => {
                 self.pipeline.outcome(batch, result, self.clock.now(), Chance(fastrand::f64()));
             }
-            Event::SaveAll => self.save(Changes { save: self.files.saved(), ..Changes::default() }, Urgency::Now),
+            Event::SaveAll => {
+                let changes = Changes { save: self.files.saved(), entries: self.keys.clone(), ..Changes::default() };
+                self.save(changes, Urgency::Now);
+            }
             Event::Stop => {
                 self.is_stopping = true;
                 self.pipeline.drain();
@@ -198,6 +219,10 @@ impl LogThread {
         self.looks_not_before = now.after(LOOK_PAUSE_BUSY.max(took * LOOK_SHARE));
         self.next_look = now.after(LOOK_PAUSE.max(took * LOOK_SHARE));
         let mut to_save = Changes::default();
+        if !std::mem::replace(&mut self.has_looked, true) {
+            // From now on a file that was not there is a new one, also when it comes while nobody looks.
+            to_save.entries.clone_from(&self.keys);
+        }
         for change in changes {
             self.take_in(change, &mut to_save);
         }
@@ -210,12 +235,12 @@ impl LogThread {
         match change {
             Change::Appeared { file, entry, path, stream, from } => {
                 log::info!(path:% = path.display(), stream:% = stream, from; "following a file");
-                let stream = self.stream(stream);
+                let stream = self.stream(stream, entry);
                 self.pipeline.follow(file, stream, entry);
             }
             Change::Replaced { new, entry, path, stream, .. } => {
                 log::info!(path:% = path.display(); "a file began anew");
-                let stream = self.stream(stream);
+                let stream = self.stream(stream, entry);
                 self.pipeline.follow(new, stream, entry);
             }
             Change::Moved { from, to, .. } => {
@@ -242,19 +267,20 @@ impl LogThread {
         }
     }
 
-    fn stream(&mut self, name: StreamName) -> StreamId {
-        let names = &mut self.names;
+    fn stream(&mut self, name: StreamName, entry: usize) -> StreamId {
+        let destinations = &mut self.destinations;
+        let retention_days = self.retention_days.get(entry).copied().flatten();
         *self.streams.entry(name).or_insert_with_key(|name| {
-            names.push(name.clone());
+            destinations.push(Destination { stream: name.clone(), retention_days });
             // A machine with four billion streams has other troubles.
-            StreamId(u32::try_from(names.len() - 1).unwrap_or(u32::MAX))
+            StreamId(u32::try_from(destinations.len() - 1).unwrap_or(u32::MAX))
         })
     }
 
     fn send_due(&mut self, now: Monotonic) {
         while let Some(batch) = self.pipeline.take(now) {
-            let to = self.names[batch.stream.0 as usize].clone();
-            log::debug!(stream:% = to, records = batch.len(), bytes = batch.bytes(); "sending");
+            let to = self.destinations[batch.stream.0 as usize].clone();
+            log::debug!(stream:% = to.stream, records = batch.len(), bytes = batch.bytes(); "sending");
             let _ = self.outbox.send(Action::Send(batch, to));
         }
     }
@@ -287,11 +313,11 @@ impl LogThread {
             self.files.rewind(file);
         }
         for (stream, cause, count) in refused {
-            let stream = &self.names[stream.0 as usize];
+            let stream = &self.destinations[stream.0 as usize].stream;
             log::warn!(stream:% = stream, count, cause = cause.text(); "records were given up");
         }
         for (stream, error, pause) in held {
-            let stream = &self.names[stream.0 as usize];
+            let stream = &self.destinations[stream.0 as usize].stream;
             log::warn!(stream:% = stream, error, pause_s = pause.as_secs(); "a stream is put aside for a while");
         }
         if !to_save.save.is_empty() {

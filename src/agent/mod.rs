@@ -85,7 +85,6 @@ pub async fn run(setup: Setup, stop: watch::Receiver<Stop>) -> anyhow::Result<()
     let namespace = setup.config.metrics.namespace.resolve(&setup.facts);
     let metrics_sink =
         CloudWatchMetrics::new(&setup.sdk, setup.config.metrics.endpoint.clone(), &setup.clock, namespace);
-    let retention = Retention::new(&setup.config, &setup.facts);
     let parts = setup::parts(&setup)?;
     let store = Arc::new(setup.store);
     let (saver, saving) = saver::start(Arc::clone(&store));
@@ -103,7 +102,7 @@ pub async fn run(setup: Setup, stop: watch::Receiver<Stop>) -> anyhow::Result<()
         logs_told: logs::Told::default(),
         metrics_told,
         saver,
-        retention,
+        retention: Retention::default(),
         sends: JoinSet::new(),
         requests: Requests::default(),
         status: setup.status,
@@ -207,12 +206,12 @@ impl Agent {
             Ok(_) => {
                 self.requests.ok += 1;
                 self.requests.trouble = None;
-                self.retention.accepted(&self.logs_sink, &sent.to.group, sent.is_created, self.clock.now());
+                self.retention.accepted(&self.logs_sink, &sent.to, sent.is_created, self.clock.now());
             }
             Err(error) => {
                 self.requests.failed += 1;
                 self.requests.trouble = Some(error.to_string());
-                log::warn!(stream:% = sent.to, cause = error.kind(), error:% = error; "records were not taken");
+                log::warn!(stream:% = sent.to.stream, cause = error.kind(), error:% = error; "records were not taken");
                 if error.is_unauthorised() {
                     self.logs_sink.renew();
                 }

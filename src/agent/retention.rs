@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Config, Facts};
+use super::logs::Destination;
 use crate::record::Monotonic;
 use crate::sinks::cloudwatch_logs::CloudWatchLogs;
 use tokio::task::JoinSet;
@@ -15,23 +15,17 @@ use tokio::task::JoinSet;
 const PAUSE: Duration = Duration::from_secs(600);
 
 /// The retention of all groups.
+#[derive(Default)]
 pub struct Retention {
-    wanted: HashMap<Arc<str>, u16>,
     done: HashSet<Arc<str>>,
     tried: HashMap<Arc<str>, Monotonic>,
     setting: JoinSet<(Arc<str>, bool)>,
 }
 
 impl Retention {
-    /// What the config wants.
-    pub fn new(config: &Config, facts: &Facts) -> Self {
-        let entries = config.logs.entries.iter();
-        let wanted = entries.filter_map(|entry| Some((entry.group.resolve(facts).into(), entry.retention_days?)));
-        Self { wanted: wanted.collect(), done: HashSet::new(), tried: HashMap::new(), setting: JoinSet::new() }
-    }
-
-    /// Records of `group` were accepted: its retention is set where that is still to be done.
-    pub fn accepted(&mut self, sink: &CloudWatchLogs, group: &Arc<str>, is_created: bool, now: Monotonic) {
+    /// Records for `to` were accepted: the retention of its group is set where that is still to be done.
+    pub fn accepted(&mut self, sink: &CloudWatchLogs, to: &Destination, is_created: bool, now: Monotonic) {
+        let group = &to.stream.group;
         while let Some(Ok((group, is_set))) = self.setting.try_join_next() {
             if is_set {
                 self.done.insert(group);
@@ -41,7 +35,7 @@ impl Retention {
             self.done.remove(group);
             self.tried.remove(group);
         }
-        let Some(days) = self.wanted.get(group).copied().filter(|_| !self.done.contains(group)) else {
+        let Some(days) = to.retention_days.filter(|_| !self.done.contains(group)) else {
             return;
         };
         if self.tried.get(group).is_some_and(|tried| now < tried.after(PAUSE)) {

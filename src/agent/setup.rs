@@ -41,6 +41,7 @@ pub fn parts(setup: &Setup) -> anyhow::Result<Parts> {
         entries,
         filters,
         settings,
+        retention_days: config.logs.entries.iter().map(|entry| entry.retention_days).collect(),
         saved: setup.store.files()?,
         never: setup.never.clone(),
         max_open: resources::descriptors_for_files(),

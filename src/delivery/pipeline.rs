@@ -288,8 +288,8 @@ impl Pipeline {
         self.counts.bytes_sent += batch.text_bytes() as u64;
         let (mut again, mut given_up): (Vec<Range<usize>>, usize) = (Vec::new(), 0);
         for (range, cause) in receipt.refused {
-            let is_own = batch.is_own_time(range.start) && cause != Cause::Expired;
-            if is_own && batch.retimed < MAX_RETIMED {
+            // Whatever the cause: with a wrong clock a record of today is older than any retention.
+            if batch.is_own_time(range.start) && batch.retimed < MAX_RETIMED {
                 again.push(range);
             } else {
                 given_up += range.len();

@@ -1,10 +1,11 @@
 //! How the agent ends, and how the next one goes on.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
 use cloudwatch_publisher::local::{Fault, Operation};
 
-use crate::scene::{PATIENCE, Scene, Written, wait_until};
+use crate::scene::{PATIENCE, Scene, Written, append, wait_until};
 
 /// What is promised for SIGTERM, and what a busy machine adds.
 const STOP_LIMIT: Duration = Duration::from_secs(11);
@@ -15,18 +16,16 @@ fn what_was_read_before_sigterm_is_delivered_and_the_next_start_goes_on_without_
     let mut scene = Scene::new(&["app.log", "quiet.log"]);
     // Nothing is sent for its age in this test: it is the signal that makes the open batch due.
     scene.set("/agent/logs_collection_interval", 120);
-    scene.set("/agent/debug", true);
     let mut app = Written::open(&scene, "app.log");
     let mut quiet = Written::open(&scene, "quiet.log");
     let agent = scene.start();
     quiet.lines(3);
-    app.lines(20_000);
-    // Full batches go at once; the rest of the burst waits for the interval that will not pass.
-    scene.wait_for_taken("app.log", 10_000, PATIENCE);
-    wait_until("the last read of the burst is done", PATIENCE, || scene.own_log().matches("following a file").count() == 2);
+    app.lines(25_000);
+    // Full batches go at once; the rest of the burst waits for an interval that will not pass.
+    scene.wait_for_taken("app.log", 20_000, PATIENCE);
     agent.stop();
     let taken = scene.records("app.log").len();
-    assert!(taken > 10_000, "the open batch was not sent: {taken}");
+    assert!(taken > 20_000, "the open batch was not sent: {taken}");
 
     app.lines(500);
     quiet.lines(2);
@@ -126,13 +125,22 @@ fn killed_at_any_moment_it_loses_nothing() {
     let scene = Scene::new(&["app.log", "other.log"]);
     let mut app = Written::open(&scene, "app.log");
     let mut other = Written::open(&scene, "other.log");
-    for round in 0..6u64 {
+    // What no agent ever saw is not its own: the first run makes the files known.
+    let agent = scene.start();
+    app.lines(10);
+    other.lines(10);
+    scene.wait_for_exactly(&app);
+    scene.wait_for_exactly(&other);
+    agent.kill();
+    for round in 0..8u64 {
         let agent = scene.start();
         app.lines(3_000);
         other.lines(7);
         // From before the first look to after the acknowledgement.
         let before = scene.endpoint.counts().all_requests();
-        wait_until("it got as far as it should", PATIENCE, || scene.endpoint.counts().all_requests() >= before + round / 2);
+        wait_until("it got as far as it should", PATIENCE, || {
+            scene.endpoint.counts().all_requests() >= before + round / 2
+        });
         app.rotate(&format!("app.log.{round}"));
         agent.kill();
         app.lines(50);
@@ -142,4 +150,31 @@ fn killed_at_any_moment_it_loses_nothing() {
     scene.wait_for_all(&other, PATIENCE);
     agent.stop();
     scene.assert_nothing_refused_but(&[]);
+}
+
+#[test]
+fn files_rotated_during_an_outage_go_oldest_first_after_a_restart() {
+    let scene = Scene::new(&["app.log"]);
+    // Each later file gets a lower inode number than the one before, where the file system gives the lowest that is free:
+    // what the state is sorted by must not be what the files are sent by.
+    let placeholder = |number: u32| scene.path(&format!("placeholder.{number}"));
+    (0..5).for_each(|number| drop(append(&placeholder(number))));
+    let mut app = Written::open(&scene, "app.log");
+    let agent = scene.start();
+    app.lines(10);
+    scene.wait_for_exactly(&app);
+    scene.endpoint.go_offline();
+    for rotation in 0..5 {
+        app.lines(10);
+        fs::remove_file(placeholder(4 - rotation)).unwrap();
+        app.rotate(&format!("app.log.{}", 5 - rotation));
+        let is_known = || scene.own_log().matches("following a file").count() as u32 == rotation + 2;
+        wait_until("the agent knows the new file", PATIENCE, is_known);
+    }
+    app.lines(10);
+    agent.stop();
+    scene.endpoint.go_online();
+    let agent = scene.start();
+    scene.wait_for_exactly(&app);
+    agent.stop();
 }

@@ -272,7 +272,8 @@ impl Written {
     /// Writes `count` more records, numbered on, at once.
     pub fn lines(&mut self, count: usize) {
         let from = self.records.len();
-        let new: Vec<String> = (from..from + count).map(|number| format!("record {number} of {}", self.stream)).collect();
+        let new: Vec<String> =
+            (from..from + count).map(|number| format!("record {number} of {}", self.stream)).collect();
         self.file.write_all((new.join("\n") + "\n").as_bytes()).unwrap();
         self.records.extend(new);
     }

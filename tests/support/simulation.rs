@@ -14,7 +14,7 @@ use cloudwatch_publisher::delivery::filter::{Filter, Pattern};
 use cloudwatch_publisher::delivery::lines::Block;
 use cloudwatch_publisher::delivery::pipeline::{Pipeline, Settings};
 use cloudwatch_publisher::delivery::retry::Chance;
-use cloudwatch_publisher::record::{FileId, Mark, Monotonic, Offset, StreamId, TAIL_BYTES, Wall};
+use cloudwatch_publisher::record::{FileId, Mark, Monotonic, Offset, StreamId, TAIL_BYTES};
 
 use crate::model_endpoint::{Bar, Endpoint, Key, Request, Weather};
 
@@ -79,6 +79,14 @@ impl ModelFile {
 
     fn read_to(&self) -> usize {
         usize::try_from(self.read.offset).unwrap()
+    }
+
+    /// The writer has flushed half of its last line only. The key stays whole: a line cut short for good is known by it.
+    fn take_back_half_a_line(&mut self) {
+        let text = self.lines.last().and_then(|line| line.text.as_ref());
+        if let Some(text) = text.filter(|text| text.is_ascii() && text.len() > 40) {
+            self.unwritten = self.content.split_off(self.content.len() - text.len() / 2);
+        }
     }
 }
 
@@ -158,14 +166,14 @@ impl World {
             0..18 => self.write(),
             18..20 => self.rotate(),
             20..21 => self.truncate(),
-            21..45 => self.read(),
-            45..60 => self.take(),
+            21..45 => self.read_any(),
+            45..60 => self.take_any(),
             60..78 => self.receive_any(),
             78..90 => self.pass_time(),
             90..93 => self.save_some(),
             93..94 => self.let_go(),
             _ if self.case.has_faults => self.fault(),
-            _ => self.read(),
+            _ => self.read_any(),
         }
         if self.happens(0.7) {
             self.perform_effects();
@@ -176,11 +184,10 @@ impl World {
 
     fn new_file(&mut self, source: usize) {
         let (index, id) = (self.files.len(), self.new_id());
-        let has_bom = self.happens(0.1);
         self.files.push(ModelFile {
             id,
             source,
-            content: if has_bom { b"\xef\xbb\xbf".to_vec() } else { Vec::new() },
+            content: Vec::new(),
             unwritten: Vec::new(),
             lines: Vec::new(),
             read: Mark::default(),
@@ -215,26 +222,24 @@ impl World {
         for _ in 0..self.rng.u32(1..=self.case.burst) {
             self.write_line(index);
         }
-        if self.happens(0.2) {
-            self.write_line(index);
-            let file = &mut self.files[index];
-            let (length, line) = (file.content.len(), file.lines.last().unwrap());
-            // The key stays whole, so that a line cut short by a rotation is known again.
-            let beginning = length - line.text.as_ref().map_or(0, |text| text.len() / 2).min(length);
-            if line.text.as_ref().is_some_and(|text| text.is_ascii() && text.len() > 40) {
-                file.unwritten = file.content.split_off(beginning);
-            }
+        if self.happens(0.2) && self.write_line(index) {
+            self.files[index].take_back_half_a_line();
         }
     }
 
-    fn write_line(&mut self, index: usize) {
+    /// Writes a line, and tells so; now and then a blank one instead.
+    fn write_line(&mut self, index: usize) -> bool {
         self.finish_line(index);
-        if self.happens(0.05) {
-            let blank: &[u8] = if self.rng.bool() { b"\n" } else { b" \r\n" };
-            return self.files[index].content.extend_from_slice(blank);
-        }
         let source = self.files[index].source;
         let key = Key { source, number: self.sources[source].written };
+        if self.files[index].content.is_empty() && self.happens(0.1) {
+            self.files[index].content.extend_from_slice(b"\xef\xbb\xbf");
+        }
+        if self.happens(0.05) {
+            let blank: &[u8] = if self.rng.bool() { b"\n" } else { b" \r\n" };
+            self.files[index].content.extend_from_slice(blank);
+            return false;
+        }
         self.sources[source].written += 1;
         let kind = match self.rng.u32(0..100) {
             0..2 if self.case.has_faults => "poison",
@@ -252,6 +257,7 @@ impl World {
         let file = &mut self.files[index];
         file.content.extend_from_slice(&bytes);
         file.lines.push(Line { key, end: file.content.len(), text: (!is_left_out).then_some(text) });
+        true
     }
 
     fn finish_line(&mut self, index: usize) {
@@ -303,10 +309,14 @@ impl World {
 
     // What the log thread does.
 
-    fn read(&mut self) -> bool {
+    fn read_any(&mut self) {
         let source = self.rng.usize(0..self.sources.len());
         let window = 1 + self.rng.usize(0..=self.case.filler * 4 + 40);
-        self.read_of(source, window)
+        self.read_of(source, window);
+    }
+
+    fn take_any(&mut self) {
+        self.take();
     }
 
     /// Reads a window of the oldest file of `source` that has more.

@@ -46,7 +46,7 @@ impl Answer {
     }
 }
 
-/// Sends one request on a connection of its own and reads the answer to its end.
+/// Sends one request on a connection of its own and reads the answer to its end, for up to 5 s.
 pub fn send(
     address: SocketAddr,
     method: &str,
@@ -54,8 +54,20 @@ pub fn send(
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> io::Result<Answer> {
+    send_within(Duration::from_secs(5), address, method, path, headers, body)
+}
+
+/// Sends one request on a connection of its own and reads the answer to its end.
+pub fn send_within(
+    patience: Duration,
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> io::Result<Answer> {
     let mut stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    stream.set_read_timeout(Some(patience))?;
     let mut head = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
     if !headers.iter().any(|(name, _)| *name == "host") {
         head += &format!("host: {address}\r\n");
@@ -70,19 +82,32 @@ pub fn send(
     read(&mut stream)
 }
 
+/// Reads as many bytes as the answer promises, and says so where the connection ends before.
 fn read(stream: &mut TcpStream) -> io::Result<Answer> {
-    let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes)?;
     let lost = || io::Error::new(io::ErrorKind::UnexpectedEof, "the answer was cut");
-    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").ok_or_else(lost)?;
+    let mut bytes = Vec::new();
+    let mut part = vec![0; 65_536];
+    loop {
+        if let Some(answer) = whole(&bytes) {
+            return Ok(answer);
+        }
+        match stream.read(&mut part)? {
+            0 => return Err(lost()),
+            length => bytes.extend_from_slice(&part[..length]),
+        }
+    }
+}
+
+fn whole(bytes: &[u8]) -> Option<Answer> {
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
     let mut lines = head.lines();
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|s| s.parse().ok()).ok_or_else(lost)?;
+    let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
     let headers: HashMap<String, String> =
-        lines.filter_map(|line| line.split_once(": ")).map(|(n, v)| (n.to_lowercase(), v.to_owned())).collect();
-    let body = bytes[end + 4..].to_vec();
+        lines.filter_map(|line| line.split_once(':')).map(|(n, v)| (n.to_lowercase(), v.trim().to_owned())).collect();
     let promised = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
-    if body.len() < promised { Err(lost()) } else { Ok(Answer { status, headers, body }) }
+    let body = bytes.get(end + 4..end + 4 + promised)?.to_vec();
+    Some(Answer { status, headers, body })
 }
 
 pub fn get(address: SocketAddr, path: &str) -> Answer {

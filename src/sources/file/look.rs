@@ -197,7 +197,8 @@ impl Files {
         self.unread.remove(&key);
         let first_path = self.owner_of(seen, &stat, look);
         let wanted = streams::wanted(followed.stream.as_deref(), &first_path);
-        let stream = self.streams.choose(seen.entry, &first_path, &followed.group, &wanted);
+        let group = streams::wanted_group(&followed.group, &first_path);
+        let stream = self.streams.choose(seen.entry, &first_path, &group, &wanted);
         if *stream.stream != *wanted {
             log::warn!(path:% = seen.path.display(), stream:% = stream.stream, wanted:% = wanted; "another file has the stream's name; taking another name");
         }

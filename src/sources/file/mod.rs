@@ -56,7 +56,7 @@ pub struct FileEntry {
     pub key: String,
     /// An absolute path or glob.
     pub pattern: String,
-    /// The log group of its files.
+    /// The log group of its files; filled in like `stream`.
     pub group: Arc<str>,
     /// The stream of each file; `{file_name}` and `{file_path}` are filled in. None: the base name.
     pub stream: Option<String>,
@@ -300,7 +300,7 @@ impl Files {
             let id = self.new_id();
             let first_path: Arc<Path> = file.first_path.into();
             let wanted = streams::wanted(self.entries[entry].entry.stream.as_deref(), &first_path);
-            let group = &self.entries[entry].entry.group;
+            let group = &streams::wanted_group(&self.entries[entry].entry.group, &first_path);
             // A name once given is kept, unless the config asks for another now.
             let is_kept = file.stream.group == *group && streams::is_variant(&file.stream.stream, &wanted, &first_path);
             let wanted = if is_kept { &*file.stream.stream } else { &wanted };

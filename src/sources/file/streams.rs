@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use crate::record::{FileId, StreamName};
 
-/// A stream's name has at most this many characters (CreateLogStream, read 2026-11-21).
+/// A stream's or group's name has at most this many characters (CreateLogStream, CreateLogGroup, read 2026-11-21).
 const MAX_STREAM_CHARS: usize = 512;
 
 /// Who has which stream.
@@ -71,12 +71,22 @@ impl Streams {
 
 /// The stream that an entry wants for `path`: its template, with `{file_name}` and `{file_path}` filled in.
 pub fn wanted(template: Option<&str>, path: &Path) -> String {
+    allowed(&fill(template.unwrap_or("{file_name}"), path))
+}
+
+/// The group that an entry wants for `path`, filled in likewise; what CloudWatch refuses in a group's name becomes `-`.
+pub fn wanted_group(template: &Arc<str>, path: &Path) -> Arc<str> {
+    if !template.contains('{') {
+        return Arc::clone(template);
+    }
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || ".-_/#".contains(c);
+    let safe = fill(template, path).chars().map(|c| if is_allowed(c) { c } else { '-' }).collect();
+    cut(safe, MAX_STREAM_CHARS).into()
+}
+
+fn fill(template: &str, path: &Path) -> String {
     let file_name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-    let filled = match template {
-        None => file_name.into_owned(),
-        Some(text) => text.replace("{file_name}", &file_name).replace("{file_path}", &path.to_string_lossy()),
-    };
-    allowed(&filled)
+    template.replace("{file_name}", &file_name).replace("{file_path}", &path.to_string_lossy())
 }
 
 /// Whether `given` is a name that `path` may have got where it wanted `wanted`.
@@ -102,9 +112,9 @@ fn alternative(path: &Path, number: u32) -> String {
 
 /// `text` without what CloudWatch refuses in a stream's name.
 fn allowed(text: &str) -> String {
-    let safe: String = text.chars().map(|c| if matches!(c, ':' | '*') || c.is_control() { '_' } else { c }).collect();
+    let safe: String = text.chars().map(|c| if matches!(c, ':' | '*') || c.is_control() { '-' } else { c }).collect();
     let safe = cut(safe, MAX_STREAM_CHARS);
-    if safe.is_empty() { "_".to_owned() } else { safe }
+    if safe.is_empty() { "-".to_owned() } else { safe }
 }
 
 /// The last `chars` characters: a path's end tells more than its beginning.
@@ -151,7 +161,7 @@ mod tests {
 
     #[test]
     fn names_that_cloudwatch_refuses_are_made_safe() {
-        assert_eq!(wanted(None, Path::new("/var/log/a:b*.log")), "a_b_.log");
+        assert_eq!(wanted(None, Path::new("/var/log/a:b*.log")), "a-b-.log");
         assert_eq!(wanted(Some("h-{file_name}"), Path::new("/l/a.log")), "h-a.log");
         assert_eq!(wanted(Some("{file_path}"), Path::new("/l/a.log")), "/l/a.log");
         let long = format!("/{}/end", "x".repeat(600));
@@ -159,5 +169,13 @@ mod tests {
         assert!(is_variant(&alternative(Path::new("/a/b"), 3), "b", Path::new("/a/b")));
         assert!(is_variant("b", "b", Path::new("/a/b")));
         assert!(!is_variant("other", "b", Path::new("/a/b")));
+    }
+
+    #[test]
+    fn a_group_may_be_named_after_its_file() {
+        let group = |template: &str| wanted_group(&template.into(), Path::new("/srv/my app/a:b.log"));
+        assert_eq!(&*group("/devices/rpi-1"), "/devices/rpi-1");
+        assert_eq!(&*group("/devices/{file_name}"), "/devices/a-b.log");
+        assert_eq!(&*group("{file_path}"), "/srv/my-app/a-b.log");
     }
 }
