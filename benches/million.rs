@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use cloudwatch_publisher::delivery::batch::{MAX_BATCH_BYTES, MAX_BATCH_EVENTS};
 use cloudwatch_publisher::local::{Counts, Endpoint, Operation, Options};
-use support::agent::{Agent, program};
+use support::agent::{Agent, SMALL_DEVICE, program};
 use support::{lines, process};
 
 const LINES: u64 = 1_000_000;
@@ -45,17 +45,19 @@ fn main() -> anyhow::Result<()> {
     write_lines(&file, LINES)?;
     let bytes = fs::metadata(&file)?.len();
     println!("\n{LINES} lines, {:.1} MB, seed {SEED}; medians of {runs}\n", bytes as f64 / MB);
-    let (mut gzip, mut packed, mut plain) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut gzip, mut packed, mut plain, mut small) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for _ in 0..runs {
         gzip.push(compress(&file)?);
-        packed.push(publish(&file, "gzip")?);
-        plain.push(publish(&file, "none")?);
+        packed.push(publish(&file, "gzip", &[])?);
+        plain.push(publish(&file, "none", &[])?);
+        small.push(publish(&file, "gzip", SMALL_DEVICE)?);
     }
     print_busy(&packed, &gzip, bytes);
     print_wire(&packed, &gzip, bytes);
-    let plain_cpu = median(&plain, |run| run.cpu_s);
-    print_row("without compression", &format!("{plain_cpu:.2} CPU s, {:.1} MiB peak", mib(&plain, |run| run.peak)), "");
-    print_idle(&idle(folder.path(), runs)?);
+    print_short("without compression", &plain);
+    print_short("small-device profile", &small);
+    print_idle("idle, ten files", &idle(folder.path(), runs, &[])?);
+    print_idle("the same, small device", &idle(folder.path(), runs, SMALL_DEVICE)?);
     let offline = offline(&file, runs)?;
     print_row("peak memory, offline", &format!("{:.1} MiB", mib(&offline, |peak| *peak)), "");
     let size = fs::metadata(program())?.len();
@@ -97,10 +99,10 @@ fn counting_endpoint() -> anyhow::Result<Endpoint> {
     Endpoint::start_on_own_thread(options).context("starting the counting endpoint")
 }
 
-fn publish(file: &Path, compression: &str) -> anyhow::Result<Busy> {
+fn publish(file: &Path, compression: &str, environment: &[(&str, &str)]) -> anyhow::Result<Busy> {
     let endpoint = counting_endpoint()?;
     let started = Instant::now();
-    let mut agent = Agent::start(&endpoint.url(), &[file.to_owned()], compression)?;
+    let mut agent = Agent::start(&endpoint.url(), &[file.to_owned()], compression, environment)?;
     let mut wall_s = 0.0;
     wait_for(LINES, &endpoint, &mut agent, |events| {
         if events + MAX_BATCH_EVENTS as u64 > LINES && wall_s == 0.0 {
@@ -161,7 +163,7 @@ struct Idle {
 }
 
 /// Agents side by side, each with its ten files and a few lines of each sent.
-fn idle(folder: &Path, count: usize) -> anyhow::Result<Vec<Idle>> {
+fn idle(folder: &Path, count: usize, environment: &[(&str, &str)]) -> anyhow::Result<Vec<Idle>> {
     let files: Vec<PathBuf> = (0..IDLE_FILES).map(|number| folder.join(format!("idle-{number}.log"))).collect();
     for file in &files {
         write_lines(file, 5)?;
@@ -169,7 +171,7 @@ fn idle(folder: &Path, count: usize) -> anyhow::Result<Vec<Idle>> {
     let mut agents = Vec::new();
     for _ in 0..count {
         let endpoint = counting_endpoint()?;
-        agents.push((Agent::start(&endpoint.url(), &files, "gzip")?, endpoint));
+        agents.push((Agent::start(&endpoint.url(), &files, "gzip", environment)?, endpoint));
     }
     for (agent, endpoint) in &mut agents {
         wait_for(files.len() as u64 * 5, endpoint, agent, |_| {})?;
@@ -190,7 +192,7 @@ fn idle(folder: &Path, count: usize) -> anyhow::Result<Vec<Idle>> {
 fn offline(file: &Path, count: usize) -> anyhow::Result<Vec<u64>> {
     let endpoint = counting_endpoint()?;
     endpoint.go_offline();
-    let start = |_| Agent::start(&endpoint.url(), &[file.to_owned()], "gzip");
+    let start = |_| Agent::start(&endpoint.url(), &[file.to_owned()], "gzip", &[]);
     let mut agents: Vec<Agent> = (0..count).map(start).collect::<Result<_, _>>()?;
     thread::sleep(OFFLINE);
     for agent in &mut agents {
@@ -233,8 +235,16 @@ fn print_wire(runs: &[Busy], gzip: &[Gzip], bytes: u64) {
     print_row("batches filled", &format!("{:.1} %", median(runs, Busy::fill)), "floor 95 %");
 }
 
-fn print_idle(runs: &[Idle]) {
+/// A way to run it that is no floor's, in one row.
+fn print_short(name: &str, runs: &[Busy]) {
+    let (cpu_s, wire) = (median(runs, |run| run.cpu_s), median(runs, |run| run.counts.wire_bytes as f64));
+    let figure = format!("{cpu_s:.2} CPU s, {:.1} MiB peak, {:.1} MB sent", mib(runs, |run| run.peak), wire / MB);
+    print_row(name, &figure, "");
+}
+
+fn print_idle(name: &str, runs: &[Idle]) {
     let (resident, anonymous) = (mib(runs, |run| run.resident), mib(runs, |run| run.anonymous));
-    print_row("memory, idle, ten files", &format!("{resident:.1} MiB, {anonymous:.1} of it its own"), "floor 12 MB");
-    print_row("CPU, idle", &format!("{:.2} s a minute", median(runs, |run| run.cpu_s_per_minute)), "");
+    let cpu = median(runs, |run| run.cpu_s_per_minute);
+    let figure = format!("{resident:.1} MiB, {anonymous:.1} of it its own; {cpu:.2} CPU s/min");
+    print_row(name, &figure, "floor 12 MB");
 }

@@ -12,6 +12,14 @@ mod model_endpoint;
 #[path = "support/simulation.rs"]
 mod simulation;
 
+use std::time::Duration;
+
+use cloudwatch_publisher::delivery::filter::Filter;
+use cloudwatch_publisher::delivery::lines::Block;
+use cloudwatch_publisher::delivery::outcome::SendError;
+use cloudwatch_publisher::delivery::pipeline::{Pipeline, Settings};
+use cloudwatch_publisher::delivery::retry::Chance;
+use cloudwatch_publisher::record::{FileId, Monotonic, StreamId};
 use simulation::{Case, World};
 
 /// Runs `case` and names it where it fails.
@@ -64,4 +72,41 @@ fn short_lines_fill_batches_to_their_number_and_no_further() {
 #[test]
 fn one_world_again() {
     run(small(0, true));
+}
+
+/// Requests within an hour in which every request to twenty streams with much to send fails as `error` says.
+fn requests_in_an_hour_of(error: &SendError) -> u32 {
+    let settings = Settings { interval: Duration::from_secs(5), concurrency: 4, max_bytes: 1_000 };
+    let mut pipeline = Pipeline::new(settings, vec![Filter::default()]);
+    let mut rng = fastrand::Rng::with_seed(7);
+    let (mut requests, mut now) = (0, Monotonic(0));
+    let ids: Vec<_> = (0..20).map(|number| (FileId(number), StreamId(u32::try_from(number).unwrap()))).collect();
+    ids.iter().for_each(|(file, stream)| pipeline.follow(*file, *stream, 0));
+    while now < Monotonic(3_600_000) {
+        for (file, _) in &ids {
+            if pipeline.may_read(*file, now) {
+                pipeline.push(*file, Block { bytes: b"a line\n", start: 0, offset: 0, last: false }, now);
+            }
+        }
+        let batches: Vec<_> = std::iter::from_fn(|| pipeline.take(now)).collect();
+        for batch in batches {
+            requests += 1;
+            pipeline.outcome(batch, Err(error.clone()), now, Chance(rng.f64()));
+        }
+        assert!(pipeline.counts().waiting_bytes < 2_000);
+        now = now.after(Duration::from_millis(100));
+    }
+    requests
+}
+
+#[test]
+fn an_hour_of_outage_costs_a_handful_of_requests_a_minute_however_many_streams_there_are() {
+    let requests = requests_in_an_hour_of(&SendError::Unreachable { detail: String::new() });
+    assert!((120..60 * 6).contains(&requests), "{requests} requests");
+}
+
+#[test]
+fn a_stream_that_is_not_permitted_is_tried_every_few_minutes() {
+    let requests = requests_in_an_hour_of(&SendError::Forbidden { detail: String::new() });
+    assert!((20 * 12..20 * 30).contains(&requests), "{requests} requests for 20 streams");
 }

@@ -3,6 +3,11 @@
 //! Where either program is missing the test says so and passes, but not where `CI` is set. With `PAGE_SCREENSHOTS` set to a
 //! folder it leaves pictures of the page there.
 
+// Helpers are part of the tests: what cannot be unwrapped is the failure.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+// Times of this century fit an f64 to the millisecond.
+#![allow(clippy::cast_precision_loss)]
+
 mod wire;
 
 use std::io::{BufRead as _, BufReader};
@@ -84,6 +89,8 @@ fn plots_are_drawn_and_speak_under_the_pointer(page: &Page) {
     let tip = page.text("tip");
     assert!(tip.contains('%') && tip.contains(':'), "a value and a time: {tip}");
     page.picture("hover");
+    page.devtools("Input.dispatchMouseEvent", &json!({ "type": "mouseMoved", "x": 2, "y": 2 }));
+    page.until("no tip", "return document.getElementById('tip').hidden");
 }
 
 fn figures_stand_at_a_glance(page: &Page, endpoint: &Endpoint) {
@@ -111,8 +118,7 @@ fn figures_stand_at_a_glance(page: &Page, endpoint: &Endpoint) {
 fn new_lines_appear_while_the_page_is_open(page: &Page, endpoint: &Endpoint) {
     put(endpoint.address(), "syslog", &[(now(), "a line that came just now")]);
     page.until("the new line", &format!("return {LAST_LINE}.includes('just now')"));
-    let at_end = "const tail = document.getElementById('tail'); return tail.scrollHeight - tail.scrollTop - tail.clientHeight < 2";
-    page.until("the tail to follow", at_end);
+    page.until("the tail to follow", AT_END);
     page.picture("light");
 }
 
@@ -128,7 +134,7 @@ fn a_search_finds_and_does_not_find(page: &Page, endpoint: &Endpoint) {
     page.type_into("search", "OUT OF memory");
     page.until("a match", "return document.querySelectorAll('#lines mark').length === 1");
     let found = page.text("lines");
-    assert!(found.contains("Out of memory") && found.contains("syslog") && found.contains(GROUP), "{found}");
+    assert!(found.contains("Out of memory") && found.contains("kern.log") && found.contains(GROUP), "{found}");
     assert!(page.text("tail-title").starts_with("1 match in all streams"));
     put(endpoint.address(), "daemon.log", &[(now(), "out of memory, once more")]);
     page.until("a match that came later", "return document.querySelectorAll('#lines mark').length === 2");
@@ -166,6 +172,7 @@ fn a_phone_scrolls_in_one_direction_only(page: &Page) {
     page.phone();
     let wide = "return [document.documentElement.scrollWidth, innerWidth,
         ...[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest('.plot .canvas, .now, #lines')).map(e => e.id || e.className)]";
+    page.until("the tail to follow at its new size", AT_END);
     page.until("plots to fit", "return document.documentElement.scrollWidth <= innerWidth");
     let sizes = page.run(wide);
     assert_eq!(sizes[1], json!(390), "the phone's width");
@@ -173,6 +180,8 @@ fn a_phone_scrolls_in_one_direction_only(page: &Page) {
     page.picture("light-phone");
 }
 
+const AT_END: &str =
+    "const tail = document.getElementById('tail'); return tail.scrollHeight - tail.scrollTop - tail.clientHeight < 2";
 const LAST_LINE: &str = "([...document.querySelectorAll('#lines .text')].pop() || document.body).textContent";
 
 /// An hour of a small machine's figures, and some days' worth of its words.

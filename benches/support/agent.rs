@@ -1,7 +1,7 @@
 //! The release program as a process of its own, with a configuration, state and log in a folder that goes with it.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -13,9 +13,15 @@ use super::process::{self, Memory};
 /// The group of all its streams.
 pub const GROUP: &str = "/bench/million";
 
-/// The program under measurement.
-pub fn program() -> &'static Path {
-    Path::new(env!("CARGO_BIN_EXE_cloudwatch-publisher"))
+/// Settings of glibc's allocator for small devices (mallopt(3)): one arena for all threads, and freed memory given back. The
+/// fixed threshold keeps glibc from raising it to the size of a batch.
+pub const SMALL_DEVICE: &[(&str, &str)] =
+    &[("MALLOC_ARENA_MAX", "1"), ("MALLOC_MMAP_THRESHOLD_", "65536"), ("MALLOC_TRIM_THRESHOLD_", "65536")];
+
+/// The program under measurement: the one built along, or another build that the environment names.
+pub fn program() -> PathBuf {
+    let named = std::env::var_os("CLOUDWATCH_PUBLISHER").map(PathBuf::from);
+    named.unwrap_or_else(|| env!("CARGO_BIN_EXE_cloudwatch-publisher").into())
 }
 
 /// A running agent; killed where it was not ended.
@@ -26,7 +32,12 @@ pub struct Agent {
 
 impl Agent {
     /// Starts one that follows `files` from their beginning and publishes to `endpoint`.
-    pub fn start(endpoint: &str, files: &[PathBuf], compression: &str) -> anyhow::Result<Self> {
+    pub fn start(
+        endpoint: &str,
+        files: &[PathBuf],
+        compression: &str,
+        environment: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
         let entries: Vec<_> =
             files.iter().map(|file| json!({ "file_path": file, "initial_position": "beginning" })).collect();
@@ -55,6 +66,7 @@ impl Agent {
                 ("AWS_EC2_METADATA_DISABLED", "true"),
             ])
             .env("HOME", folder.path())
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .spawn()?;
         Ok(Self { child, folder })

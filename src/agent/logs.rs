@@ -238,7 +238,8 @@ impl LogThread {
                 let stream = self.stream(stream, entry);
                 self.pipeline.follow(file, stream, entry);
             }
-            Change::Replaced { new, entry, path, stream, .. } => {
+            Change::Replaced { old, new, entry, path, stream } => {
+                self.pipeline.retire(old);
                 log::info!(path:% = path.display(); "a file began anew");
                 let stream = self.stream(stream, entry);
                 self.pipeline.follow(new, stream, entry);

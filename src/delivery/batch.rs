@@ -202,3 +202,79 @@ impl Batch {
         part
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::ledger::Ledger;
+    use super::*;
+    use crate::record::{FileId, Mark};
+
+    const FILE: FileId = FileId(1);
+
+    fn is_within_limits(batch: &Batch) -> bool {
+        let records: Vec<_> = batch.records(Offset(0), Monotonic(0)).collect();
+        let weight: usize = records.iter().map(|(_, text)| text.len() + 26).sum();
+        let times = || records.iter().map(|(time, _)| time.0);
+        let span = times().max().unwrap_or(0) - times().min().unwrap_or(0);
+        weight <= 1_048_576 && records.len() <= 10_000 && times().is_sorted() && span <= 86_400_000
+    }
+
+    fn mark(offset: usize) -> Mark {
+        Mark { offset: offset as u64, tail: 0 }
+    }
+
+    #[test]
+    fn a_batch_is_filled_to_the_byte() {
+        let mut batch = Batch::new(StreamId(0), Monotonic(0));
+        let time = Time::Own(Monotonic(0));
+        assert!(batch.fits(time, MAX_MESSAGE_BYTES) && !batch.fits(time, MAX_MESSAGE_BYTES + 1));
+        batch.push(time, &"x".repeat(1_000_000));
+        assert!(batch.fits(time, 1_048_576 - 1_000_000 - 52) && !batch.fits(time, 1_048_576 - 1_000_000 - 51));
+        assert!(!batch.fits(Time::Own(Monotonic(MAX_SPAN_MS + 1)), 1));
+        assert!(!batch.fits(Time::Parsed(Wall(0)), 1), "times of two kinds do not compare");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn what_fits_breaks_no_limit(records in prop::collection::vec((0u64..30_000_000, 1usize..300_000), 1..40)) {
+            let (mut batch, mut now) = (Batch::new(StreamId(0), Monotonic(0)), 0);
+            for (pause, length) in records {
+                now += pause;
+                if batch.fits(Time::Own(Monotonic(now)), length) {
+                    batch.push(Time::Own(Monotonic(now)), &"x".repeat(length));
+                }
+                prop_assert!(is_within_limits(&batch));
+            }
+        }
+
+        #[test]
+        fn halves_keep_records_order_and_tickets(ties in prop::collection::vec(1usize..4, 1..20)) {
+            let (mut ledger, mut batch) = (Ledger::default(), Batch::new(StreamId(0), Monotonic(0)));
+            let mut ends = Vec::new();
+            for count in ties {
+                for _ in 0..count {
+                    batch.push(Time::Own(Monotonic(0)), &batch.len().to_string());
+                }
+                batch.tie(ledger.open(FILE, mark(batch.len())));
+                ends.push(batch.len());
+            }
+            let (count, tickets) = (batch.len(), batch.tickets().count());
+            let (first, second) = batch.split();
+            let halves = [&first, &second];
+            let texts: Vec<_> = halves.iter().flat_map(|half| half.records(Offset(0), Monotonic(0))).collect();
+            prop_assert!(texts.iter().enumerate().all(|(index, (_, text))| *text == index.to_string()));
+            prop_assert_eq!((texts.len(), first.tickets().count() + second.tickets().count()), (count, tickets));
+            let position = first.tickets().filter_map(|ticket| ledger.settle(ticket)).last().unwrap_or_default();
+            // The first half settles all tickets that it completes, and none that it does not.
+            let completed = ends.iter().copied().filter(|end| *end <= first.len()).max().unwrap_or(0);
+            prop_assert_eq!(position.offset, completed as u64);
+            let position = second.tickets().filter_map(|ticket| ledger.settle(ticket)).last();
+            prop_assert_eq!(position.map(|mark| mark.offset), Some(count as u64));
+            prop_assert!(ledger.is_settled(FILE));
+        }
+    }
+}

@@ -93,6 +93,11 @@ impl Ledger {
         self.accounts.remove(&file);
     }
 
+    /// Whether it keeps no account at all.
+    pub fn is_empty(&self) -> bool {
+        self.accounts.is_empty()
+    }
+
     /// Whether nothing of `file` is open.
     pub fn is_settled(&self, file: FileId) -> bool {
         self.accounts.get(&file).is_none_or(|account| account.stretches.is_empty())

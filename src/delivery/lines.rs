@@ -154,6 +154,8 @@ pub fn pieces(line: &Line<'_>, mut event: impl FnMut(&str)) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn block(bytes: &[u8]) -> Block<'_> {
@@ -230,5 +232,51 @@ mod tests {
         }
         assert_eq!(events.len(), 2);
         assert!(events.iter().all(|event| event.len() <= MAX_MESSAGE_BYTES));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_in_any_windows_give_the_lines_that_a_plain_split_gives(
+            parts in prop::collection::vec(
+                prop_oneof![
+                    Just(b"\n".to_vec()),
+                    Just(b"\r\n".to_vec()),
+                    Just(vec![0]),
+                    Just(b"\xef\xbb\xbf".to_vec()),
+                    prop::collection::vec(any::<u8>(), 0..6)
+                ],
+                0..60,
+            ),
+            windows in prop::collection::vec(1usize..40, 1..10),
+        ) {
+            let bytes = parts.concat();
+            let (mut at, mut window, mut events) = (0, 0, Vec::new());
+            for step in windows.iter().cycle() {
+                // A window that holds no line is read again when it is longer.
+                window += step;
+                let end = (at + window).min(bytes.len());
+                let begin = at.saturating_sub(3);
+                let last = end == bytes.len();
+                let mut lines = Lines::new(Block { bytes: &bytes[begin..end], start: at - begin, offset: at as u64, last }, false);
+                events.extend(lines.by_ref().map(|line| line.text.into_owned()));
+                if begin + lines.taken() > at {
+                    (at, window) = (begin + lines.taken(), 0);
+                }
+                if last {
+                    break;
+                }
+            }
+            prop_assert_eq!(at, bytes.len());
+            prop_assert_eq!(events, reference(&bytes));
+        }
+    }
+
+    /// What people would write at first.
+    fn reference(bytes: &[u8]) -> Vec<String> {
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        let lines = bytes.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+        let lines = lines.map(|line| &line[line.iter().take_while(|byte| **byte == 0).count()..]);
+        let lines = lines.filter(|line| !line.iter().all(u8::is_ascii_whitespace));
+        lines.map(|line| String::from_utf8_lossy(line).into_owned()).collect()
     }
 }

@@ -11,7 +11,7 @@ use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::time::Duration;
 
-use super::batch::{Batch, Time};
+use super::batch::{Batch, EVENT_OVERHEAD_BYTES, Time};
 use super::filter::Filter;
 use super::ledger::Ledger;
 use super::lines::{Block, Lines, pieces};
@@ -26,7 +26,7 @@ pub struct Settings {
     pub interval: Duration,
     /// Requests under way at a time, over all streams.
     pub concurrency: usize,
-    /// Text held in memory at the most, beyond one block.
+    /// What records held in memory may weigh, beyond one block.
     pub max_bytes: usize,
 }
 
@@ -34,8 +34,6 @@ pub struct Settings {
 const LONGEST_HOLD: Duration = Duration::from_secs(300);
 /// How often records are sent again with a corrected time before they are given up.
 const MAX_RETIMED: u8 = 3;
-/// That many records refused one by one, none accepted in between: it is the stream that is refused.
-const REFUSED_IN_A_ROW: u32 = 10;
 
 #[derive(Debug, Default)]
 struct Stream {
@@ -44,7 +42,6 @@ struct Stream {
     in_flight: bool,
     held_until: Monotonic,
     failures: u32,
-    refused_in_a_row: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -80,7 +77,7 @@ pub struct Counts {
     pub filtered: u64,
     /// Records read and neither sent nor given up.
     pub waiting: u64,
-    /// Their text bytes.
+    /// What they weigh: text and what a record costs beside it.
     pub waiting_bytes: usize,
 }
 
@@ -126,6 +123,14 @@ impl Pipeline {
             self.streams.resize_with(streams, Stream::default);
         }
         self.files.insert(file, Followed { stream, filter, inside_long_line: false });
+    }
+
+    /// Reads no more of a file that began anew under another number. What was read of it still settles.
+    pub fn retire(&mut self, file: FileId) {
+        self.files.remove(&file);
+        if self.ledger.is_settled(file) {
+            self.ledger.forget(file);
+        }
     }
 
     /// Lets go of a file. What was read of it is still delivered, but moves no position any more.
@@ -188,7 +193,7 @@ impl Pipeline {
         let stream = &mut self.streams[id.0 as usize];
         stream.open.get_or_insert_with(|| Batch::new(id, now)).push(time, text);
         self.counts.waiting += 1;
-        self.counts.waiting_bytes += text.len();
+        self.counts.waiting_bytes += text.len() + EVENT_OVERHEAD_BYTES;
     }
 
     /// Has `file` settle up to `end` with what the open batch of the stream holds now; at once where it holds nothing.
@@ -270,9 +275,9 @@ impl Pipeline {
                 self.gate.answered();
                 self.hold(batch, detail, now, chance);
             }
-            Err(SendError::Refused { detail }) => {
+            Err(SendError::Refused { .. }) => {
                 self.gate.answered();
-                self.refused(batch, detail, now, chance);
+                self.refused(batch);
             }
         }
     }
@@ -284,7 +289,6 @@ impl Pipeline {
 
     fn accepted(&mut self, batch: Batch, receipt: Receipt) {
         let stream = &mut self.streams[batch.stream.0 as usize];
-        stream.refused_in_a_row = 0;
         self.counts.bytes_sent += batch.text_bytes() as u64;
         let (mut again, mut given_up): (Vec<Range<usize>>, usize) = (Vec::new(), 0);
         for (range, cause) in receipt.refused {
@@ -306,11 +310,12 @@ impl Pipeline {
         let mut rest = batch.only(&again);
         rest.retimed += 1;
         self.counts.waiting += rest.len() as u64;
-        self.counts.waiting_bytes += rest.text_bytes();
+        self.counts.waiting_bytes += rest.bytes();
         self.streams[rest.stream.0 as usize].closed.push_front(rest);
     }
 
-    fn refused(&mut self, batch: Batch, detail: String, now: Monotonic, chance: Chance) {
+    /// Halves a batch until the record that CloudWatch refuses is alone, and gives that one up.
+    fn refused(&mut self, batch: Batch) {
         if batch.len() > 1 {
             let stream = &mut self.streams[batch.stream.0 as usize];
             let (first, second) = batch.split();
@@ -318,11 +323,6 @@ impl Pipeline {
             stream.closed.push_front(first);
             return;
         }
-        let stream = &mut self.streams[batch.stream.0 as usize];
-        if stream.refused_in_a_row >= REFUSED_IN_A_ROW {
-            return self.hold(batch, detail, now, chance);
-        }
-        stream.refused_in_a_row += 1;
         self.counts.refused += batch.len() as u64;
         self.effects.refused.push((batch.stream, Cause::Invalid, batch.len()));
         self.settle(&batch);
@@ -331,13 +331,17 @@ impl Pipeline {
     fn settle(&mut self, batch: &Batch) {
         self.remove_from_waiting(batch);
         for ticket in batch.tickets() {
-            self.effects.settled.extend(self.ledger.settle(ticket).map(|mark| (ticket.file(), mark)));
+            let file = ticket.file();
+            self.effects.settled.extend(self.ledger.settle(ticket).map(|mark| (file, mark)));
+            if !self.files.contains_key(&file) && self.ledger.is_settled(file) {
+                self.ledger.forget(file);
+            }
         }
     }
 
     fn remove_from_waiting(&mut self, batch: &Batch) {
         self.counts.waiting = self.counts.waiting.saturating_sub(batch.len() as u64);
-        self.counts.waiting_bytes = self.counts.waiting_bytes.saturating_sub(batch.text_bytes());
+        self.counts.waiting_bytes = self.counts.waiting_bytes.saturating_sub(batch.bytes());
     }
 
     /// Puts a stream aside for a while, and keeps nothing of it: its files are read again.
@@ -354,9 +358,9 @@ impl Pipeline {
             self.remove_from_waiting(&batch);
             for file in batch.tickets().map(super::ledger::Ticket::file) {
                 self.ledger.abandon(file);
+                self.effects.rewind.push(file);
                 if let Some(followed) = self.files.get_mut(&file) {
                     followed.inside_long_line = false;
-                    self.effects.rewind.push(file);
                 }
             }
         }
@@ -386,5 +390,136 @@ impl Pipeline {
     /// What there is to do since the last call.
     pub fn effects(&mut self) -> Effects {
         std::mem::take(&mut self.effects)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::filter::Pattern;
+    use super::*;
+
+    const FILE: FileId = FileId(1);
+    const STREAM: StreamId = StreamId(0);
+    const NOW: Monotonic = Monotonic(1000);
+
+    fn pipeline() -> Pipeline {
+        let settings = Settings { interval: Duration::ZERO, concurrency: 2, max_bytes: 1_000_000 };
+        let debug = Filter { include: Vec::new(), exclude: vec![Pattern::new("debug").unwrap()] };
+        let mut pipeline = Pipeline::new(settings, vec![debug]);
+        pipeline.follow(FILE, STREAM, 0);
+        pipeline
+    }
+
+    fn push(pipeline: &mut Pipeline, text: &str) {
+        pipeline.push(FILE, Block { bytes: text.as_bytes(), start: 0, offset: 0, last: false }, NOW);
+    }
+
+    fn refused() -> Result<Receipt, SendError> {
+        Err(SendError::Refused { detail: String::new() })
+    }
+
+    fn texts(batch: &Batch) -> Vec<String> {
+        batch.records(crate::record::Offset(0), NOW).map(|(_, text)| text.to_owned()).collect()
+    }
+
+    fn settled(pipeline: &mut Pipeline) -> Option<u64> {
+        pipeline.effects().settled.last().map(|(_, mark)| mark.offset)
+    }
+
+    #[test]
+    fn a_filtered_line_still_moves_the_position() {
+        let mut pipeline = pipeline();
+        push(&mut pipeline, "debug one\ndebug two\n");
+        assert_eq!(settled(&mut pipeline), Some(20));
+        assert_eq!((pipeline.counts().filtered, pipeline.counts().waiting), (2, 0));
+    }
+
+    #[test]
+    fn a_position_moves_on_the_answer_and_not_before() {
+        let mut pipeline = pipeline();
+        push(&mut pipeline, "one\ndebug two\n");
+        let batch = pipeline.take(NOW).unwrap();
+        assert_eq!(settled(&mut pipeline), None);
+        pipeline.outcome(batch, Ok(Receipt::default()), NOW, Chance(0.5));
+        assert_eq!(settled(&mut pipeline), Some(14));
+    }
+
+    #[test]
+    fn a_refusal_is_split_down_to_the_one_bad_record() {
+        let mut pipeline = pipeline();
+        push(&mut pipeline, "a\nb\nbad\nc\nd\n");
+        let mut arrived = Vec::new();
+        while let Some(batch) = pipeline.take(NOW) {
+            let texts = texts(&batch);
+            let is_bad = texts.iter().any(|text| text == "bad");
+            pipeline.outcome(batch, if is_bad { refused() } else { Ok(Receipt::default()) }, NOW, Chance(0.5));
+            arrived.extend(if is_bad { Vec::new() } else { texts });
+        }
+        assert_eq!(arrived, ["a", "b", "c", "d"]);
+        let effects = pipeline.effects();
+        assert_eq!(effects.refused, [(STREAM, Cause::Invalid, 1)]);
+        assert_eq!(effects.settled.last().map(|(_, mark)| mark.offset), Some(12));
+    }
+
+    #[test]
+    fn however_many_bad_records_never_stop_what_comes_after() {
+        let mut pipeline = pipeline();
+        push(&mut pipeline, &format!("{}good\n", "bad\n".repeat(40)));
+        let mut arrived = Vec::new();
+        while let Some(batch) = pipeline.take(NOW) {
+            let texts = texts(&batch);
+            let is_bad = texts.iter().any(|text| text == "bad");
+            pipeline.outcome(batch, if is_bad { refused() } else { Ok(Receipt::default()) }, NOW, Chance(0.5));
+            arrived.extend(if is_bad { Vec::new() } else { texts });
+        }
+        assert_eq!(arrived, ["good"]);
+        assert_eq!(pipeline.effects().refused.len(), 40);
+    }
+
+    #[test]
+    fn a_file_let_go_of_leaves_nothing_behind_once_it_is_settled() {
+        let mut pipeline = pipeline();
+        push(&mut pipeline, "one\n");
+        pipeline.retire(FILE);
+        let batch = pipeline.take(NOW).unwrap();
+        pipeline.outcome(batch, Ok(Receipt::default()), NOW, Chance(0.5));
+        assert_eq!(pipeline.effects().settled.len(), 1);
+        assert!(pipeline.ledger.is_empty());
+    }
+
+    #[test]
+    fn a_stream_that_may_not_be_written_keeps_nothing_and_stops_no_other() {
+        let mut pipeline = pipeline();
+        pipeline.follow(FileId(2), StreamId(1), 0);
+        push(&mut pipeline, "one\ntwo\n");
+        let batch = pipeline.take(NOW).unwrap();
+        push(&mut pipeline, "three\n");
+        pipeline.outcome(batch, Err(SendError::Forbidden { detail: String::new() }), NOW, Chance(0.5));
+        let effects = pipeline.effects();
+        assert!(effects.rewind.contains(&FILE) && effects.settled.is_empty());
+        assert_eq!((pipeline.counts().waiting, pipeline.counts().waiting_bytes), (0, 0));
+        assert!(!pipeline.may_read(FILE, NOW) && pipeline.may_read(FileId(2), NOW));
+        let (_, _, pause) = effects.held[0];
+        assert!(pipeline.may_read(FILE, NOW.after(pause)));
+    }
+
+    #[test]
+    fn records_that_a_wrong_clock_dated_are_sent_again_and_given_up_only_after_some_times() {
+        for cause in [Cause::TooOld, Cause::TooNew, Cause::Expired] {
+            let mut pipeline = pipeline();
+            push(&mut pipeline, "one\ntwo\n");
+            for _ in 0..MAX_RETIMED {
+                let batch = pipeline.take(NOW).unwrap();
+                let receipt = Receipt { refused: vec![(0..batch.len(), cause)] };
+                pipeline.outcome(batch, Ok(receipt), NOW, Chance(0.5));
+                assert_eq!((pipeline.counts().waiting, settled(&mut pipeline)), (2, None), "{cause:?}");
+            }
+            let batch = pipeline.take(NOW).unwrap();
+            let receipt = Receipt { refused: vec![(0..1, cause)] };
+            pipeline.outcome(batch, Ok(receipt), NOW, Chance(0.5));
+            assert_eq!(settled(&mut pipeline), Some(8));
+            let counts = pipeline.counts();
+            assert_eq!((counts.sent, counts.refused, counts.waiting), (1, 1, 0), "{cause:?}");
+        }
     }
 }

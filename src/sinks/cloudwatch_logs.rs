@@ -96,8 +96,18 @@ impl Sink for CloudWatchLogs {
             Err(_) => Err(SendError::Unreachable { detail: format!("no answer within {} s", limit.as_secs()) }),
             Ok(Ok(output)) => Ok(receipt(&output, request.count)),
             Ok(Err(error)) if is_accepted_before(&error) => Ok(Receipt::default()),
-            Ok(Err(error)) => Err(reaction(error)),
+            Ok(Err(error)) => Err(about_its_name(reaction(error))),
         }
+    }
+}
+
+/// A request refused for the name of its group or stream: no record in it is to blame.
+fn about_its_name(error: SendError) -> SendError {
+    match error {
+        SendError::Refused { detail } if detail.contains("logGroupName") || detail.contains("logStreamName") => {
+            SendError::Forbidden { detail }
+        }
+        error => error,
     }
 }
 

@@ -16,7 +16,7 @@ fn with_a_clock_that_is_wrong_from_the_start_records_and_samples_get_the_endpoin
     let skews = [DAY_MS, -DAY_MS, 400 * DAY_MS, -30 * DAY_MS, 6 * 60_000];
     thread::scope(|scope| {
         for ahead in skews {
-            scope.spawn(move || {
+            let run = move || {
                 let mut scene = Scene::new(&["app.log"]);
                 scene.set("/agent/metrics_collection_interval", 1);
                 scene.endpoint.misbehave(Fault::ClockAhead(ahead), None);
@@ -39,7 +39,8 @@ fn with_a_clock_that_is_wrong_from_the_start_records_and_samples_get_the_endpoin
                     "RequestTimeTooSkewed",
                     "RequestExpired",
                 ]);
-            });
+            };
+            spawn(scope, ahead, run);
         }
     });
 }
@@ -48,7 +49,7 @@ fn with_a_clock_that_is_wrong_from_the_start_records_and_samples_get_the_endpoin
 fn when_the_clock_jumps_under_way_records_and_samples_get_the_endpoints_time() {
     thread::scope(|scope| {
         for ahead in [DAY_MS, -DAY_MS] {
-            scope.spawn(move || {
+            let run = move || {
                 let mut scene = Scene::new(&["app.log"]);
                 scene.set("/agent/metrics_collection_interval", 1);
                 let mut app = Written::open(&scene, "app.log");
@@ -74,7 +75,8 @@ fn when_the_clock_jumps_under_way_records_and_samples_get_the_endpoints_time() {
                     "RequestTimeTooSkewed",
                     "RequestExpired",
                 ]);
-            });
+            };
+            spawn(scope, ahead, run);
         }
     });
 }
@@ -103,7 +105,7 @@ fn samples_that_waited_over_a_restart_with_a_wrong_clock_get_the_endpoints_time(
 fn times_of_a_stream_never_go_back_from_batch_to_batch() {
     thread::scope(|scope| {
         for ahead in [0, DAY_MS] {
-            scope.spawn(move || {
+            let run = move || {
                 let scene = Scene::new(&["app.log"]);
                 scene.endpoint.misbehave(Fault::ClockAhead(ahead), None);
                 let mut app = Written::open(&scene, "app.log");
@@ -120,9 +122,16 @@ fn times_of_a_stream_never_go_back_from_batch_to_batch() {
                     events.windows(2).map(|pair| pair[0].0 - pair[1].0).filter(|step| *step > 0).collect();
                 // CloudWatch shows a stream by its times: where they go back, lines stand in another order than in the file.
                 assert!(back.is_empty(), "a clock {ahead} ms off: times went back by {back:?} ms");
-            });
+            };
+            spawn(scope, ahead, run);
         }
     });
+}
+
+/// Runs a case on a thread that bears its name.
+fn spawn<'scope>(scope: &'scope thread::Scope<'scope, '_>, ahead: i64, run: impl FnOnce() + Send + 'scope) {
+    let name = format!("the endpoint's clock {ahead} ms ahead");
+    thread::Builder::new().name(name).spawn_scoped(scope, run).unwrap();
 }
 
 fn assert_times(scene: &Scene, from: i64, to: i64) {

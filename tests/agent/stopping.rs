@@ -68,13 +68,20 @@ fn sigterm_while_the_endpoint_hangs_ends_in_time_and_the_next_start_delivers_the
 }
 
 #[test]
-fn a_second_signal_ends_at_once() {
-    let scene = Scene::new(&["app.log"]);
+fn a_second_signal_ends_at_once_and_saves_what_was_acknowledged() {
+    let mut scene = Scene::new(&["app.log"]);
+    scene.set("/agent/metrics_collection_interval", 1);
     let mut app = Written::open(&scene, "app.log");
-    scene.endpoint.misbehave(Fault::Hang, None);
     let mut agent = scene.start();
     app.lines(10);
-    wait_until("a request hangs", PATIENCE, || scene.endpoint.counts().requests_to(Operation::PutLogEvents) > 0);
+    scene.wait_for_exactly(&app);
+    scene.endpoint.misbehave(Fault::Hang, None);
+    let asked = |operation| scene.endpoint.counts().requests_to(operation);
+    let before = [Operation::PutLogEvents, Operation::PutMetricData].map(asked);
+    app.lines(10);
+    wait_until("a request of each kind hangs", PATIENCE, || {
+        asked(Operation::PutLogEvents) > before[0] && asked(Operation::PutMetricData) > before[1]
+    });
     agent.terminate();
     wait_until("the first signal is heard", PATIENCE, || scene.own_log().contains("stopping"));
     assert!(agent.is_running(), "it ended although a request hangs");

@@ -9,7 +9,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use cloudwatch_publisher::delivery::batch::Batch;
+use cloudwatch_publisher::delivery::batch::{Batch, EVENT_OVERHEAD_BYTES};
 use cloudwatch_publisher::delivery::filter::{Filter, Pattern};
 use cloudwatch_publisher::delivery::lines::Block;
 use cloudwatch_publisher::delivery::pipeline::{Pipeline, Settings};
@@ -510,7 +510,7 @@ impl World {
     fn check(&mut self) {
         let counts = self.pipeline.counts();
         // Invalid bytes grow to three on their way into text; there are few of them.
-        let bound = self.case.max_bytes + self.largest_block * 2;
+        let bound = self.case.max_bytes + self.largest_block * (2 + EVENT_OVERHEAD_BYTES);
         assert!(counts.waiting_bytes <= bound, "{} bytes wait, {bound} may", counts.waiting_bytes);
         assert_eq!(counts.waiting == 0, counts.waiting_bytes == 0, "{counts:?}");
         let in_flight: usize = self.in_flight.iter().map(|(batch, _)| batch.len()).sum();

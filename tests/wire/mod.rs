@@ -31,7 +31,7 @@ impl Answer {
         if self.status == 200 {
             return String::new();
         }
-        if self.headers.get("smithy-protocol").is_none() {
+        if !self.headers.contains_key("smithy-protocol") {
             return self.json()["__type"].as_str().unwrap_or("no __type").to_owned();
         }
         let mut decoder = minicbor::Decoder::new(&self.body);
@@ -225,7 +225,9 @@ fn write(e: &mut Encoder<Vec<u8>>, datum: &Datum) {
     for (name, list) in [("Values", &datum.values), ("Counts", &datum.counts)] {
         if !list.is_empty() {
             e.str(name).unwrap().array(list.len() as u64).unwrap();
-            list.iter().for_each(|value| drop(e.f64(*value).unwrap()));
+            for value in list {
+                e.f64(*value).unwrap();
+            }
         }
     }
     if let Some(set) = datum.statistics {

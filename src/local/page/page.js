@@ -66,7 +66,7 @@
     const facts = [
       ["Lines sent", format.whole(status.records_sent)],
       ["Lines refused", format.whole(status.records_refused)],
-      ["Lines left out by patterns", format.whole(status.records_filtered)],
+      ["Lines filtered out", format.whole(status.records_filtered)],
       ["Lines waiting", format.whole(status.records_waiting)],
       ["Sent", format.bytes(status.bytes_sent)],
       ["Unsent in files", format.bytes(status.lag_bytes)],
@@ -77,7 +77,7 @@
       ["Samples waiting", format.whole(status.samples_waiting)],
       ["Requests answered", format.whole(status.requests_ok)],
       ["Requests failed", format.whole(status.requests_failed)],
-      ["Clock against CloudWatch", status.clock_skew_ms === null ? "not measured" : format.duration(status.clock_skew_ms)],
+      ["Clock offset", status.clock_skew_ms === null ? "not measured" : format.duration(status.clock_skew_ms)],
       ["Resident memory", status.resident_bytes ? format.bytes(status.resident_bytes) : "–"],
       ["Trouble", status.trouble ? "see above" : "none"],
     ];
@@ -218,7 +218,8 @@
     time.title = format.moment(line.at);
     made.append(time);
     if (chosen.stream === null || chosen.search) {
-      const from = make("span", "from", chosen.search ? line.group + " " + line.stream : line.stream);
+      const from = make("span", "from", line.stream);
+      if (chosen.search) from.append(" ", make("i", "", line.group));
       from.title = line.group + " " + line.stream;
       made.append(from);
     }
@@ -296,6 +297,7 @@
   at("all-streams").addEventListener("click", () => choose(null, null));
   at("tail").addEventListener("scroll", scrolled, { passive: true });
   at("follow").addEventListener("click", follow);
+  addEventListener("resize", () => { if (following) follow(); });
   at("ranges").addEventListener("click", (event) => {
     if (!event.target.dataset.minutes) return;
     for (const button of at("ranges").children) button.setAttribute("aria-pressed", String(button === event.target));

@@ -80,12 +80,15 @@ const plots = (() => {
     };
   }
 
+  // Pixels between two ticks at the least.
+  const TICK_SPACE = 34;
+
   function options(plot, width) {
     const quiet = style("--quiet");
     const grid = { stroke: style("--grid"), width: 1 };
     const axis = { stroke: quiet, grid, ticks: { show: false }, font: "11px system-ui, sans-serif" };
     const lead = plot.members[0];
-    const step = (u, id, low, high, space) => byteSteps(lead.unit, low, high, u.bbox.height / devicePixelRatio / space);
+    const step = (u, id, low, high) => ticksOf(lead.unit, low, high, u.bbox.height / devicePixelRatio / TICK_SPACE);
     const lines = plot.members.map((one, index) => {
       const stroke = style("--series-" + ((index % COLOURS) + 1));
       const fill = plot.members.length === 1 ? stroke + "1a" : undefined;
@@ -99,8 +102,8 @@ const plots = (() => {
       cursor: { sync: { key: "metrics" }, y: false, drag: { x: false, y: false }, points: { size: 7 } },
       scales: { x: { time: true, range: (u) => range(u.data) }, y: { range: heights(lead.unit) } },
       axes: [
-        { ...axis, space: 70, size: 26, values: (_, ticks) => ticks.map((at) => format.clock(at * 1000).replace(/:00$/, "")) },
-        { ...axis, size: 70, space: 34, splits: step, values: (_, ticks) => ticks.map((value) => say(lead, value)) },
+        { ...axis, space: 46, size: 26, values: (_, ticks) => ticks.map((at) => format.clock(at * 1000).replace(/:00$/, "")) },
+        { ...axis, size: 70, space: TICK_SPACE, splits: step, values: (_, ticks) => ticks.map((value) => say(lead, value)) },
       ],
       series: [{}, ...lines],
       hooks: { setCursor: [(u) => point(plot, u)] },
@@ -108,11 +111,13 @@ const plots = (() => {
   }
 
   // Ticks at round figures: of 1024 for bytes, of 10 for everything else.
-  function byteSteps(unit, low, high, most) {
+  function ticksOf(unit, low, high, most) {
     const least = (high - low) / Math.max(1, Math.min(5, Math.floor(most)));
-    const base = unit.includes("ytes") ? 1024 ** Math.max(0, Math.floor(Math.log(least) / Math.log(1024))) : 1;
-    const ten = 10 ** Math.floor(Math.log10(least / base));
-    const step = [1, 2, 2.5, 5, 10].map((times) => times * ten * base).find((candidate) => candidate >= least * 0.999);
+    const ten = 10 ** Math.floor(Math.log10(least));
+    // Powers of two, so that a tick of bytes is a round number in every unit up to the next.
+    const step = unit.includes("ytes")
+      ? 2 ** Math.max(0, Math.ceil(Math.log2(least)))
+      : [1, 2, 2.5, 5, 10].map((times) => times * ten).find((candidate) => candidate >= least * 0.999);
     const ticks = [];
     for (let at = Math.ceil(low / step) * step; at <= high; at += step) ticks.push(Number(at.toPrecision(12)));
     return ticks;
