@@ -25,6 +25,8 @@ mod network;
 mod own_log;
 #[path = "agent/resources.rs"]
 mod resources;
+#[path = "agent/resuming.rs"]
+mod resuming;
 #[path = "support/agent.rs"]
 mod scene;
 #[path = "agent/stopping.rs"]

@@ -65,7 +65,7 @@ fn memory_stays_flat_while_an_endpoint_is_slow() {
     // Text that does not compress: what is under way is at its largest.
     let mut random = pseudo_random(7);
     let chunk: String = (0..40_000)
-        .map(|number| if number % 100 == 99 { '\n' } else { char::from(b'!' + (random() % 90) as u8) })
+        .map(|number| if number % 100 == 99 { '\n' } else { char::from(b'!' + u8::try_from(random() % 90).unwrap()) })
         .collect();
     for _ in 0..100 {
         files.iter_mut().for_each(|file| file.write_all(chunk.as_bytes()).unwrap());

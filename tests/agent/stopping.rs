@@ -164,18 +164,18 @@ fn files_rotated_during_an_outage_go_oldest_first_after_a_restart() {
     let scene = Scene::new(&["app.log"]);
     // Each later file gets a lower inode number than the one before, where the file system gives the lowest that is free:
     // what the state is sorted by must not be what the files are sent by.
-    let placeholder = |number: u32| scene.path(&format!("placeholder.{number}"));
+    let placeholder = |number: usize| scene.path(&format!("placeholder.{number}"));
     (0..5).for_each(|number| drop(append(&placeholder(number))));
     let mut app = Written::open(&scene, "app.log");
     let agent = scene.start();
     app.lines(10);
     scene.wait_for_exactly(&app);
     scene.endpoint.go_offline();
-    for rotation in 0..5 {
+    for rotation in 0..5usize {
         app.lines(10);
         fs::remove_file(placeholder(4 - rotation)).unwrap();
         app.rotate(&format!("app.log.{}", 5 - rotation));
-        let is_known = || scene.own_log().matches("following a file").count() as u32 == rotation + 2;
+        let is_known = || scene.own_log().matches("following a file").count() == rotation + 2;
         wait_until("the agent knows the new file", PATIENCE, is_known);
     }
     app.lines(10);
