@@ -27,7 +27,7 @@ use aws_smithy_types::retry::RetryConfig;
 
 use crate::clock::Clock;
 use crate::delivery::outcome::SendError;
-use crate::record::Wall;
+use crate::record::{Offset, Wall};
 
 /// How long a connection may take to stand.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
@@ -108,13 +108,32 @@ pub fn renewed(config: &SdkConfig) -> SdkConfig {
     config.to_builder().identity_cache(cache).build()
 }
 
+/// The time by which one request is signed: that of the offset by which the times in its body were made. A body with wrong
+/// times is then signed wrongly too, and refused rather than taken.
+#[derive(Debug)]
+pub struct SameTime {
+    /// What tells the time since the start.
+    pub clock: Clock,
+    /// What the body was made with.
+    pub offset: Offset,
+}
+
+impl TimeSource for SameTime {
+    fn now(&self) -> SystemTime {
+        system_time(self.offset.wall(self.clock.now()))
+    }
+}
+
+fn system_time(wall: Wall) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(wall.0).unwrap_or_default())
+}
+
 #[derive(Debug)]
 struct SigningTime(Clock);
 
 impl TimeSource for SigningTime {
     fn now(&self) -> SystemTime {
-        let since = Duration::from_millis(u64::try_from(self.0.wall().0).unwrap_or_default());
-        SystemTime::UNIX_EPOCH + since
+        system_time(self.0.wall())
     }
 }
 

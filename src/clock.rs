@@ -14,6 +14,11 @@ use crate::record::{BootId, Monotonic, Offset, Round, Wall};
 /// A `Date` has whole seconds and comes late by an answer's way: nearer than this the system's clock is the better one.
 pub const TOLERANCE_MS: i64 = 5_000;
 
+/// The system's clock is read in whole milliseconds and adjusted in small steps: less than this is no news.
+const SYSTEM_JITTER_MS: i64 = 100;
+/// A `Date` has whole seconds.
+const DATE_JITTER_MS: i64 = 2_000;
+
 const NOT_MEASURED: i64 = i64::MIN;
 
 /// A handle on the time; all clones learn together.
@@ -21,11 +26,13 @@ const NOT_MEASURED: i64 = i64::MIN;
 pub struct Clock {
     /// The wall time at which the machine started, by CloudWatch's clock.
     measured: Arc<AtomicI64>,
+    /// What was answered last: kept while it is about right, so that the times of a stream do not jitter back and forth.
+    steady: Arc<AtomicI64>,
 }
 
 impl Default for Clock {
     fn default() -> Self {
-        Self { measured: Arc::new(AtomicI64::new(NOT_MEASURED)) }
+        Self { measured: Arc::new(AtomicI64::new(NOT_MEASURED)), steady: Arc::new(AtomicI64::new(NOT_MEASURED)) }
     }
 }
 
@@ -52,7 +59,15 @@ impl Clock {
 
     /// What turns time since the start into wall time, as far as is known now.
     pub fn offset(&self) -> Offset {
-        choose(self.system_offset(), self.measured())
+        let system = self.system_offset();
+        let found = choose(system, self.measured());
+        let jitter = if found == system { SYSTEM_JITTER_MS } else { DATE_JITTER_MS };
+        let steady = self.steady.load(Ordering::Relaxed);
+        if steady != NOT_MEASURED && (found.0 - steady).abs() <= jitter {
+            return Offset(steady);
+        }
+        self.steady.store(found.0, Ordering::Relaxed);
+        found
     }
 
     /// The wall time, as far as is known now.
@@ -132,5 +147,17 @@ mod tests {
         assert_eq!(clock.wall_of(&round(60_000), &current, &learned), Wall(1_700_000_060_000));
         assert_eq!(clock.wall_of(&round(1_700_000_061_000), &current, &learned), Wall(1_700_000_061_000));
         assert_eq!(clock.wall_of(&round(60_000), &current, &BTreeMap::new()), Wall(60_000));
+    }
+
+    #[test]
+    fn the_offset_does_not_jitter_with_the_seconds_of_dates() {
+        let clock = Clock::default();
+        let truth = clock.system().0 + 86_400_000;
+        clock.learn(Wall(truth));
+        let first = clock.offset();
+        clock.learn(Wall(truth - 900));
+        assert_eq!(clock.offset(), first);
+        clock.learn(Wall(truth + 60_000));
+        assert!(clock.offset().0 > first.0 + 50_000);
     }
 }

@@ -20,31 +20,34 @@ pub struct Delivered {
     pub is_created: bool,
 }
 
-/// Builds the request by the clock as it is known now, off this thread, and sends it.
-pub async fn deliver(sink: CloudWatchLogs, clock: Clock, batch: Batch, to: Destination) -> Delivered {
-    let writer = sink.clone();
-    let (offset, now) = (clock.offset(), clock.now());
-    let written = tokio::task::spawn_blocking(move || {
-        let request = writer.request(&batch, &to.stream, offset, now);
-        (batch, to, request)
-    });
-    let Ok((batch, to, request)) = written.await else {
-        // Only a panic ends up here, and in a release that ends the program.
-        std::future::pending().await
-    };
+/// Builds the request by the clock as it is known now, off this thread, and sends it; again where the destination had to be
+/// made first.
+pub async fn deliver(sink: CloudWatchLogs, clock: Clock, mut batch: Batch, to: Destination) -> Delivered {
     let mut is_created = false;
-    let result = match sink.send(request.clone()).await {
-        Err(SendError::MissingDestination { .. }) => match sink.create(&to.stream).await {
-            Ok(()) => {
+    loop {
+        let (writer, name, offset, now) = (sink.clone(), to.stream.clone(), clock.offset(), clock.now());
+        let written = tokio::task::spawn_blocking(move || {
+            let request = writer.request(&batch, &name, offset, now);
+            (batch, request)
+        });
+        let Ok((written, request)) = written.await else {
+            // Only a panic ends up here, and in a release that ends the program.
+            std::future::pending().await
+        };
+        batch = written;
+        let result = match sink.send(request).await {
+            Err(SendError::MissingDestination { .. }) if !is_created => sink.create(&to.stream).await.map(|()| None),
+            result => result.map(Some),
+        };
+        let result = match result {
+            Ok(None) => {
                 is_created = true;
                 log::info!(stream:% = to.stream; "made a log stream");
-                sink.send(request).await
+                continue;
             }
-            // It is the name that is refused, not a record: no record may be given up for it.
-            Err(SendError::Refused { detail }) => Err(SendError::Forbidden { detail }),
+            Ok(Some(receipt)) => Ok(receipt),
             Err(error) => Err(error),
-        },
-        result => result,
-    };
-    Delivered { batch, to, result, is_created }
+        };
+        return Delivered { batch, to, result, is_created };
+    }
 }

@@ -166,8 +166,10 @@ impl Agent {
             }
         }
         let left = deadline.unwrap_or_else(|| tokio::time::Instant::now() + LAST_COMMIT_LIMIT);
-        if *stop.borrow() != Stop::Now && tokio::time::timeout_at(left, &mut metrics).await.is_err() {
-            metrics.abort();
+        tokio::select! {
+            _ = &mut metrics => {}
+            _ = stop.wait_for(|stop| *stop == Stop::Now) => metrics.abort(),
+            () = tokio::time::sleep_until(left) => metrics.abort(),
         }
         self.tell();
         self.close(saving).await;

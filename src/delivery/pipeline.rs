@@ -288,7 +288,6 @@ impl Pipeline {
     }
 
     fn accepted(&mut self, batch: Batch, receipt: Receipt) {
-        let stream = &mut self.streams[batch.stream.0 as usize];
         self.counts.bytes_sent += batch.text_bytes() as u64;
         let (mut again, mut given_up): (Vec<Range<usize>>, usize) = (Vec::new(), 0);
         for (range, cause) in receipt.refused {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::time::timeout;
 
 use super::{Sink, put_log_events};
-use crate::aws::{LearnTime, ReadyBody, reaction, renewed, time_limit};
+use crate::aws::{LearnTime, ReadyBody, SameTime, reaction, renewed, time_limit};
 use crate::clock::Clock;
 use crate::delivery::batch::Batch;
 use crate::delivery::outcome::{Cause, Receipt, SendError};
@@ -31,6 +31,8 @@ pub struct LogsRequest {
     pub body: Bytes,
     /// How many records it holds.
     pub count: usize,
+    /// What their times were made with.
+    pub offset: Offset,
 }
 
 impl CloudWatchLogs {
@@ -50,14 +52,21 @@ impl CloudWatchLogs {
         let expected = batch.bytes() + batch.len() * 20;
         // Writing to memory gives no error.
         let body = put_log_events::body(to, batch.records(offset, now), expected, self.is_gzip).unwrap_or_default();
-        LogsRequest { body: body.into(), count: batch.len() }
+        LogsRequest { body: body.into(), count: batch.len(), offset }
     }
 
     /// Makes the group and the stream, as far as they are missing.
     ///
     /// # Errors
-    /// By reaction; that something exists already is none.
+    /// By reaction; that something exists already is none. What is refused is the name: no record is to blame.
     pub async fn create(&self, to: &StreamName) -> Result<(), SendError> {
+        self.create_missing(to).await.map_err(|error| match error {
+            SendError::Refused { detail } => SendError::Forbidden { detail },
+            error => error,
+        })
+    }
+
+    async fn create_missing(&self, to: &StreamName) -> Result<(), SendError> {
         match self.create_stream(to).await {
             Err(SendError::MissingDestination { .. }) => {
                 let send = self.client.create_log_group().log_group_name(&*to.group).send();
@@ -92,7 +101,9 @@ impl Sink for CloudWatchLogs {
         let operation =
             self.client.put_log_events().log_group_name("-").log_stream_name("-").set_log_events(Some(vec![]));
         let ready = ReadyBody { bytes: request.body, is_gzip: self.is_gzip };
-        match timeout(limit, operation.customize().interceptor(ready).send()).await {
+        let time = SameTime { clock: self.clock.clone(), offset: request.offset };
+        let signed_by = aws_sdk_cloudwatchlogs::config::Builder::new().time_source(time);
+        match timeout(limit, operation.customize().interceptor(ready).config_override(signed_by).send()).await {
             Err(_) => Err(SendError::Unreachable { detail: format!("no answer within {} s", limit.as_secs()) }),
             Ok(Ok(output)) => Ok(receipt(&output, request.count)),
             Ok(Err(error)) if is_accepted_before(&error) => Ok(Receipt::default()),

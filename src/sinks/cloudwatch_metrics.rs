@@ -7,10 +7,11 @@ use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
 use tokio::time::timeout;
 
 use super::Sink;
-use crate::aws::{LearnTime, reaction, renewed, time_limit};
+use crate::aws::{LearnTime, SameTime, reaction, renewed, time_limit};
 use crate::clock::Clock;
 use crate::delivery::datums::Datum;
 use crate::delivery::outcome::{Receipt, SendError};
+use crate::record::Offset;
 
 /// A client of CloudWatch.
 #[derive(Clone, Debug)]
@@ -20,6 +21,15 @@ pub struct CloudWatchMetrics {
     clock: Clock,
     client: Client,
     namespace: String,
+}
+
+/// One PutMetricData.
+#[derive(Clone, Debug)]
+pub struct MetricsRequest {
+    /// Fit the limits of one call.
+    pub datums: Vec<Datum>,
+    /// What their times were made with.
+    pub offset: Offset,
 }
 
 impl CloudWatchMetrics {
@@ -36,13 +46,15 @@ impl CloudWatchMetrics {
 }
 
 impl Sink for CloudWatchMetrics {
-    type Request = Vec<Datum>;
+    type Request = MetricsRequest;
 
-    async fn send(&self, request: Vec<Datum>) -> Result<Receipt, SendError> {
-        let limit = time_limit(request.len() * 100);
-        let data = request.into_iter().map(metric_datum).collect();
-        let send = self.client.put_metric_data().namespace(&self.namespace).set_metric_data(Some(data)).send();
-        match timeout(limit, send).await {
+    async fn send(&self, request: MetricsRequest) -> Result<Receipt, SendError> {
+        let limit = time_limit(request.datums.len() * 100);
+        let data = request.datums.into_iter().map(metric_datum).collect();
+        let operation = self.client.put_metric_data().namespace(&self.namespace).set_metric_data(Some(data));
+        let time = SameTime { clock: self.clock.clone(), offset: request.offset };
+        let signed_by = aws_sdk_cloudwatch::config::Builder::new().time_source(time);
+        match timeout(limit, operation.customize().config_override(signed_by).send()).await {
             Err(_) => Err(SendError::Unreachable { detail: format!("no answer within {} s", limit.as_secs()) }),
             Ok(Ok(_)) => Ok(Receipt::default()),
             Ok(Err(error)) => Err(reaction(error)),

@@ -22,7 +22,7 @@ use crate::delivery::outcome::{Receipt, SendError};
 use crate::delivery::retry::{Chance, Gate};
 use crate::record::{BootId, Dimensions, Monotonic, Offset, Round, Wall};
 use crate::sinks::Sink;
-use crate::sinks::cloudwatch_metrics::CloudWatchMetrics;
+use crate::sinks::cloudwatch_metrics::{CloudWatchMetrics, MetricsRequest};
 use crate::sources::host::Host;
 use crate::state::{Changes, RoundId, Store};
 
@@ -243,26 +243,27 @@ impl Metrics {
             self.backlog_at = now.after(BACKLOG_PAUSE);
             self.load_backlog();
         }
-        let Some(datums) = self.work.as_mut().and_then(|work| work.requests.pop_front()) else {
-            return;
-        };
+        let Some(work) = &mut self.work else { return };
+        let Some(datums) = work.requests.pop_front() else { return };
+        let request = MetricsRequest { datums, offset: work.offset };
         self.gate.started();
         let sink = self.sink.clone();
         self.under_way.spawn(async move {
-            let result = sink.send(datums.clone()).await;
-            (datums, result)
+            let result = sink.send(request.clone()).await;
+            (request.datums, result)
         });
     }
 
     /// Makes requests of rounds, with their times as they are known now.
     fn begin(&mut self, rounds: Vec<(RoundId, Round)>, is_fresh: bool) {
+        let offset = self.parts.clock.offset();
         let datums = rounds.iter().flat_map(|(_, round)| {
             let at = self.wall(round);
             round.samples.iter().map(move |sample| Datum { sample: sample.clone(), at })
         });
         let Requests { requests, given_up } = requests(datums, self.is_clock_known().then(|| self.parts.clock.wall()));
         given_up.into_iter().for_each(|(cause, count)| self.give_up(count, cause));
-        self.work = Some(Work { rounds, requests, is_fresh, offset: self.parts.clock.offset() });
+        self.work = Some(Work { rounds, requests, is_fresh, offset });
         self.finish_work();
     }
 

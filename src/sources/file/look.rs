@@ -43,12 +43,24 @@ impl Files {
         }
         self.release_copies(&mut look);
         self.visit_away(&mut look);
+        if self.looks == 1 {
+            self.order_streams();
+        }
         let ready: Vec<FileId> = self.rows.iter().filter(|(_, row)| row.has_more()).map(|(&id, _)| id).collect();
         ready.into_iter().for_each(|id| self.enqueue(id));
         self.tidy(&seen);
         let mut changes = std::mem::take(&mut self.pending);
         changes.append(&mut look.changes);
         changes
+    }
+
+    /// Has the files of each stream read in the order in which they were written, also those that were rotated before this
+    /// run: what is in its place goes last, what was rotated by when it was written last.
+    fn order_streams(&mut self) {
+        let names: HashSet<_> = self.rows.values().map(|row| row.stream.clone()).collect();
+        let rows = &self.rows;
+        let age = |file| rows.get(&file).map(|row| (row.path == row.first_path && !row.is_away(), row.modified));
+        names.iter().for_each(|name| self.streams.sort(name, age));
     }
 
     fn find(&mut self) -> Vec<Seen> {
