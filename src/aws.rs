@@ -263,9 +263,26 @@ fn table(code: Option<&str>, status: Option<u16>, detail: String, retry_after: O
         ("InvalidSequenceTokenException", _) => SendError::Busy { retry_after, detail },
         (_, 500.. | 429 | 408) => SendError::Busy { retry_after, detail },
         (_, 401 | 407) => SendError::Unauthorised { detail },
+        // The content of the request, and nothing but that: what this list names is split and may cost a record.
+        (
+            "InvalidParameterException"
+            | "InvalidParameterValue"
+            | "InvalidParameterValueException"
+            | "InvalidParameterCombination"
+            | "InvalidParameterCombinationException"
+            | "MissingParameter"
+            | "MissingRequiredParameterException"
+            | "InvalidFormat"
+            | "InvalidFormatFault"
+            | "ValidationError"
+            | "ValidationException"
+            | "SerializationException",
+            _,
+        ) => SendError::Refused { detail },
         // A firewall's or a portal's page, or an answer cut short, says nothing about the request.
         ("", _) => SendError::Unreachable { detail },
-        _ => SendError::Refused { detail },
+        // A word that is new here may mean anything: the stream waits, and nothing is lost.
+        _ => SendError::Forbidden { detail },
     }
 }
 
@@ -309,7 +326,8 @@ mod tests {
             (Some("ServiceUnavailableException"), 500, "busy"),
             (None, 503, "busy"),
             (Some("SomethingNew"), 500, "busy"),
-            (Some("SomethingNew"), 400, "refused"),
+            (Some("SomethingNew"), 400, "forbidden"),
+            (Some("ValidationException"), 400, "refused"),
             (Some("InvalidParameterException"), 400, "refused"),
             (Some("ResourceNotFoundException"), 400, "missing destination"),
             (Some("AccessDeniedException"), 400, "forbidden"),

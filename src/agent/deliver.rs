@@ -16,38 +16,42 @@ pub struct Delivered {
     pub to: Destination,
     /// What became of it.
     pub result: Result<Receipt, SendError>,
-    /// The destination had to be made.
-    pub is_created: bool,
+    /// The group had to be made.
+    pub has_made_group: bool,
 }
 
 /// Builds the request by the clock as it is known now, off this thread, and sends it; again where the destination had to be
 /// made first.
 pub async fn deliver(sink: CloudWatchLogs, clock: Clock, mut batch: Batch, to: Destination) -> Delivered {
-    let mut is_created = false;
+    let (mut is_created, mut has_made_group) = (false, false);
     loop {
         let (writer, name, offset, now) = (sink.clone(), to.stream.clone(), clock.offset(), clock.now());
         let written = tokio::task::spawn_blocking(move || {
             let request = writer.request(&batch, &name, offset, now);
             (batch, request)
         });
-        let Ok((written, request)) = written.await else {
-            // Only a panic ends up here, and in a release that ends the program.
-            std::future::pending().await
+        let request;
+        (batch, request) = match written.await {
+            Ok(written) => written,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
-        batch = written;
-        let result = match sink.send(request).await {
-            Err(SendError::MissingDestination { .. }) if !is_created => sink.create(&to.stream).await.map(|()| None),
-            result => result.map(Some),
+        let result = match request {
+            Err(error) => Err(SendError::Unreachable { detail: error.to_string() }),
+            Ok(request) => sink.send(request).await,
         };
         let result = match result {
-            Ok(None) => {
-                is_created = true;
-                log::info!(stream:% = to.stream; "made a log stream");
-                continue;
+            Err(SendError::MissingDestination { .. }) if !is_created => {
+                match sink.create(&to.stream, &mut has_made_group).await {
+                    Ok(()) => {
+                        is_created = true;
+                        log::info!(stream:% = to.stream; "made a log stream");
+                        continue;
+                    }
+                    Err(error) => Err(error),
+                }
             }
-            Ok(Some(receipt)) => Ok(receipt),
-            Err(error) => Err(error),
+            result => result,
         };
-        return Delivered { batch, to, result, is_created };
+        return Delivered { batch, to, result, has_made_group };
     }
 }

@@ -336,7 +336,7 @@ impl LogThread {
     }
 
     fn tell(&mut self, now: Monotonic) {
-        if now < self.next_tell && !self.is_stopping {
+        if now < self.next_tell && !(self.is_stopping && self.pipeline.is_empty()) {
             return;
         }
         self.next_tell = now.after(TELL_PAUSE);
@@ -350,7 +350,8 @@ impl LogThread {
     }
 
     fn pause(&self, now: Monotonic) -> Duration {
-        let due = self.pipeline.next_due().unwrap_or(self.next_look);
-        due.min(self.next_look).since(now).max(Duration::from_millis(1))
+        let next_look = if self.is_stopping { now.after(TELL_PAUSE) } else { self.next_look };
+        let due = self.pipeline.next_due().unwrap_or(next_look);
+        due.min(next_look).since(now).max(Duration::from_millis(1))
     }
 }

@@ -1,7 +1,7 @@
 //! Joins sources, delivery and sinks: the only module that sees both ends.
 //!
-//! Three threads at work: the runtime's (this loop, sends, metrics), the log thread (files and the pipeline), and one that
-//! blocks (compression, commits). They share nothing but channels. Ends in the order of the flow: reading stops, what is
+//! The runtime's thread (this loop, sends, metrics), the log thread (files and the pipeline), and some that block (compression,
+//! commits, names). They speak through channels, and share the clock and the store. Ends in the order of the flow: reading stops, what is
 //! open is sent until the deadline, positions and waiting metrics are saved.
 
 mod deliver;
@@ -204,11 +204,14 @@ impl Agent {
         // A task that panicked took its batch along: its lines are still in their files, and are read again at the next
         // start. In a release the whole program ends with it.
         let Ok(sent) = sent else { return };
+        if sent.has_made_group {
+            self.retention.forget(&sent.to.stream.group);
+        }
         match &sent.result {
             Ok(_) => {
                 self.requests.ok += 1;
                 self.requests.trouble = None;
-                self.retention.accepted(&self.logs_sink, &sent.to, sent.is_created, self.clock.now());
+                self.retention.accepted(&self.logs_sink, &sent.to, self.clock.now());
             }
             Err(error) => {
                 self.requests.failed += 1;

@@ -23,18 +23,17 @@ pub struct Retention {
 }
 
 impl Retention {
+    /// `group` was made anew: it has no retention yet.
+    pub fn forget(&mut self, group: &Arc<str>) {
+        self.collect();
+        self.done.remove(group);
+        self.tried.remove(group);
+    }
+
     /// Records for `to` were accepted: the retention of its group is set where that is still to be done.
-    pub fn accepted(&mut self, sink: &CloudWatchLogs, to: &Destination, is_created: bool, now: Monotonic) {
+    pub fn accepted(&mut self, sink: &CloudWatchLogs, to: &Destination, now: Monotonic) {
         let group = &to.stream.group;
-        while let Some(Ok((group, is_set))) = self.setting.try_join_next() {
-            if is_set {
-                self.done.insert(group);
-            }
-        }
-        if is_created {
-            self.done.remove(group);
-            self.tried.remove(group);
-        }
+        self.collect();
         let Some(days) = to.retention_days.filter(|_| !self.done.contains(group)) else {
             return;
         };
@@ -50,5 +49,14 @@ impl Retention {
             }
             (group, result.is_ok())
         });
+    }
+
+    /// Takes in what was set since.
+    fn collect(&mut self) {
+        while let Some(Ok((group, is_set))) = self.setting.try_join_next() {
+            if is_set {
+                self.done.insert(group);
+            }
+        }
     }
 }

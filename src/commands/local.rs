@@ -44,7 +44,7 @@ pub fn perform(path: Option<&Path>, port: u16) -> Result<(), Failure> {
     let facts = start::facts(&config)?;
     let state = tempfile::tempdir().map_err(|error| anyhow::Error::from(error).context("making a temporary state"))?;
     let (store, _) = Store::open(state.path()).map_err(anyhow::Error::from)?;
-    start::runtime()?.block_on(async {
+    start::block_on(async {
         let stop = start::signals()?;
         let endpoint = serve(port).await.map_err(|error| anyhow::Error::from(error).context("opening the page"))?;
         point_at(&mut config, &endpoint.url());

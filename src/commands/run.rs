@@ -25,7 +25,7 @@ pub fn perform(path: &Path) -> Result<(), Failure> {
     let config = loaded.config;
     let facts = start::facts(&config)?;
     let (store, opened) = open_state(&state_directory(&config))?;
-    start::runtime()?.block_on(async {
+    start::block_on(async {
         let clock = Clock::default();
         let sdk = aws::load(config.agent.region.as_deref(), &Credentials::Chain, &clock)
             .await

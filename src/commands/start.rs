@@ -13,8 +13,9 @@ use crate::identity;
 
 const NOTHING_STARTED: &str = "nothing was started; `cloudwatch-publisher check` repeats this test";
 
-/// Threads that may block: one compresses while another commits.
-const BLOCKING_THREADS: usize = 2;
+/// Threads that may block, started as they are needed and ended when they rest: compression, commits, and names that do not
+/// resolve, which may take one each for as long as the resolver likes.
+const BLOCKING_THREADS: usize = 16;
 
 /// Reads a config; all its problems at once where there are any.
 pub fn load(path: &Path) -> Result<Loaded, Failure> {
@@ -47,8 +48,16 @@ pub fn log_warnings(loaded: &Loaded) {
     }
 }
 
-/// The one thread for everything that waits.
-pub fn runtime() -> Result<Runtime, Failure> {
+/// Runs `work` on the one thread for everything that waits. A thread that blocks when it ends is left behind: it must not
+/// keep the program from ending in time.
+pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = runtime()?;
+    let result = runtime.block_on(work);
+    runtime.shutdown_background();
+    result
+}
+
+fn runtime() -> Result<Runtime, Failure> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(BLOCKING_THREADS).build();
     runtime.map_err(|error| anyhow::Error::from(error).context("starting the runtime").into())

@@ -1,5 +1,7 @@
 //! CloudWatch Logs: puts records into streams, and makes groups and streams that are missing.
 
+use std::io;
+
 use aws_config::SdkConfig;
 use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::operation::put_log_events::PutLogEventsOutput;
@@ -48,29 +50,33 @@ impl CloudWatchLogs {
     }
 
     /// Writes the request that carries `batch` to `to`; costs CPU time, so off the runtime's thread.
-    pub fn request(&self, batch: &Batch, to: &StreamName, offset: Offset, now: Monotonic) -> LogsRequest {
+    ///
+    /// # Errors
+    /// None that writing to memory could give.
+    pub fn request(&self, batch: &Batch, to: &StreamName, offset: Offset, now: Monotonic) -> io::Result<LogsRequest> {
         let expected = batch.bytes() + batch.len() * 20;
-        // Writing to memory gives no error.
-        let body = put_log_events::body(to, batch.records(offset, now), expected, self.is_gzip).unwrap_or_default();
-        LogsRequest { body: body.into(), count: batch.len(), offset }
+        let body = put_log_events::body(to, batch.records(offset, now), expected, self.is_gzip)?;
+        Ok(LogsRequest { body: body.into(), count: batch.len(), offset })
     }
 
-    /// Makes the group and the stream, as far as they are missing.
+    /// Makes the group and the stream, as far as they are missing; notes in `has_made_group` that the group was, whatever
+    /// becomes of the stream.
     ///
     /// # Errors
     /// By reaction; that something exists already is none. What is refused is the name: no record is to blame.
-    pub async fn create(&self, to: &StreamName) -> Result<(), SendError> {
-        self.create_missing(to).await.map_err(|error| match error {
+    pub async fn create(&self, to: &StreamName, has_made_group: &mut bool) -> Result<(), SendError> {
+        self.create_missing(to, has_made_group).await.map_err(|error| match error {
             SendError::Refused { detail } => SendError::Forbidden { detail },
             error => error,
         })
     }
 
-    async fn create_missing(&self, to: &StreamName) -> Result<(), SendError> {
+    async fn create_missing(&self, to: &StreamName, has_made_group: &mut bool) -> Result<(), SendError> {
         match self.create_stream(to).await {
             Err(SendError::MissingDestination { .. }) => {
                 let send = self.client.create_log_group().log_group_name(&*to.group).send();
                 exists_is_fine(within(send).await?.map_err(|error| (is_existing(&error), reaction(error))))?;
+                *has_made_group = true;
                 self.create_stream(to).await
             }
             result => result,

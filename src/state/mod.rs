@@ -111,6 +111,8 @@ struct Inner {
     engine: Option<Engine>,
     /// What waited when it was last known.
     waiting: Waiting,
+    /// The store was found lost since the last commit, and a new one begun: the next commit says so, whoever found it.
+    lost: Option<String>,
 }
 
 /// Where the store is opened again after a failed write.
@@ -145,12 +147,16 @@ impl Store {
 
     fn of(place: Place, engine: Engine) -> Self {
         let waiting = engine.waiting;
-        Self { inner: Mutex::new(Inner { place, engine: Some(engine), waiting }) }
+        Self { inner: Mutex::new(Inner { place, engine: Some(engine), waiting, lost: None }) }
     }
 
     /// Makes `changes` durable in one transaction: they survive a power cut once this has returned.
     pub fn commit(&self, changes: &Changes) -> Result<(), StoreError> {
         let mut inner = self.lock();
+        inner.engine()?;
+        if let Some(reason) = inner.lost.take() {
+            return Err(StoreError::Lost { reason });
+        }
         let engine = inner.engine()?;
         let done = engine.commit(changes);
         let waiting = engine.waiting;
@@ -217,7 +223,7 @@ impl Inner {
             let engine = self.engine.insert(engine);
             engine.waiting = self.waiting;
             if let Opened::Lost { reason } = opened {
-                return Err(StoreError::Lost { reason });
+                self.lost = Some(reason);
             }
         }
         match &mut self.engine {

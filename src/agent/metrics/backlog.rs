@@ -19,6 +19,7 @@ impl Metrics {
             self.backlog_end = self.backlog_end.max(RoundId(id.0 + 1));
         } else {
             self.give_up(round.samples.len(), "neither sent nor saved in time");
+            self.forget(vec![id]);
         }
     }
 

@@ -30,6 +30,8 @@ use crate::state::{Changes, RoundId, Store};
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 /// Between two requests with samples that waited: a fleet that comes back must not flood its region's quota.
 const BACKLOG_PAUSE: Duration = Duration::from_millis(500);
+/// Permissions are given by people: asking more often helps nobody.
+const FORBIDDEN_PAUSE: Duration = Duration::from_secs(120);
 /// Rounds kept in memory until they are sent; beyond it they wait on disk alone.
 const MAX_FRESH: usize = 100;
 /// How often what waits is looked through for what is too old or too much.
@@ -312,7 +314,11 @@ impl Metrics {
                 self.finish_work();
             }
             Err(error) => {
-                let retry_after = if let SendError::Busy { retry_after, .. } = &error { *retry_after } else { None };
+                let retry_after = match &error {
+                    SendError::Busy { retry_after, .. } => *retry_after,
+                    SendError::Forbidden { .. } => Some(FORBIDDEN_PAUSE),
+                    _ => None,
+                };
                 self.gate.failed(self.parts.clock.now(), retry_after, Chance(fastrand::f64()));
                 self.told.requests_failed += 1;
                 self.told.trouble = Some(error.to_string());
