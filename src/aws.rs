@@ -215,6 +215,7 @@ where
 
 /// The one table: AWS's error code, or else the HTTP status, and what is to be done about it. Codes: service models of
 /// CloudWatch and CloudWatch Logs in botocore 1.43.11 and the common errors of the AWS API, read 2026-11-21.
+#[allow(clippy::too_many_lines, reason = "a table is read from top to bottom, in one place")]
 fn table(code: Option<&str>, status: Option<u16>, detail: String, retry_after: Option<Duration>) -> SendError {
     match (code.unwrap_or_default(), status.unwrap_or_default()) {
         (

@@ -51,10 +51,11 @@ pub struct Changes {
 impl Changes {
     /// Takes in changes made after these: committing the result is committing both in turn.
     pub fn merge(&mut self, later: Changes) {
-        let forgotten: BTreeSet<&FileKey> = later.forget.iter().collect();
-        self.save.retain(|file| !forgotten.contains(&FileKey::from(file)));
-        let saved: BTreeSet<FileKey> = later.save.iter().map(FileKey::from).collect();
-        self.save.retain(|file| !saved.contains(&FileKey::from(file)));
+        // Thousands of files may be pending when one more comes: numbers are compared first, and nothing is copied.
+        let forgotten = later.forget.iter().map(|key| (key.inode, key.device, key.entry.as_str()));
+        let saved = later.save.iter().map(|file| (file.inode, file.device, file.entry.as_str()));
+        let overtaken: BTreeSet<_> = forgotten.chain(saved).collect();
+        self.save.retain(|file| !overtaken.contains(&(file.inode, file.device, file.entry.as_str())));
         self.forget.extend(later.forget);
         self.save.extend(later.save);
         self.entries.extend(later.entries);
