@@ -43,6 +43,15 @@ pub fn time_limit(bytes: usize) -> Duration {
     REQUEST_LIMIT + Duration::from_secs(bytes as u64 / SLOWEST_BYTES_PER_SECOND)
 }
 
+/// What `send` answers within `limit`; a request that takes longer counts as lost.
+///
+/// # Errors
+/// When the limit is over.
+pub async fn within<T>(limit: Duration, send: impl Future<Output = T>) -> Result<T, SendError> {
+    let late = |_| SendError::Unreachable { detail: format!("no answer within {} s", limit.as_secs()) };
+    tokio::time::timeout(limit, send).await.map_err(late)
+}
+
 /// Where credentials come from.
 #[derive(Clone, Debug)]
 pub enum Credentials {
@@ -260,7 +269,7 @@ fn table(code: Option<&str>, status: Option<u16>, detail: String, retry_after: O
             | "RequestTimeTooSkewed",
             _,
         ) => SendError::Unauthorised { detail },
-        // Both speak of sequence tokens, which CloudWatch no longer looks at: the first means that it has the records.
+        // CloudWatch no longer looks at sequence tokens: the same again.
         ("InvalidSequenceTokenException", _) => SendError::Busy { retry_after, detail },
         (_, 500.. | 429 | 408) => SendError::Busy { retry_after, detail },
         (_, 401 | 407) => SendError::Unauthorised { detail },
@@ -290,26 +299,21 @@ fn table(code: Option<&str>, status: Option<u16>, detail: String, retry_after: O
 /// The causes of an error in one line, each said once.
 fn words(error: &(dyn Error + 'static)) -> String {
     let mut words: Vec<String> = Vec::new();
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        let text = error.to_string();
+    for text in causes(error).map(ToString::to_string) {
         if !words.iter().any(|word| word.contains(&text)) {
             words.push(text);
         }
-        cause = error.source();
     }
     words.join(": ")
 }
 
 fn is_about_credentials(error: &(dyn Error + 'static)) -> bool {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if error.is::<aws_credential_types::provider::error::CredentialsError>() {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+    causes(error).any(|cause| cause.is::<aws_credential_types::provider::error::CredentialsError>())
+}
+
+/// The error, and what it says caused it.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source())
 }
 
 fn retry_after(response: &Response) -> Option<Duration> {

@@ -144,7 +144,7 @@ struct LogThread {
     next_look: Monotonic,
     looks_not_before: Monotonic,
     next_tell: Monotonic,
-    settled_bytes: u64,
+    sent_at_last_save: u64,
     is_stopping: bool,
 }
 
@@ -164,7 +164,7 @@ impl LogThread {
             next_look: Monotonic(0),
             looks_not_before: Monotonic(0),
             next_tell: Monotonic(0),
-            settled_bytes: 0,
+            sent_at_last_save: 0,
             is_stopping: false,
         }
     }
@@ -323,9 +323,9 @@ impl LogThread {
         }
         if !to_save.save.is_empty() {
             let sent = self.pipeline.counts().bytes_sent;
-            let is_much = sent - self.settled_bytes > SAVE_BYTES;
+            let is_much = sent - self.sent_at_last_save > SAVE_BYTES;
             if is_much {
-                self.settled_bytes = sent;
+                self.sent_at_last_save = sent;
             }
             self.save(to_save, if is_much { Urgency::Now } else { Urgency::Later });
         }

@@ -129,7 +129,7 @@ impl Batch {
         self.tickets.push(Due { ticket, after: self.events.len() });
     }
 
-    /// The newest ticket, and whether it was tied.
+    /// The ticket that was tied last.
     pub fn newest_ticket(&self) -> Option<Ticket> {
         self.tickets.last().map(|due| due.ticket)
     }
@@ -182,21 +182,17 @@ impl Batch {
 
     /// The records of `ranges` alone, with all tickets: what is settled already settles with the rest.
     pub fn only(self, ranges: &[Range<usize>]) -> Self {
-        let mut rest = Self::new(self.stream, self.opened);
-        rest.retimed = self.retimed;
-        for index in ranges.iter().cloned().flatten() {
-            let event = self.events[index];
-            rest.push(event.time, &self.text[event.start as usize..event.end as usize]);
-        }
+        let mut rest = self.part(ranges.iter().cloned().flatten());
         let after = rest.events.len();
         rest.tickets = self.tickets.into_iter().map(|due| Due { after, ..due }).collect();
         rest
     }
 
-    fn part(&self, range: Range<usize>) -> Self {
+    fn part(&self, indices: impl Iterator<Item = usize>) -> Self {
         let mut part = Self::new(self.stream, self.opened);
         part.retimed = self.retimed;
-        for event in &self.events[range] {
+        for index in indices {
+            let event = self.events[index];
             part.push(event.time, &self.text[event.start as usize..event.end as usize]);
         }
         part

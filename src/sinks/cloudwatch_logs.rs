@@ -7,10 +7,9 @@ use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::operation::put_log_events::PutLogEventsOutput;
 use aws_sdk_cloudwatchlogs::types::RejectedLogEventsInfo;
 use bytes::Bytes;
-use tokio::time::timeout;
 
 use super::{Sink, put_log_events};
-use crate::aws::{LearnTime, ReadyBody, SameTime, reaction, renewed, time_limit};
+use crate::aws::{LearnTime, ReadyBody, SameTime, reaction, renewed, time_limit, within};
 use crate::clock::Clock;
 use crate::delivery::batch::Batch;
 use crate::delivery::outcome::{Cause, Receipt, SendError};
@@ -75,7 +74,9 @@ impl CloudWatchLogs {
         match self.create_stream(to).await {
             Err(SendError::MissingDestination { .. }) => {
                 let send = self.client.create_log_group().log_group_name(&*to.group).send();
-                exists_is_fine(within(send).await?.map_err(|error| (is_existing(&error), reaction(error))))?;
+                exists_is_fine(
+                    within(time_limit(0), send).await?.map_err(|error| (is_existing(&error), reaction(error))),
+                )?;
                 *has_made_group = true;
                 self.create_stream(to).await
             }
@@ -85,7 +86,7 @@ impl CloudWatchLogs {
 
     async fn create_stream(&self, to: &StreamName) -> Result<(), SendError> {
         let send = self.client.create_log_stream().log_group_name(&*to.group).log_stream_name(&*to.stream).send();
-        exists_is_fine(within(send).await?.map_err(|error| (is_existing(&error), reaction(error))))
+        exists_is_fine(within(time_limit(0), send).await?.map_err(|error| (is_existing(&error), reaction(error))))
     }
 
     /// Sets how many days `group` keeps its records.
@@ -94,7 +95,7 @@ impl CloudWatchLogs {
     /// By reaction.
     pub async fn set_retention(&self, group: &str, days: u16) -> Result<(), SendError> {
         let send = self.client.put_retention_policy().log_group_name(group).retention_in_days(days.into()).send();
-        within(send).await?.map(drop).map_err(reaction)
+        within(time_limit(0), send).await?.map(drop).map_err(reaction)
     }
 }
 
@@ -109,11 +110,10 @@ impl Sink for CloudWatchLogs {
         let ready = ReadyBody { bytes: request.body, is_gzip: self.is_gzip };
         let time = SameTime { clock: self.clock.clone(), offset: request.offset };
         let signed_by = aws_sdk_cloudwatchlogs::config::Builder::new().time_source(time);
-        match timeout(limit, operation.customize().interceptor(ready).config_override(signed_by).send()).await {
-            Err(_) => Err(SendError::Unreachable { detail: format!("no answer within {} s", limit.as_secs()) }),
-            Ok(Ok(output)) => Ok(receipt(&output, request.count)),
-            Ok(Err(error)) if is_accepted_before(&error) => Ok(Receipt::default()),
-            Ok(Err(error)) => Err(about_its_name(reaction(error))),
+        match within(limit, operation.customize().interceptor(ready).config_override(signed_by).send()).await? {
+            Ok(output) => Ok(receipt(&output, request.count)),
+            Err(error) if is_accepted_before(&error) => Ok(Receipt::default()),
+            Err(error) => Err(about_its_name(reaction(error))),
         }
     }
 }
@@ -137,12 +137,6 @@ fn client(config: &SdkConfig, endpoint: Option<&str>, clock: &Clock) -> Client {
         None => builder,
     };
     Client::from_conf(builder.build())
-}
-
-async fn within<T>(send: impl Future<Output = T>) -> Result<T, SendError> {
-    let limit = time_limit(0);
-    let late = |_| SendError::Unreachable { detail: format!("no answer within {} s", limit.as_secs()) };
-    timeout(limit, send).await.map_err(late)
 }
 
 fn code_of<E: aws_sdk_cloudwatchlogs::error::ProvideErrorMetadata>(error: &LogsError<E>) -> Option<&str> {

@@ -4,10 +4,9 @@ use aws_config::SdkConfig;
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
-use tokio::time::timeout;
 
 use super::Sink;
-use crate::aws::{LearnTime, SameTime, reaction, renewed, time_limit};
+use crate::aws::{LearnTime, SameTime, reaction, renewed, time_limit, within};
 use crate::clock::Clock;
 use crate::delivery::datums::Datum;
 use crate::delivery::outcome::{Receipt, SendError};
@@ -54,10 +53,9 @@ impl Sink for CloudWatchMetrics {
         let operation = self.client.put_metric_data().namespace(&self.namespace).set_metric_data(Some(data));
         let time = SameTime { clock: self.clock.clone(), offset: request.offset };
         let signed_by = aws_sdk_cloudwatch::config::Builder::new().time_source(time);
-        match timeout(limit, operation.customize().config_override(signed_by).send()).await {
-            Err(_) => Err(SendError::Unreachable { detail: format!("no answer within {} s", limit.as_secs()) }),
-            Ok(Ok(_)) => Ok(Receipt::default()),
-            Ok(Err(error)) => Err(reaction(error)),
+        match within(limit, operation.customize().config_override(signed_by).send()).await? {
+            Ok(_) => Ok(Receipt::default()),
+            Err(error) => Err(reaction(error)),
         }
     }
 }
