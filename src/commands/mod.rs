@@ -2,6 +2,8 @@
 
 mod check;
 mod local;
+#[cfg(feature = "provision")]
+mod provision;
 mod run;
 mod start;
 
@@ -47,6 +49,8 @@ pub fn perform(cli: Cli) -> u8 {
         Command::Run { config } => run::perform(&path(config)),
         Command::Check { config } => check::perform(&path(config)),
         Command::Local { config, port } => local::perform(config.as_deref(), port),
+        #[cfg(feature = "provision")]
+        Command::Provision(command) => provision::perform(&command),
     };
     match result {
         Ok(()) => 0,

@@ -57,6 +57,8 @@ pub struct Agent {
     pub credentials: Key<Credentials>,
     /// The user to run as: the service manager's business.
     pub run_as_user: Key<String>,
+    /// The first sign-in after a boot comes at a random moment of so many seconds, so that a fleet does not come back as one.
+    pub startup_spread: Key<i64>,
     /// Uses the endpoints that speak IPv6 too.
     pub use_dualstack_endpoint: Key<bool>,
     /// A file of CA certificates to trust.

@@ -25,7 +25,8 @@ use std::path::{Path, PathBuf};
 pub use describe::describe;
 pub use problem::{Failure, Place, Problem, warnings_text};
 pub use settings::{
-    Agent, Compression, Config, FileEntryConfig, InitialPosition, Instance, Logs, Metrics, Secret, SignIn,
+    Agent, Cognito, Compression, Config, FileEntryConfig, InitialPosition, Instance, Iot, Logs, Metrics, Network,
+    PasswordSource, Secret, SignIn,
 };
 use template::check_names;
 pub use template::{Facts, Template};

@@ -8,6 +8,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use super::template::{Purpose, Template};
 
 /// Everything that can be set.
@@ -32,6 +34,12 @@ pub struct Agent {
     pub sign_in: Option<SignIn>,
     /// The AWS region; none = the chain's.
     pub region: Option<String>,
+    /// A role to assume with the credentials of the sign-in, for every section that names none of its own.
+    pub role: Option<String>,
+    /// How AWS is reached.
+    pub network: Network,
+    /// The first sign-in after a boot comes at a random moment of this span, so that a fleet does not come back as one.
+    pub startup_spread: Duration,
     /// Time between two samplings of the host's metrics.
     pub metrics_interval: Duration,
     /// The longest a record waits for others to fill its batch.
@@ -63,45 +71,79 @@ pub struct Instance {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SignIn {
     /// As a user of a Cognito user pool; the user's name is the instance id.
-    Cognito {
-        /// The AWS account, 12 digits.
-        account_id: String,
-        /// `{region}_{id}`.
-        user_pool_id: String,
-        /// `{region}:{uuid}`.
-        identity_pool_id: String,
-        /// The pool's public app client.
-        app_client_id: String,
-        /// The user's password; none = from elsewhere (a systemd credential, the environment).
-        password: Option<Secret>,
-        /// A file that holds the password.
-        password_file: Option<PathBuf>,
-        /// `USER_PASSWORD_AUTH` was asked for: the password itself is sent.
-        sends_password: bool,
-    },
+    Cognito(Cognito),
     /// As a device of AWS IoT with an X.509 certificate.
-    Iot {
-        /// The credential provider's host.
-        url: String,
-        /// The role alias.
-        role_alias: String,
-        /// The thing's name.
-        thing_name: String,
-        /// The certificate in PEM.
-        certificate: PathBuf,
-        /// The private key, where it is not in the same file.
-        key: Option<PathBuf>,
-    },
+    Iot(Iot),
 }
 
-/// Text that is never shown.
+/// A user of a Cognito user pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cognito {
+    /// The AWS account, 12 digits.
+    pub account_id: String,
+    /// `{region}_{id}`.
+    pub user_pool_id: String,
+    /// `{region}:{uuid}`.
+    pub identity_pool_id: String,
+    /// The pool's public app client.
+    pub app_client_id: String,
+    /// Where the user's password is read, anew at each sign-in.
+    pub password: PasswordSource,
+    /// `USER_PASSWORD_AUTH` was asked for: the password itself is sent.
+    pub sends_password: bool,
+}
+
+/// Where a password is read. It is never a part of the settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PasswordSource {
+    /// `agent.authentication.password` in this configuration file.
+    Config(PathBuf),
+    /// The first line of a file.
+    File(PathBuf),
+    /// The systemd credential `cognito-password`, else the variable `CLOUDWATCH_PUBLISHER_PASSWORD`.
+    Outside,
+}
+
+/// A device of AWS IoT.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Iot {
+    /// The credential provider's host, with a port where it is not 443.
+    pub url: String,
+    /// The role alias.
+    pub role_alias: String,
+    /// The thing's name.
+    pub thing_name: String,
+    /// The certificate in PEM.
+    pub certificate: PathBuf,
+    /// The private key, where it is not in the same file.
+    pub key: Option<PathBuf>,
+}
+
+/// How AWS is reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Network {
+    /// The endpoint of every service, in place of AWS's own.
+    pub endpoint: Option<String>,
+    /// Whether the endpoints that speak IPv6 too are used.
+    pub is_dual_stack: bool,
+    /// PEM certificates that are trusted beside the system's.
+    pub ca_bundle: Option<PathBuf>,
+    /// The proxy for `http://`; none = the environment's.
+    pub http_proxy: Option<String>,
+    /// The proxy for `https://`; none = the environment's.
+    pub https_proxy: Option<String>,
+    /// Hosts that are reached without a proxy, as in the variable `NO_PROXY`; none = the environment's.
+    pub no_proxy: Option<String>,
+}
+
+/// Text that is never shown, and wiped from memory when it is no longer needed.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// Wraps a secret.
     pub fn new(text: String) -> Self {
-        Self(text)
+        Self(Zeroizing::new(text))
     }
 
     /// The secret itself: for the one who signs in.
@@ -125,6 +167,8 @@ pub struct Logs {
     pub endpoint: Option<String>,
     /// How many requests are under way at once at the most (one a stream).
     pub concurrency: usize,
+    /// A role to assume for logs, in place of the agent's.
+    pub role: Option<String>,
     /// What becomes of a request's body.
     pub compression: Compression,
 }
@@ -179,6 +223,8 @@ pub struct Metrics {
     pub namespace: Template,
     /// The longest a sample waits for others to fill its request.
     pub flush_interval: Duration,
+    /// A role to assume for metrics, in place of the agent's.
+    pub role: Option<String>,
     /// Where the requests go, where it is not AWS's own endpoint of the region.
     pub endpoint: Option<String>,
 }
@@ -199,6 +245,8 @@ pub(super) mod defaults {
     pub const PARTIAL_LINE_TIMEOUT: Duration = Duration::from_secs(30);
     /// One request a stream, eight streams side by side: at 100 ms a request that is 80 MB a second, far above any device.
     pub const CONCURRENCY: usize = 8;
+    /// 10,000 systems that sign in within it make 67 UserAuthentication requests a second; 120 are allowed.
+    pub const STARTUP_SPREAD: Duration = Duration::from_secs(300);
 }
 
 impl Config {
@@ -217,6 +265,9 @@ impl Config {
                 },
                 sign_in: None,
                 region: None,
+                role: None,
+                network: Network::default(),
+                startup_spread: Duration::ZERO,
                 metrics_interval: Duration::from_secs(5),
                 logs_interval: Duration::from_secs(2),
                 log_file: None,
@@ -228,12 +279,14 @@ impl Config {
             logs: Logs {
                 entries: entries.into(),
                 endpoint: None,
+                role: None,
                 concurrency: defaults::CONCURRENCY,
                 compression: Compression::Gzip,
             },
             metrics: Metrics {
                 namespace: Template::known(defaults::NAMESPACE, Purpose::Namespace),
                 flush_interval: Duration::from_secs(5),
+                role: None,
                 endpoint: None,
             },
         }

@@ -75,23 +75,18 @@ fn every_key_of_the_predecessor_is_read() {
     let Loaded { config, warnings } = read(text);
     let agent = &config.agent;
     assert_eq!(agent.instance.command.as_deref(), Some("echo $HOME ${HOME}"));
-    let Some(SignIn::Cognito { password: Some(password), sends_password: false, .. }) = &agent.sign_in else {
+    let Some(SignIn::Cognito(user)) = &agent.sign_in else {
         panic!("no Cognito sign-in");
     };
-    assert_eq!(password.reveal(), "${secret}");
+    assert_eq!(user.password, PasswordSource::Config(PathBuf::from(ORIGIN)));
+    assert!(!user.sends_password);
     assert_eq!((agent.metrics_interval.as_secs(), agent.logs_interval.as_secs()), (60, 5));
     assert_eq!(agent.log_file, Some(PathBuf::from("/etc/cwp/own.log")));
     let entry = &config.logs.entries[0];
     assert_eq!((entry.pattern.as_str(), entry.retention_days), ("/etc/cwp/logs/*.log", Some(7)));
     assert_eq!((entry.include_patterns.len(), entry.exclude_patterns.len()), (1, 1));
     let warnings: Vec<&str> = warnings.iter().map(|warning| warning.message.as_str()).collect();
-    assert_eq!(
-        warnings,
-        [
-            "agent.authentication is known but not built yet: the standard AWS credential chain is used to sign in",
-            "logs.logs_collected.journal is known but not built yet: the journal is not read",
-        ]
-    );
+    assert_eq!(warnings, ["logs.logs_collected.journal is known but not built yet: the journal is not read"]);
 }
 
 #[test]
@@ -102,7 +97,7 @@ fn a_certificate_is_one_path_or_two() {
               {{"iotUrl": "h", "roleAlias": "r", "thingName": "t", "certificate": {certificate}}}}}}}"#
         );
         match read(&text).config.agent.sign_in {
-            Some(SignIn::Iot { certificate, key, .. }) => (certificate, key),
+            Some(SignIn::Iot(thing)) => (thing.certificate, thing.key),
             other => panic!("{other:?}"),
         }
     };

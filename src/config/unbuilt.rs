@@ -28,19 +28,11 @@ const fn unless(path: &'static str, harmless: &'static str, instead: &'static st
 
 /// Ours, known but not built yet.
 const LATER: &[Unbuilt] = &[
-    later("agent.authentication", "the standard AWS credential chain is used to sign in"),
     unless("agent.omit_hostname", "false", "the dimension `Hostname` is sent"),
-    later("agent.credentials", "no role is assumed"),
     later("agent.run_as_user", "the program runs as whoever starts it; a service manager can choose the user"),
-    unless("agent.use_dualstack_endpoint", "false", "the standard endpoints are used"),
-    later("agent.ca_bundle", "the system's certificates are trusted"),
-    later("agent.http_proxy", "requests go without a proxy"),
-    later("agent.https_proxy", "requests go without a proxy"),
-    later("agent.no_proxy", "requests go without a proxy"),
     later("agent.aws_sdk_log_level", "the AWS SDK logs warnings only"),
     unless("agent.quiet", "false", "the own log is as talkative as ever"),
     unless("logs.log_group_class", "\"STANDARD\"", "groups are made as `STANDARD`"),
-    later("logs.credentials", "no role is assumed"),
     unless("logs.mask", "[]", "records are sent unmasked"),
     later("logs.logs_collected.journal", "the journal is not read"),
     later("logs.logs_collected.journald", "the journal is not read"),
@@ -65,7 +57,6 @@ const LATER: &[Unbuilt] = &[
     unless("logs.logs_collected.files.collect_list[].publish_multi_logs", "true", "every match is followed"),
     unless("logs.logs_collected.files.collect_list[].auto_removal", "false", "no file is removed"),
     unless("logs.logs_collected.files.collect_list[].mask", "[]", "records are sent unmasked"),
-    later("metrics.credentials", "no role is assumed"),
     later("metrics.append_dimensions", "metrics have the dimensions `InstanceId` and `Hostname`"),
     unless("metrics.aggregation_dimensions", "[]", "nothing is summed up"),
     later("metrics.metrics_collected", "the 13 default metrics are published instead"),

@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::file;
 use super::key::Key;
 use super::problem::{Place, Problem};
-use super::settings::{Agent, Config, Instance, Metrics, defaults};
+use super::settings::{Agent, Config, Instance, Metrics, Network, defaults};
 use super::template::{Purpose, Template};
 use super::tree::Places;
 
@@ -23,6 +23,7 @@ const MAX_INTERVAL_SECONDS: i64 = 172_800;
 /// What judging needs: where values stand, what paths are relative to, and where to tell.
 struct Judge<'a> {
     places: &'a Places,
+    origin: &'a Path,
     folder: &'a Path,
     problems: &'a mut Vec<Problem>,
     warnings: &'a mut Vec<Problem>,
@@ -37,13 +38,13 @@ pub fn validate(
     warnings: &mut Vec<Problem>,
 ) -> Config {
     let folder = origin.parent().unwrap_or(Path::new("/"));
-    let mut judge = Judge { places, folder, problems, warnings };
+    let mut judge = Judge { places, origin, folder, problems, warnings };
     let no_agent = file::Agent::default();
     let no_logs = file::Logs::default();
     let no_metrics = file::Metrics::default();
     let agent_shape = shape.agent.get().unwrap_or(&no_agent);
-    let endpoint = judge.endpoint(&agent_shape.endpoint_override);
     let mut agent = judge.agent(agent_shape);
+    let endpoint = agent.network.endpoint.clone();
     if let Some(interval) = judge.logs_interval(agent_shape, shape.logs.get()) {
         agent.logs_interval = interval;
     }
@@ -86,6 +87,11 @@ impl Judge<'_> {
             instance: self.instance(instance),
             sign_in,
             region,
+            role: self.role(&shape.credentials),
+            network: self.network(shape),
+            startup_spread: self
+                .whole(&shape.startup_spread, 0, 3_600, "it is a number of seconds")
+                .map_or(defaults::STARTUP_SPREAD, Duration::from_secs),
             metrics_interval: self
                 .seconds(&shape.metrics_collection_interval, MAX_INTERVAL_SECONDS)
                 .unwrap_or(defaults::METRICS_INTERVAL),
@@ -227,7 +233,50 @@ impl Judge<'_> {
             flush_interval: self
                 .seconds(&shape.force_flush_interval, MAX_INTERVAL_SECONDS)
                 .unwrap_or(defaults::METRICS_FLUSH),
+            role: self.role(&shape.credentials),
             endpoint: self.endpoint(&shape.endpoint_override).or(endpoint),
         }
+    }
+
+    fn network(&mut self, shape: &file::Agent) -> Network {
+        Network {
+            endpoint: self.endpoint(&shape.endpoint_override),
+            is_dual_stack: shape.use_dualstack_endpoint.get().copied().unwrap_or(false),
+            ca_bundle: self.text(&shape.ca_bundle).map(|path| self.absolute(&path)),
+            http_proxy: self.proxy(&shape.http_proxy),
+            https_proxy: self.proxy(&shape.https_proxy),
+            no_proxy: shape.no_proxy.get().cloned(),
+        }
+    }
+
+    /// A proxy with its scheme, `http` where none is given, as curl takes it. Never quoted: it may hold a password.
+    fn proxy(&mut self, key: &Key<String>) -> Option<String> {
+        let (id, _) = key.placed()?;
+        let text = self.text(key)?;
+        let url = if text.contains("://") { text } else { format!("http://{text}") };
+        let authority = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+        let host = authority.and_then(|rest| rest.rsplit('@').next());
+        if !host.is_some_and(|host| {
+            !host.is_empty() && !host.starts_with([':', '/']) && !host.contains(char::is_whitespace)
+        }) {
+            self.wrong(id, " is no address of a proxy", "it looks like `http://proxy.example:3128`");
+        }
+        Some(url)
+    }
+
+    /// `arn:aws:iam::123456789012:role/name`
+    fn role(&mut self, key: &Key<file::Credentials>) -> Option<String> {
+        let (id, text) = key.get()?.role_arn.placed()?;
+        let parts: Vec<&str> = text.split(':').collect();
+        let is_role = matches!(parts[..], ["arn", _, "iam", "", account, role]
+            if account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()) && role.len() > 5 && role.starts_with("role/"));
+        if !is_role {
+            self.wrong(
+                id,
+                &format!(" is `{text}`, which is no ARN of a role"),
+                "one looks like `arn:aws:iam::123456789012:role/name`",
+            );
+        }
+        Some(text.clone())
     }
 }

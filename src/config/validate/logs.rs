@@ -32,6 +32,7 @@ impl Judge<'_> {
         Logs {
             entries,
             endpoint: self.endpoint(&shape.endpoint_override).or_else(|| endpoint.cloned()),
+            role: self.role(&shape.credentials),
             concurrency: self
                 .whole(&shape.concurrency, 1, 256, "it is a number of requests")
                 .and_then(|number| usize::try_from(number).ok())

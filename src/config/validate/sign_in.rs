@@ -7,7 +7,7 @@
 use super::Judge;
 use crate::config::file;
 use crate::config::key::Key;
-use crate::config::settings::{Secret, SignIn};
+use crate::config::settings::{Cognito, Iot, PasswordSource, SignIn};
 
 /// The sign-in; none where it is absent or wrong (and noted).
 pub(super) fn sign_in(judge: &mut Judge<'_>, key: &Key<file::Authentication>) -> Option<SignIn> {
@@ -57,15 +57,21 @@ fn cognito(
     {
         judge.wrong(id, &format!(" is `{account}`, which is no AWS account"), "it has 12 digits");
     }
-    Some(SignIn::Cognito {
+    let password = if !shape.password.is_absent() {
+        PasswordSource::Config(judge.origin.to_path_buf())
+    } else if let Some(path) = judge.text(&shape.password_file) {
+        PasswordSource::File(judge.absolute(&path))
+    } else {
+        PasswordSource::Outside
+    };
+    Some(SignIn::Cognito(Cognito {
         account_id: judge.text(&shape.account_id)?,
         user_pool_id: judge.text(&shape.user_pool_id)?,
         identity_pool_id: judge.text(&shape.identity_pool_id)?,
         app_client_id: judge.text(&shape.app_client_id)?,
-        password: judge.text(&shape.password).map(Secret::new),
-        password_file: judge.text(&shape.password_file).map(|path| judge.absolute(&path)),
+        password,
         sends_password: shape.auth_flow.get() == Some(&file::AuthFlow::Password),
-    })
+    }))
 }
 
 fn iot(
@@ -90,13 +96,13 @@ fn iot(
             return None;
         }
     };
-    Some(SignIn::Iot {
+    Some(SignIn::Iot(Iot {
         url: judge.text(&shape.iot_url)?,
         role_alias: judge.text(&shape.role_alias)?,
         thing_name: judge.text(&shape.thing_name)?,
         certificate: judge.absolute(certificate),
         key: key.map(|path| judge.absolute(path)),
-    })
+    }))
 }
 
 /// Notes, in one problem, the keys that the kind needs and that are not there.

@@ -1,5 +1,8 @@
 //! The command line, declared.
 
+#[cfg(feature = "provision")]
+pub mod provision;
+
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
@@ -39,4 +42,8 @@ pub enum Command {
         #[arg(long, default_value_t = 4580)]
         port: u16,
     },
+    /// Set up AWS for a fleet: the stack, and a user for every system.
+    #[cfg(feature = "provision")]
+    #[command(subcommand)]
+    Provision(provision::Provision),
 }

@@ -1,0 +1,1 @@
+//! Signs in: a Cognito user, an IoT device or the standard chain becomes credentials that are kept and renewed.

@@ -1,0 +1,1 @@
+//! What an administrator sets up in AWS: the stack, and a user for every system.
