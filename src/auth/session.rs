@@ -147,6 +147,11 @@ impl Session {
         }
     }
 
+    /// Whether there are credentials, or the first attempt to get them has failed.
+    pub fn has_answered(&self) -> bool {
+        self.state.borrow().answer(self.clock.now()).is_some()
+    }
+
     /// Comes back when there are credentials, or the first attempt to get them has failed.
     pub async fn answered(&self) {
         // What was answered is of no interest here.
