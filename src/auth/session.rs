@@ -423,7 +423,8 @@ mod tests {
     async fn requests_wait_for_the_first_answer_and_share_it() {
         let planned = Planned::new([HOUR]);
         let session = planned.start();
-        let (one, other) = tokio::join!(session.credentials(), session.clone().credentials());
+        let clone = session.clone();
+        let (one, other) = tokio::join!(session.credentials(), clone.credentials());
         assert_eq!(one.unwrap().access_key_id(), "key 1");
         assert_eq!(other.unwrap().access_key_id(), "key 1");
         assert_eq!(planned.attempts(), 1);
