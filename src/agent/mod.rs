@@ -51,7 +51,7 @@ pub struct Setup {
     /// How CloudWatch's metrics are reached.
     pub metrics: Access,
     /// Tells an identity that is worth keeping.
-    pub identities: mpsc::UnboundedReceiver<Identity>,
+    pub identities: mpsc::Receiver<Identity>,
     /// The clock that the SDK signs by, too.
     pub clock: Clock,
     /// What survives.
@@ -146,7 +146,7 @@ struct Agent {
     logs: logs::Logs,
     logs_sink: CloudWatchLogs,
     session: Session,
-    identities: mpsc::UnboundedReceiver<Identity>,
+    identities: mpsc::Receiver<Identity>,
     logs_told: logs::Told,
     metrics_told: watch::Receiver<metrics::Told>,
     saver: saver::Saver,
@@ -220,7 +220,8 @@ impl Agent {
     fn perform(&mut self, action: logs::Action) {
         match action {
             logs::Action::Send(batch, to) => {
-                let way = Way { sink: self.logs_sink.clone(), session: self.session.clone(), clock: self.clock.clone() };
+                let way =
+                    Way { sink: self.logs_sink.clone(), session: self.session.clone(), clock: self.clock.clone() };
                 self.sends.spawn(deliver(way, batch, to));
             }
             logs::Action::Save(changes, urgency) => self.saver.save(changes, urgency),

@@ -1,15 +1,13 @@
 //! Joins settings and sign-in: how CloudWatch Logs and CloudWatch's metrics are reached, and who signs.
 
-use aws_config::SdkConfig;
 use tokio::sync::mpsc;
 
-use super::{CONFIG, Failure};
+use super::{CONFIG, Failure, SOFTWARE};
 use crate::agent::Access;
-use crate::auth::{Session, Source, Start, renewal};
+use crate::auth::{Session, Source, Start};
 use crate::aws::{self, Reach};
 use crate::clock::Clock;
-use crate::config::{Config, Facts};
-use crate::delivery::retry::Chance;
+use crate::config::Config;
 use crate::record::Identity;
 
 /// What the agent signs in with.
@@ -19,26 +17,20 @@ pub struct SignedIn {
     /// For CloudWatch's metrics.
     pub metrics: Access,
     /// Tells an identity that is worth keeping.
-    pub identities: mpsc::UnboundedReceiver<Identity>,
+    pub identities: mpsc::Receiver<Identity>,
 }
 
-/// Starts to sign in as `config` says; `known` are the identities of earlier runs.
-pub async fn sign_in(config: &Config, facts: &Facts, clock: &Clock, known: &[Identity]) -> Result<SignedIn, Failure> {
+/// Starts to sign in as `config` says.
+pub async fn sign_in(config: &Config, clock: &Clock) -> Result<SignedIn, Failure> {
     let agent = &config.agent;
     let reach = Reach { region: agent.region.as_deref(), profile: None, network: &agent.network };
+    aws::warn_of_another_region(&reach).await;
     let sdk = aws::load(&reach, clock).await.map_err(|error| Failure::new(CONFIG, format!("error: {error}")))?;
-    let (tell, identities) = mpsc::unbounded_channel();
-    let first_after = match &agent.sign_in {
-        Some(_) => renewal::first_after(uptime(clock), agent.startup_spread, Chance(fastrand::f64())),
-        None => std::time::Duration::ZERO,
-    };
-    let start = Start { clock: clock.clone(), first_after };
-    let device = Session::start(source(config, facts, &sdk, known, tell)?, start.clone());
-    let section = |own: &Option<String>| match own.as_ref().or(agent.role.as_ref()) {
-        Some(role) => Session::start(Source::role(role, &facts.instance_id, &device, &sdk), start.clone()),
-        None => device.clone(),
-    };
-    let logs = section(&config.logs.role);
-    let metrics = if config.metrics.role == config.logs.role { logs.clone() } else { section(&config.metrics.role) };
-    Ok(SignedIn { logs: access(&sdk, logs), metrics: access(&sdk, metrics), identities })
+    let (_tell, identities) = mpsc::channel(1);
+    let chain =
+        sdk.credentials_provider().ok_or_else(|| Failure::new(SOFTWARE, "error: the SDK has no credential chain"))?;
+    let start = Start { clock: clock.clone(), first_after: std::time::Duration::ZERO };
+    let session = Session::start(Source::Chain(chain), start);
+    let access = Access { sdk: aws::with_credentials(&sdk, session.provider()), session };
+    Ok(SignedIn { logs: access.clone(), metrics: access, identities })
 }

@@ -8,11 +8,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::{Failure, start};
-use crate::agent::{self, Setup};
+use crate::agent::{self, Access, Setup};
+use crate::auth::Session;
 use crate::aws::{self, Reach};
 use crate::clock::Clock;
 use crate::config::{Config, Network};
@@ -55,13 +55,16 @@ pub fn perform(path: Option<&Path>, port: u16) -> Result<(), Failure> {
         let reach = Reach { region: Some("local"), profile: None, network: &Network::default() };
         let sdk = aws::load(&reach, &clock).await.map_err(anyhow::Error::from)?;
         let made_up = Credentials::new("made-up", "made-up", None, None, "made up");
-        let sdk = aws::with_credentials(&sdk, SharedCredentialsProvider::new(made_up));
+        let session = Session::fixed(made_up, clock.clone());
+        let access = Access { sdk: aws::with_credentials(&sdk, session.provider()), session };
         let (status, mut told) = watch::channel(Status::default());
         let setup = Setup {
             config,
             facts,
             boot: identity::boot_id(),
-            sdk,
+            logs: access.clone(),
+            metrics: access,
+            identities: mpsc::channel(1).1,
             clock,
             store,
             opened: Opened::First,

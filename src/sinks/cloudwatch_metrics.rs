@@ -34,7 +34,8 @@ impl CloudWatchMetrics {
     pub fn new(config: &SdkConfig, endpoint: Option<&str>, clock: &Clock, namespace: String) -> Self {
         let client = client(config, endpoint, clock);
         Self { clock: clock.clone(), client, namespace }
-    }}
+    }
+}
 
 impl Sink for CloudWatchMetrics {
     type Request = MetricsRequest;

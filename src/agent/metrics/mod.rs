@@ -120,13 +120,7 @@ pub struct Metrics {
 
 impl Metrics {
     /// Takes the baseline, and takes up what waits in `store`.
-    pub fn new(
-        parts: Parts,
-        way: Way,
-        store: Arc<Store>,
-        saver: Saver,
-        status: watch::Sender<Told>,
-    ) -> Self {
+    pub fn new(parts: Parts, way: Way, store: Arc<Store>, saver: Saver, status: watch::Sender<Told>) -> Self {
         let now = parts.clock.now();
         let waiting = store.waiting();
         let first = now.after(FIRST_PAUSE.min(parts.interval));
