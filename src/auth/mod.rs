@@ -4,7 +4,9 @@
 //! Requests never drive a sign-in, they wait for what the session tells. No password, token or secret is ever a part of
 //! a text that leaves this module.
 
+pub mod cognito;
 pub mod error;
+mod password;
 pub mod renewal;
 mod session;
 mod source;

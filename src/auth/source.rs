@@ -6,6 +6,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 
+use super::cognito::User;
 use super::error::SignInError;
 
 /// Where credentials come from.
@@ -13,6 +14,8 @@ use super::error::SignInError;
 pub enum Source {
     /// The standard chain: environment, profiles, SSO, web identity, ECS, IMDS, `credential_process`.
     Chain(SharedCredentialsProvider),
+    /// A user of a Cognito user pool.
+    Cognito(Box<User>),
 }
 
 impl Source {
@@ -20,6 +23,7 @@ impl Source {
     pub(super) fn name(&self) -> String {
         match self {
             Self::Chain(_) => "the standard AWS credential chain".to_owned(),
+            Self::Cognito(user) => user.name(),
         }
     }
 
@@ -27,6 +31,7 @@ impl Source {
     pub(super) async fn fetch(&mut self) -> Result<Credentials, SignInError> {
         match self {
             Self::Chain(chain) => chain.provide_credentials().await.map_err(|error| of_chain(&error)),
+            Self::Cognito(user) => user.fetch().await,
         }
     }
 
@@ -34,6 +39,7 @@ impl Source {
     pub(super) async fn mended(&mut self) {
         match self {
             Self::Chain(_) => std::future::pending().await,
+            Self::Cognito(user) => user.mended().await,
         }
     }
 }
