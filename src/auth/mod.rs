@@ -6,8 +6,10 @@
 
 pub mod cognito;
 pub mod error;
+pub mod iot;
 mod password;
 pub mod renewal;
+pub mod role;
 mod session;
 mod source;
 

@@ -228,12 +228,9 @@ mod tests {
     #[test]
     fn a_file_without_a_password_says_what_is_wrong_and_nothing_of_its_content() {
         let huge = vec![b'x'; 70_000];
-        for (content, reason) in [
-            (&b""[..], "empty"),
-            (b"\nsecret", "empty"),
-            (b"secret\xff", "not UTF-8"),
-            (&huge, "70000 bytes"),
-        ] {
+        for (content, reason) in
+            [(&b""[..], "empty"), (b"\nsecret", "empty"), (b"secret\xff", "not UTF-8"), (&huge, "70000 bytes")]
+        {
             let (_folder, path) = file(content);
             let error = read(&Place::File(path)).unwrap_err();
             assert!(error.contains(reason) && !error.contains("secret"), "{error}");

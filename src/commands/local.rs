@@ -7,13 +7,15 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use tokio::sync::watch;
 
 use super::{Failure, start};
 use crate::agent::{self, Setup};
-use crate::aws::{self, Credentials};
+use crate::aws::{self, Reach};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Network};
 use crate::identity;
 use crate::local::{Endpoint, Options};
 use crate::record::Status;
@@ -50,7 +52,10 @@ pub fn perform(path: Option<&Path>, port: u16) -> Result<(), Failure> {
         point_at(&mut config, &endpoint.url());
         println!("the page is at {}  (Ctrl-C ends it)", endpoint.url());
         let clock = Clock::default();
-        let sdk = aws::load(Some("local"), &Credentials::MadeUp, &clock).await.map_err(anyhow::Error::from)?;
+        let reach = Reach { region: Some("local"), profile: None, network: &Network::default() };
+        let sdk = aws::load(&reach, &clock).await.map_err(anyhow::Error::from)?;
+        let made_up = Credentials::new("made-up", "made-up", None, None, "made up");
+        let sdk = aws::with_credentials(&sdk, SharedCredentialsProvider::new(made_up));
         let (status, mut told) = watch::channel(Status::default());
         let setup = Setup {
             config,

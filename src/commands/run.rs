@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::{CONFIG, Failure, HELD, NOT_PERMITTED, SOFTWARE, start};
 use crate::agent::{self, Setup};
-use crate::aws::{self, Credentials};
+use crate::aws::{self, Reach};
 use crate::clock::Clock;
 use crate::config::{Config, DEFAULT_LOG_FILE, DEFAULT_STATE_DIRECTORY};
 use crate::identity;
@@ -27,9 +27,9 @@ pub fn perform(path: &Path) -> Result<(), Failure> {
     let (store, opened) = open_state(&state_directory(&config))?;
     start::block_on(async {
         let clock = Clock::default();
-        let sdk = aws::load(config.agent.region.as_deref(), &Credentials::Chain, &clock)
-            .await
-            .map_err(|error| Failure::new(CONFIG, format!("error: {error}")))?;
+        let reach = Reach { region: config.agent.region.as_deref(), profile: None, network: &config.agent.network };
+        aws::warn_of_another_region(&reach).await;
+        let sdk = aws::load(&reach, &clock).await.map_err(|error| Failure::new(CONFIG, format!("error: {error}")))?;
         let setup = Setup {
             never: own_log.as_deref().map(own_files).unwrap_or_default(),
             config,

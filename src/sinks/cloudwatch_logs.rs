@@ -9,7 +9,7 @@ use aws_sdk_cloudwatchlogs::types::RejectedLogEventsInfo;
 use bytes::Bytes;
 
 use super::{Sink, put_log_events};
-use crate::aws::{LearnTime, ReadyBody, SameTime, reaction, renewed, time_limit, within};
+use crate::aws::{LearnTime, ReadyBody, SameTime, reaction, time_limit, within};
 use crate::clock::Clock;
 use crate::delivery::batch::Batch;
 use crate::delivery::outcome::{Cause, Receipt, SendError};
@@ -45,7 +45,7 @@ impl CloudWatchLogs {
 
     /// Asks the source of credentials anew at the next request.
     pub fn renew(&mut self) {
-        self.client = client(&renewed(&self.config), self.endpoint.as_deref(), &self.clock);
+        self.client = client(&self.config, self.endpoint.as_deref(), &self.clock);
     }
 
     /// Writes the request that carries `batch` to `to`; costs CPU time, so off the runtime's thread.

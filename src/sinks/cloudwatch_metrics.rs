@@ -6,7 +6,7 @@ use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
 
 use super::Sink;
-use crate::aws::{LearnTime, SameTime, reaction, renewed, time_limit, within};
+use crate::aws::{LearnTime, SameTime, reaction, time_limit, within};
 use crate::clock::Clock;
 use crate::delivery::datums::Datum;
 use crate::delivery::outcome::{Receipt, SendError};
@@ -40,7 +40,7 @@ impl CloudWatchMetrics {
 
     /// Asks the source of credentials anew at the next request.
     pub fn renew(&mut self) {
-        self.client = client(&renewed(&self.config), self.endpoint.as_deref(), &self.clock);
+        self.client = client(&self.config, self.endpoint.as_deref(), &self.clock);
     }
 }
 

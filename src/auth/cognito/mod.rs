@@ -138,7 +138,8 @@ impl User {
     pub(super) async fn fetch(&mut self) -> Result<Credentials, SignInError> {
         self.flow.begin();
         loop {
-            let step = self.flow.next(self.at_hand());
+            let at_hand = self.at_hand();
+            let step = self.flow.next(at_hand);
             let failure = match self.take(step).await {
                 Ok(Some(credentials)) => return Ok(credentials),
                 Ok(None) => continue,

@@ -134,7 +134,9 @@ impl Refusal {
                 format!("too many wrong passwords; {}", who.right_password())
             }
             ("NotAuthorizedException", _) if self.message.contains("disabled") => {
-                format!("enable the user (`aws cognito-idp admin-enable-user --user-pool-id {user_pool} --username {user}`)")
+                format!(
+                    "enable the user (`aws cognito-idp admin-enable-user --user-pool-id {user_pool} --username {user}`)"
+                )
             }
             ("NotAuthorizedException", _) if self.message.to_lowercase().contains("secret") => {
                 format!("the app client `{client}` must be one without a secret")
@@ -202,7 +204,9 @@ impl Who {
     fn right_password(&self) -> String {
         let Self { user, password, .. } = self;
         let restart = if self.needs_restart { " and restart the service, which does not see it before" } else { "" };
-        format!("set the right one in {password}{restart}, or make another with `cloudwatch-publisher provision rotate {user}`")
+        format!(
+            "set the right one in {password}{restart}, or make another with `cloudwatch-publisher provision rotate {user}`"
+        )
     }
 }
 
@@ -297,7 +301,8 @@ mod tests {
 
     #[test]
     fn a_password_that_only_a_new_process_sees_asks_for_a_restart() {
-        let error = refusal("NotAuthorizedException", "Incorrect username or password.").explain(Step::Prove, &who(true));
+        let error =
+            refusal("NotAuthorizedException", "Incorrect username or password.").explain(Step::Prove, &who(true));
         assert!(error.to_string().contains("restart the service"), "{error}");
     }
 

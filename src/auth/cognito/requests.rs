@@ -102,8 +102,7 @@ impl Pools {
             .challenge_responses("TIMESTAMP", &timestamp);
         // Some multiplications of large numbers: too long for the runtime's one thread on a small device.
         let proof = tokio::task::spawn_blocking(move || {
-            let challenge =
-                Challenge { user_id: &user_id, salt: &salt, srp_b: &srp_b, secret_block: &secret_block };
+            let challenge = Challenge { user_id: &user_id, salt: &salt, srp_b: &srp_b, secret_block: &secret_block };
             client.proof(password.reveal(), &challenge, &timestamp)
         });
         let proof = proof.await.map_err(|error| strange(who, &error.to_string()))?;
@@ -172,7 +171,10 @@ impl Failure {
     }
 }
 
-fn tokens_or(challenge: Option<ChallengeNameType>, result: Option<AuthenticationResultType>) -> Result<Tokens, Failure> {
+fn tokens_or(
+    challenge: Option<ChallengeNameType>,
+    result: Option<AuthenticationResultType>,
+) -> Result<Tokens, Failure> {
     match challenge {
         Some(challenge) => Err(Failure::Challenged(challenge.as_str().to_owned())),
         None => tokens(result),
