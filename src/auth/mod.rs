@@ -4,8 +4,12 @@
 //! Requests never drive a sign-in, they wait for what the session tells. No password, token or secret is ever a part of
 //! a text that leaves this module.
 
+pub mod cognito;
 pub mod error;
+pub mod iot;
+mod password;
 pub mod renewal;
+pub mod role;
 mod session;
 mod source;
 

@@ -247,12 +247,12 @@ impl Keeper {
             if pause.is_zero() {
                 return true;
             }
-            let is_rejected = matches!(self.tell.borrow().trouble, Some(SignInError::Rejected(_)));
+            let trouble = self.tell.borrow().trouble.clone();
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = self.tell.closed() => return false,
                 () = asked.wake.notified() => self.asked(asked.refused.swap(0, Ordering::Relaxed)),
-                () = self.source.mended(), if is_rejected => self.renewal.mended(self.clock.now()),
+                () = self.source.mended(trouble.as_ref()) => self.renewal.mended(self.clock.now()),
             }
         }
     }
