@@ -186,7 +186,7 @@ pub struct Round {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// Whose: identity pool, user pool and user.
-    pub user: String,
+    pub key: String,
     /// `{region}:{uuid}`.
     pub id: String,
 }

@@ -1,13 +1,20 @@
 //! Joins settings and sign-in: how CloudWatch Logs and CloudWatch's metrics are reached, and who signs.
 
+use std::time::Duration;
+
+use aws_config::SdkConfig;
 use tokio::sync::mpsc;
 
 use super::{CONFIG, Failure, SOFTWARE};
 use crate::agent::Access;
-use crate::auth::{Session, Source, Start};
+use crate::auth::cognito::User;
+use crate::auth::iot::Thing;
+use crate::auth::role::Role;
+use crate::auth::{Session, Source, Start, renewal};
 use crate::aws::{self, Reach};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Facts, SignIn};
+use crate::delivery::retry::Chance;
 use crate::record::Identity;
 
 /// What the agent signs in with.
@@ -20,17 +27,73 @@ pub struct SignedIn {
     pub identities: mpsc::Receiver<Identity>,
 }
 
-/// Starts to sign in as `config` says.
-pub async fn sign_in(config: &Config, clock: &Clock) -> Result<SignedIn, Failure> {
+/// Starts to sign in as `config` says; `known` are the identities of earlier runs.
+pub async fn sign_in(config: &Config, facts: &Facts, clock: &Clock, known: &[Identity]) -> Result<SignedIn, Failure> {
     let agent = &config.agent;
     let reach = Reach { region: agent.region.as_deref(), profile: None, network: &agent.network };
     aws::warn_of_another_region(&reach).await;
     let sdk = aws::load(&reach, clock).await.map_err(|error| Failure::new(CONFIG, format!("error: {error}")))?;
-    let (_tell, identities) = mpsc::channel(1);
-    let chain =
-        sdk.credentials_provider().ok_or_else(|| Failure::new(SOFTWARE, "error: the SDK has no credential chain"))?;
-    let start = Start { clock: clock.clone(), first_after: std::time::Duration::ZERO };
-    let session = Session::start(Source::Chain(chain), start);
-    let access = Access { sdk: aws::with_credentials(&sdk, session.provider()), session };
-    Ok(SignedIn { logs: access.clone(), metrics: access, identities })
+    let way = Way { config, facts, clock, sdk };
+    let (source, identities) = way.source(known)?;
+    let device = Session::start(source, Start { clock: clock.clone(), first_after: way.first_after() });
+    let logs = way.session(config.logs.role.as_deref(), &device);
+    let is_shared = config.metrics.role == config.logs.role;
+    let metrics = if is_shared { logs.clone() } else { way.session(config.metrics.role.as_deref(), &device) };
+    Ok(SignedIn { logs: way.access(logs), metrics: way.access(metrics), identities })
+}
+
+struct Way<'a> {
+    config: &'a Config,
+    facts: &'a Facts,
+    clock: &'a Clock,
+    sdk: SdkConfig,
+}
+
+impl Way<'_> {
+    fn source(&self, known: &[Identity]) -> Result<(Source, mpsc::Receiver<Identity>), Failure> {
+        // An identity is told once a sign-in; one that is not taken in time is told again at the next start.
+        let (tell, identities) = mpsc::channel(1);
+        let agent = &self.config.agent;
+        let source = match &agent.sign_in {
+            None => {
+                let chain = self.sdk.credentials_provider();
+                Source::Chain(chain.ok_or_else(|| Failure::new(SOFTWARE, "error: the SDK has no credential chain"))?)
+            }
+            Some(SignIn::Cognito(user)) => {
+                let (name, key) = (&self.facts.instance_id, User::key(user, &self.facts.instance_id));
+                let saved = known.iter().find(|identity| identity.key == key).map(|identity| identity.id.clone());
+                let tell = Box::new(move |identity| drop(tell.try_send(identity)));
+                Source::Cognito(Box::new(User::new(user, name, &self.sdk, self.clock, saved, tell)))
+            }
+            Some(SignIn::Iot(thing)) => {
+                let thing = Thing::new(thing, &agent.network, self.clock);
+                let wrong = |reason| Failure::new(CONFIG, format!("error: agent.authentication.{reason}"));
+                Source::Iot(Box::new(thing.map_err(wrong)?))
+            }
+        };
+        Ok((source, identities))
+    }
+
+    /// The session of a section: the device's own, or that of the role which the section or the agent names.
+    fn session(&self, role: Option<&str>, device: &Session) -> Session {
+        let Some(arn) = role.or(self.config.agent.role.as_deref()) else { return device.clone() };
+        let role = Role::new(arn, &self.facts.instance_id, &self.sdk, self.clock, device.clone());
+        Session::start(Source::Role(Box::new(role)), Start { clock: self.clock.clone(), first_after: Duration::ZERO })
+    }
+
+    fn access(&self, session: Session) -> Access {
+        Access { sdk: aws::with_credentials(&self.sdk, session.provider()), session }
+    }
+
+    /// Only what is shared by a fleet is spread: the chain's sources are each machine's own.
+    fn first_after(&self) -> Duration {
+        let agent = &self.config.agent;
+        match &agent.sign_in {
+            None => Duration::ZERO,
+            Some(_) => {
+                let uptime = Duration::from_millis(self.clock.now().0);
+                renewal::first_after(uptime, agent.startup_spread, Chance(fastrand::f64()))
+            }
+        }
+    }
 }

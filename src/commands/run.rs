@@ -28,7 +28,8 @@ pub fn perform(path: &Path) -> Result<(), Failure> {
     let (store, opened) = open_state(&state_directory(&config))?;
     start::block_on(async {
         let clock = Clock::default();
-        let access::SignedIn { logs, metrics, identities } = access::sign_in(&config, &clock).await?;
+        let known = store.identities().map_err(anyhow::Error::from)?;
+        let access::SignedIn { logs, metrics, identities } = access::sign_in(&config, &facts, &clock, &known).await?;
         let setup = Setup {
             never: own_log.as_deref().map(own_files).unwrap_or_default(),
             config,

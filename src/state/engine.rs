@@ -130,7 +130,7 @@ impl Engine {
     pub(super) fn identities(&self) -> Result<Vec<Identity>, Bad> {
         let mut identities = Vec::new();
         self.each_small(IDENTITY, |key, value| {
-            identities.extend(text(key).zip(text(value)).map(|(user, id)| Identity { user, id }));
+            identities.extend(text(key).zip(text(value)).map(|(key, id)| Identity { key, id }));
             Ok(())
         })?;
         Ok(identities)
@@ -288,7 +288,7 @@ fn change_small(txn: &redb::WriteTransaction, changes: &Changes) -> Result<bool,
         put(&key(BOOT, boot.0.as_bytes()), &offset.0.to_be_bytes())?;
     }
     if let Some(identity) = &changes.identity {
-        put(&key(IDENTITY, identity.user.as_bytes()), identity.id.as_bytes())?;
+        put(&key(IDENTITY, identity.key.as_bytes()), identity.id.as_bytes())?;
     }
     Ok(changed)
 }
