@@ -331,8 +331,8 @@ impl Keeper {
             _ => true,
         };
         if is_news {
-            let next_attempt_seconds = pause.as_secs();
-            log::warn!(cause:% = error, next_attempt_seconds; "cannot sign in");
+            let pause_s = pause.as_secs();
+            log::warn!(cause:% = error, pause_s; "cannot sign in");
         }
         self.said = Said::Failed(error.clone());
     }

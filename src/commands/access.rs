@@ -11,9 +11,9 @@ use crate::auth::cognito::User;
 use crate::auth::iot::Thing;
 use crate::auth::role::Role;
 use crate::auth::{Session, Source, Start, renewal};
-use crate::aws::{self, Reach};
+use crate::aws::{self, Reach, Route};
 use crate::clock::Clock;
-use crate::config::{Config, Facts, SignIn};
+use crate::config::{Config, Facts, Iot, Network, SignIn};
 use crate::delivery::retry::Chance;
 use crate::record::Identity;
 
@@ -42,6 +42,21 @@ pub async fn sign_in(config: &Config, facts: &Facts, clock: &Clock, known: &[Ide
     Ok(SignedIn { logs: way.access(logs), metrics: way.access(metrics), identities })
 }
 
+/// Says what of the way to AWS is wrong already before anything is sent: files, proxies, names.
+pub fn check(config: &Config) -> Result<(), Failure> {
+    let wrong = |reason: String| Failure::new(CONFIG, format!("error: {reason}"));
+    Route::of(&config.agent.network).map_err(|error| wrong(error.to_string()))?;
+    match &config.agent.sign_in {
+        Some(SignIn::Iot(iot)) => thing(iot, &config.agent.network, &Clock::default()).map(drop),
+        _ => Ok(()),
+    }
+}
+
+fn thing(iot: &Iot, network: &Network, clock: &Clock) -> Result<Thing, Failure> {
+    let wrong = |reason| Failure::new(CONFIG, format!("error: agent.authentication.{reason}"));
+    Thing::new(iot, network, clock).map_err(wrong)
+}
+
 struct Way<'a> {
     config: &'a Config,
     facts: &'a Facts,
@@ -65,11 +80,7 @@ impl Way<'_> {
                 let tell = Box::new(move |identity| drop(tell.try_send(identity)));
                 Source::Cognito(Box::new(User::new(user, name, &self.sdk, self.clock, saved, tell)))
             }
-            Some(SignIn::Iot(thing)) => {
-                let thing = Thing::new(thing, &agent.network, self.clock);
-                let wrong = |reason| Failure::new(CONFIG, format!("error: agent.authentication.{reason}"));
-                Source::Iot(Box::new(thing.map_err(wrong)?))
-            }
+            Some(SignIn::Iot(iot)) => Source::Iot(Box::new(thing(iot, &agent.network, self.clock)?)),
         };
         Ok((source, identities))
     }
@@ -88,12 +99,14 @@ impl Way<'_> {
     /// Only what is shared by a fleet is spread: the chain's sources are each machine's own.
     fn first_after(&self) -> Duration {
         let agent = &self.config.agent;
-        match &agent.sign_in {
-            None => Duration::ZERO,
-            Some(_) => {
-                let uptime = Duration::from_millis(self.clock.now().0);
-                renewal::first_after(uptime, agent.startup_spread, Chance(fastrand::f64()))
-            }
+        if agent.sign_in.is_none() {
+            return Duration::ZERO;
         }
+        let uptime = Duration::from_millis(self.clock.now().0);
+        let wait = renewal::first_after(uptime, agent.startup_spread, Chance(fastrand::f64()));
+        if !wait.is_zero() {
+            log::info!(seconds = wait.as_secs(); "the machine just started: the first sign-in waits, so that a fleet does not come back as one");
+        }
+        wait
     }
 }
