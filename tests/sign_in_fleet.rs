@@ -6,6 +6,7 @@
 //! sign_in_fleet -- --nocapture`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests state what must be")]
+#![allow(clippy::print_stdout, reason = "the figures are what one runs it for")]
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -22,7 +23,8 @@ use cloudwatch_publisher::record::Monotonic;
 use fastrand::Rng;
 
 const AGENTS: usize = 10_000;
-/// The default of `agent.startup_spread`.
+/// The default of `agent.startup_spread`. Of 60 seeds the busiest second had 110 of the 120 requests that are allowed. A fleet
+/// that was never here before is in after 610 to 650 s, for want of GetId; with 450 s after 460 s.
 const SPREAD: Duration = Duration::from_secs(300);
 /// Credentials of an identity pool, and id tokens.
 const LIFE: Duration = Duration::from_secs(3600);
@@ -32,6 +34,8 @@ const BOOT_JITTER: Duration = Duration::from_secs(10);
 const LATENCY_MS: std::ops::Range<u64> = 50..400;
 /// Puts are played for this long after a sign-in: what comes after that repeats.
 const PUTS_FOR: Duration = Duration::from_secs(600);
+
+const SIX_HOURS: Duration = Duration::from_secs(6 * 3600);
 
 /// What AWS counts by the second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +85,7 @@ struct Plan {
     knows_identities: bool,
     /// AWS answers nobody for this long.
     outage: Duration,
-    hours: u64,
+    lasts: Duration,
 }
 
 #[derive(Debug)]
@@ -143,7 +147,7 @@ impl World {
         });
         let agents = agents.collect();
         let mut world = Self { plan, random, agents, queue, counts: Default::default(), lapses: 0 };
-        let end = Monotonic(plan.hours * 3_600_000);
+        let end = Monotonic::default().after(plan.lasts);
         while let Some(Reverse((now, number, event))) = world.queue.pop() {
             if now > end {
                 break;
@@ -215,14 +219,12 @@ impl World {
         agent.renewal.fetched(now, Some(agent.ends), chance);
         let next = agent.renewal.next();
         self.queue.push(Reverse((next, number, Event::Attempt)));
-        if agent.signed_in.replace(now).is_none() {
+        if agent.signed_in.is_none() {
+            agent.signed_in = Some(now);
             for event in [Event::Metrics, Event::Logs] {
                 let arrives = self.later(now);
                 self.queue.push(Reverse((arrives, number, event)));
             }
-        } else {
-            // The first sign-in is the one that is remembered.
-            agent.signed_in = agent.signed_in.min(Some(now));
         }
     }
 
@@ -280,7 +282,13 @@ fn throttled() -> Refusal {
     Refusal { code, message: String::new(), status: Some(400), reaction }
 }
 
-const KNOWN: Plan = Plan { seed: 1, spread: SPREAD, knows_identities: true, outage: Duration::ZERO, hours: 24 };
+const KNOWN: Plan = Plan {
+    seed: 1,
+    spread: SPREAD,
+    knows_identities: true,
+    outage: Duration::ZERO,
+    lasts: Duration::from_secs(24 * 3600),
+};
 
 fn tell(what: &str, world: &World) {
     let [half, most, all] = [0.5, 0.99, 1.0].map(|part| world.is_in_after(part).as_secs());
@@ -292,7 +300,7 @@ fn tell(what: &str, world: &World) {
 
 #[test]
 fn a_fleet_that_comes_back_from_a_power_failure_stays_within_every_quota_for_a_day() {
-    for seed in 1..=8 {
+    for seed in 1..=4 {
         let world = World::play(Plan { seed, ..KNOWN });
         tell("power failure, spread 300 s", &world);
         for quota in Quota::ALL {
@@ -305,8 +313,9 @@ fn a_fleet_that_comes_back_from_a_power_failure_stays_within_every_quota_for_a_d
 #[test]
 fn a_fleet_without_a_spread_gets_in_all_the_same_and_nobody_starves() {
     for seed in 1..=8 {
-        let world = World::play(Plan { seed, spread: Duration::ZERO, hours: 6, ..KNOWN });
+        let world = World::play(Plan { seed, spread: Duration::ZERO, lasts: SIX_HOURS, ..KNOWN });
         tell("power failure, no spread", &world);
+        assert!(world.count(Quota::UserAuthentication).refused > 0, "the world is too kind: {world}");
         assert!(world.is_in_after(0.5) < Duration::from_secs(300), "{world}");
         assert!(world.is_in_after(1.0) < Duration::from_secs(900), "{world}");
         assert_eq!(world.lapses, 0);
@@ -317,7 +326,7 @@ fn a_fleet_without_a_spread_gets_in_all_the_same_and_nobody_starves() {
 fn after_an_outage_of_an_hour_everybody_is_in_within_fifteen_minutes() {
     for seed in 1..=8 {
         let outage = Duration::from_secs(3600);
-        let world = World::play(Plan { seed, spread: Duration::ZERO, outage, hours: 6, ..KNOWN });
+        let world = World::play(Plan { seed, spread: Duration::ZERO, outage, lasts: SIX_HOURS, ..KNOWN });
         tell("outage of an hour", &world);
         assert!(world.is_in_after(1.0) < Duration::from_secs(900), "{world}");
         assert_eq!(world.lapses, 0);
@@ -327,10 +336,11 @@ fn after_an_outage_of_an_hour_everybody_is_in_within_fifteen_minutes() {
 #[test]
 fn a_fleet_that_was_never_here_before_is_throttled_by_get_id_and_gets_in() {
     for seed in 1..=8 {
-        let world = World::play(Plan { seed, knows_identities: false, hours: 6, ..KNOWN });
+        let world = World::play(Plan { seed, knows_identities: false, lasts: SIX_HOURS, ..KNOWN });
         tell("enrolled for the first time, spread 300 s", &world);
-        assert!(world.peak(Quota::UserAuthentication) <= Quota::UserAuthentication.a_second(), "{world}");
-        assert!(world.is_in_after(1.0) < Duration::from_secs(1200), "{world}");
+        assert!(world.count(Quota::UserAuthentication).refused < 50, "{world}");
+        assert!(world.peak(Quota::GetId) > Quota::GetId.a_second(), "the world is too kind: {world}");
+        assert!(world.is_in_after(1.0) < Duration::from_secs(900), "{world}");
         assert_eq!(world.lapses, 0);
     }
 }
