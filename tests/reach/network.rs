@@ -251,8 +251,9 @@ async fn dual_stack_uses_the_hosts_that_speak_ipv6_too() {
         [
             "CONNECT logs.eu-west-1.api.aws:443",
             "CONNECT monitoring.eu-west-1.api.aws:443",
-            "CONNECT cognito-idp.eu-west-1.api.aws:443",
-            "CONNECT cognito-identity.eu-west-1.api.aws:443",
+            // By Cognito's own rules these are the hosts that speak both (the SDK's endpoint rules, read 2026-11-21).
+            "CONNECT cognito-idp.eu-west-1.amazonaws.com:443",
+            "CONNECT cognito-identity.eu-west-1.amazonaws.com:443",
         ]
     );
 }
