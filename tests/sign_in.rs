@@ -4,8 +4,10 @@
 //! No test waits for an hour: credentials live for seconds where their end matters. What is counted are requests, so that
 //! "few attempts" and "without the password" mean something.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests state what must be")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests state what must be")]
 
+#[path = "sign_in/sts.rs"]
+mod sts;
 #[path = "sign_in/world.rs"]
 mod world;
 
@@ -15,6 +17,7 @@ use std::time::Duration;
 use cloudwatch_publisher::auth::SignInError;
 use cloudwatch_publisher::local::{Fault, Operation, PoolSetup};
 
+use sts::{Answer, Sts};
 use world::{PASSWORD, USER, World, until};
 
 const DAY_MS: i64 = 86_400_000;
@@ -287,4 +290,39 @@ async fn the_first_sign_in_waits_for_its_moment_and_requests_wait_with_it() {
     assert!(session.told().next.is_some() && session.told().trouble.is_none());
     session.credentials().await.unwrap();
     assert!(world.clock.now().since(begun) >= Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn a_role_is_assumed_with_what_the_device_signed_in_with() {
+    let (world, sts) = (World::new(&PoolSetup::default()), Sts::start(Answer::Lends));
+    let device = world.start().await;
+    let role = world.assume(&device, &sts.url).await;
+    assert_eq!(role.credentials().await.unwrap().access_key_id(), "ASIAROLE");
+    let (requests, key) = (sts.requests(), device.credentials().await.unwrap().access_key_id().to_owned());
+    assert_eq!(requests.len(), 1);
+    assert!(requests[0].contains("RoleSessionName=rpi-1") && requests[0].contains(&key), "{}", requests[0]);
+}
+
+#[tokio::test]
+async fn a_role_waits_for_the_sign_in_below_it_and_says_what_is_wrong_there() {
+    let (world, sts) = (World::new(&PoolSetup::default()), Sts::start(Answer::Lends));
+    world.write_password("Not-The-Right-0ne");
+    let device = world.start().await;
+    let mut role = world.assume(&device, &sts.url).await;
+    let error = role.credentials().await.unwrap_err();
+    assert_eq!(error, device.credentials().await.unwrap_err());
+    assert!(sts.requests().is_empty());
+    world.write_password(PASSWORD);
+    until(&mut role, |told| told.is_signed_in).await;
+}
+
+#[tokio::test]
+async fn a_role_that_may_not_be_assumed_is_for_a_person_to_mend() {
+    let (world, sts) = (World::new(&PoolSetup::default()), Sts::start(Answer::Denies));
+    let device = world.start().await;
+    let error = world.assume(&device, &sts.url).await.credentials().await.unwrap_err();
+    let text = error.to_string();
+    assert!(matches!(error, SignInError::Rejected(_)), "{text}");
+    assert!(text.contains("is not authorized") && text.contains("trust policy"), "{text}");
+    assert!(device.credentials().await.is_ok());
 }

@@ -147,6 +147,11 @@ impl Session {
         }
     }
 
+    /// Whether there are credentials, or the first attempt to get them has failed.
+    pub fn has_answered(&self) -> bool {
+        self.state.borrow().answer(self.clock.now()).is_some()
+    }
+
     /// Comes back when there are credentials, or the first attempt to get them has failed.
     pub async fn answered(&self) {
         // What was answered is of no interest here.
@@ -320,8 +325,8 @@ impl Keeper {
 
     fn say_failure(&mut self, error: &SignInError, pause: Duration) {
         if self.said.is_news(error) {
-            let next_attempt_seconds = pause.as_secs();
-            log::warn!(cause:% = error, next_attempt_seconds; "cannot sign in");
+            let pause_s = pause.as_secs();
+            log::warn!(cause:% = error, pause_s; "cannot sign in");
         }
         self.said = Said::Failed(error.clone());
     }

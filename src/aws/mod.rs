@@ -26,11 +26,13 @@ mod requests;
 mod route;
 mod trust;
 mod tunnel;
+mod untrusted;
 
 pub use reaction::{reaction, words};
 pub use requests::{LearnTime, ReadyBody, SameTime, time_limit, within};
 pub use route::Route;
 pub use tunnel::Stream;
+pub use untrusted::{tls_cause, untrusted};
 
 /// How long a connection may take to stand, its proxy and TLS included.
 pub const CONNECT_LIMIT: Duration = Duration::from_secs(10);

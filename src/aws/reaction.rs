@@ -9,6 +9,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::http::Response;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::untrusted::untrusted;
 use crate::delivery::outcome::SendError;
 
 /// The reaction to an error of the SDK.
@@ -16,7 +17,10 @@ pub fn reaction<E>(error: SdkError<E, Response>) -> SendError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
-    let detail = words(&error);
+    let detail = match untrusted(&error) {
+        Some(why) => format!("the server's certificate {why}"),
+        None => words(&error),
+    };
     let retry_after = error.raw_response().and_then(retry_after);
     let status = error.raw_response().map(|response| response.status().as_u16());
     match &error {

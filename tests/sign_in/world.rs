@@ -9,6 +9,7 @@ use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use cloudwatch_publisher::auth::cognito::{Identity, User};
+use cloudwatch_publisher::auth::role::Role;
 use cloudwatch_publisher::auth::{Session, Source, Start, Told};
 use cloudwatch_publisher::aws::{self, LearnTime, Reach, with_credentials};
 use cloudwatch_publisher::clock::Clock;
@@ -64,9 +65,18 @@ impl World {
         };
         let told = Arc::clone(&self.told);
         let tell = Box::new(move |identity| told.lock().unwrap().push(identity));
-        let user = User::new(&settings, USER, &self.sdk().await, &self.clock, self.identity.clone(), tell);
+        let user =
+            User::new(&settings, USER, &self.sdk(&self.endpoint.url()).await, &self.clock, self.identity.clone(), tell);
         let start = Start { clock: self.clock.clone(), first_after: self.first_after };
         Session::start(Source::Cognito(Box::new(user)), start)
+    }
+
+    /// A role on top of what the device signed in with.
+    pub async fn assume(&self, device: &Session, sts: &str) -> Session {
+        let role =
+            Role::new("arn:aws:iam::000000000000:role/x", USER, &self.sdk(sts).await, &self.clock, device.clone());
+        let start = Start { clock: self.clock.clone(), first_after: Duration::ZERO };
+        Session::start(Source::Role(Box::new(role)), start)
     }
 
     pub fn password_file(&self) -> PathBuf {
@@ -91,7 +101,7 @@ impl World {
 
     /// A request that is signed with what the session gives.
     pub async fn create_log_group(&self, session: &Session) -> Result<(), String> {
-        let sdk = with_credentials(&self.sdk().await, session.provider());
+        let sdk = with_credentials(&self.sdk(&self.endpoint.url()).await, session.provider());
         let config = aws_sdk_cloudwatchlogs::config::Builder::from(&sdk).interceptor(LearnTime(self.clock.clone()));
         let client = aws_sdk_cloudwatchlogs::Client::from_conf(config.build());
         let answer = client.create_log_group().log_group_name("/test").send().await;
@@ -116,12 +126,12 @@ impl World {
     /// An administrator, by keys that the endpoint takes from anybody.
     async fn admin(&self) -> aws_sdk_cognitoidentityprovider::Client {
         let made_up = Credentials::new("made-up", "made-up", None, None, "made up");
-        let sdk = with_credentials(&self.sdk().await, SharedCredentialsProvider::new(made_up));
+        let sdk = with_credentials(&self.sdk(&self.endpoint.url()).await, SharedCredentialsProvider::new(made_up));
         aws_sdk_cognitoidentityprovider::Client::new(&sdk)
     }
 
-    async fn sdk(&self) -> SdkConfig {
-        let network = Network { endpoint: Some(self.endpoint.url()), ..Network::default() };
+    async fn sdk(&self, endpoint: &str) -> SdkConfig {
+        let network = Network { endpoint: Some(endpoint.to_owned()), ..Network::default() };
         let reach = Reach { region: Some("eu-west-1"), profile: None, network: &network };
         aws::load(&reach, &self.clock).await.unwrap()
     }

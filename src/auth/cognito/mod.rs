@@ -22,19 +22,11 @@ use super::error::SignInError;
 use super::password::Password;
 use crate::clock::Clock;
 use crate::config;
+pub use crate::record::Identity;
 use crate::record::Monotonic;
 
 /// An id token serves as long as this is left of its life.
 const TOKEN_MARGIN: Duration = Duration::from_secs(30);
-
-/// An identity id to keep between runs: a stable name, no secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
-    /// Whose: the identity pool, the user pool and the user.
-    pub key: String,
-    /// The id.
-    pub id: String,
-}
 
 /// What is told of an identity id that is new.
 pub type Tell = Box<dyn Fn(Identity) + Send + Sync>;

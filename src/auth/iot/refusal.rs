@@ -3,13 +3,12 @@
 //! Ours refused is for a person to mend; all else may pass: a portal stands in AWS's place until somebody signs in to it.
 
 use std::error::Error;
-use std::io;
 use std::path::Path;
 
-use rustls::{AlertDescription, CertificateError};
+use rustls::AlertDescription;
 
 use crate::auth::error::SignInError;
-use crate::aws::words;
+use crate::aws::{tls_cause, untrusted, words};
 use crate::clock::Clock;
 
 /// What is to be done about `error`.
@@ -20,9 +19,11 @@ pub(super) fn reaction(error: &(dyn Error + 'static), host: &str, certificate: &
             certificate.display()
         ))
     };
-    let theirs = |what: String| SignInError::Unreachable(format!("the certificate of {host} {what}"));
-    match tls(error) {
-        Some(rustls::Error::InvalidCertificate(why)) => theirs(untrusted(why, clock)),
+    if let Some(why) = untrusted(error) {
+        let now = jiff::Timestamp::from_millisecond(clock.wall().0).unwrap_or_default();
+        return SignInError::Unreachable(format!("the certificate of {host} {why} (it is {now:.0} here)"));
+    }
+    match tls_cause(error) {
         Some(rustls::Error::AlertReceived(AlertDescription::CertificateExpired)) => ours("it has expired"),
         Some(rustls::Error::AlertReceived(AlertDescription::CertificateRevoked)) => ours("it was revoked"),
         Some(rustls::Error::AlertReceived(AlertDescription::UnknownCA)) => ours("its issuer is not known there"),
@@ -40,40 +41,4 @@ pub(super) fn reaction(error: &(dyn Error + 'static), host: &str, certificate: &
             words(error)
         )),
     }
-}
-
-/// In the words behind "the certificate of HOST".
-fn untrusted(why: &CertificateError, clock: &Clock) -> String {
-    let at = || jiff::Timestamp::from_millisecond(clock.wall().0).unwrap_or_default();
-    match why {
-        CertificateError::UnknownIssuer => "is signed by nobody that is trusted here; where a proxy on the way opens TLS, \
-             put its CA into `agent.ca_bundle`"
-            .to_owned(),
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            format!("has expired, if it is {at:.0} now: is this machine's clock right?", at = at())
-        }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            format!("is not valid yet, if it is {at:.0} now: is this machine's clock right?", at = at())
-        }
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "is another host's: is `iotUrl` what `aws iot describe-endpoint --endpoint-type iot:CredentialProvider` answers?"
-                .to_owned()
-        }
-        other => format!("cannot be trusted: {other}"),
-    }
-}
-
-/// What TLS said, deep in an error. An `io::Error` does not name what it carries among its causes.
-fn tls<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref() {
-            return Some(found);
-        }
-        next = match error.downcast_ref::<io::Error>() {
-            Some(carrier) => carrier.get_ref().map(|inner| inner as &(dyn Error + 'static)),
-            None => error.source(),
-        };
-    }
-    None
 }
