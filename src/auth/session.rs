@@ -226,8 +226,12 @@ impl Keeper {
             if !self.wait(&asked).await {
                 return;
             }
+            let fetch = async {
+                self.source.ready().await;
+                tokio::time::timeout(FETCH_LIMIT, self.source.fetch()).await
+            };
             let fetched = tokio::select! {
-                fetched = tokio::time::timeout(FETCH_LIMIT, self.source.fetch()) => fetched,
+                fetched = fetch => fetched,
                 () = self.tell.closed() => return,
             };
             let late = format!("signing in with {}: no answer within {} s", self.name, FETCH_LIMIT.as_secs());
