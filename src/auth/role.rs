@@ -65,6 +65,11 @@ impl Role {
         }
     }
 
+    /// Comes back when the other session has made its first attempt.
+    pub(super) async fn ready(&self) {
+        self.base.answered().await;
+    }
+
     pub(super) async fn fetch(&mut self) -> Result<Credentials, SignInError> {
         let base = self.base.credentials().await;
         self.is_base_at_fault = base.is_err();

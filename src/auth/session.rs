@@ -226,8 +226,12 @@ impl Keeper {
             if !self.wait(&asked).await {
                 return;
             }
+            let fetch = async {
+                self.source.ready().await;
+                tokio::time::timeout(FETCH_LIMIT, self.source.fetch()).await
+            };
             let fetched = tokio::select! {
-                fetched = tokio::time::timeout(FETCH_LIMIT, self.source.fetch()) => fetched,
+                fetched = fetch => fetched,
                 () = self.tell.closed() => return,
             };
             let late = format!("signing in with {}: no answer within {} s", self.name, FETCH_LIMIT.as_secs());
@@ -323,18 +327,24 @@ impl Keeper {
         self.said = Said::SignedIn;
     }
 
-    /// The words of a network that is down change from attempt to attempt: only a new kind of failure is news there.
     fn say_failure(&mut self, error: &SignInError, pause: Duration) {
-        let is_news = match (&self.said, error) {
-            (Said::Failed(SignInError::Rejected(said)), SignInError::Rejected(error)) => said != error,
-            (Said::Failed(said), error) => std::mem::discriminant(said) != std::mem::discriminant(error),
-            _ => true,
-        };
-        if is_news {
+        if self.said.is_news(error) {
             let pause_s = pause.as_secs();
             log::warn!(cause:% = error, pause_s; "cannot sign in");
         }
         self.said = Said::Failed(error.clone());
+    }
+}
+
+impl Said {
+    /// Whether a failure is worth a line. The words of a network that is down change from attempt to attempt: only another
+    /// kind of failure is news there.
+    fn is_news(&self, error: &SignInError) -> bool {
+        match (self, error) {
+            (Self::Failed(SignInError::Rejected(said)), SignInError::Rejected(error)) => said != error,
+            (Self::Failed(said), error) => std::mem::discriminant(said) != std::mem::discriminant(error),
+            _ => true,
+        }
     }
 }
 
@@ -519,6 +529,18 @@ mod tests {
         let told = session.told();
         assert!(told.is_signed_in && told.until.is_none());
         assert!(told.next.unwrap().since(planned.clock.now()) > Duration::from_secs(1800));
+    }
+
+    #[test]
+    fn a_failure_is_said_once_until_it_is_another_one() {
+        let (no_route, timeout) =
+            (SignInError::Unreachable("no route".into()), SignInError::Unreachable("timeout".into()));
+        let (wrong, disabled) = (SignInError::Rejected("wrong".into()), SignInError::Rejected("disabled".into()));
+        assert!(Said::Nothing.is_news(&no_route) && Said::SignedIn.is_news(&no_route));
+        assert!(!Said::Failed(no_route.clone()).is_news(&timeout));
+        assert!(Said::Failed(no_route).is_news(&wrong));
+        assert!(!Said::Failed(wrong.clone()).is_news(&wrong));
+        assert!(Said::Failed(wrong).is_news(&disabled));
     }
 
     #[tokio::test]

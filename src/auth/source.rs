@@ -34,6 +34,13 @@ impl Source {
         }
     }
 
+    /// Comes back when it makes sense to ask: what comes before may take any time.
+    pub(super) async fn ready(&self) {
+        if let Self::Role(role) = self {
+            role.ready().await;
+        }
+    }
+
     /// Asks for credentials once.
     pub(super) async fn fetch(&mut self) -> Result<Credentials, SignInError> {
         match self {

@@ -60,6 +60,8 @@ pub struct Flow {
     is_srp_refused: bool,
     /// The endpoint does not know GetTokensFromRefreshToken.
     is_refresh_unknown: bool,
+    /// It may not: it answered with a fault that says nothing.
+    is_refresh_in_doubt: bool,
     is_identity_forgotten: bool,
 }
 
@@ -70,6 +72,7 @@ impl Flow {
             is_password_wanted: sends_password,
             is_srp_refused: false,
             is_refresh_unknown: false,
+            is_refresh_in_doubt: false,
             is_identity_forgotten: false,
         }
     }
@@ -77,6 +80,7 @@ impl Flow {
     /// An attempt begins. SRP is tried again: somebody may have turned it on.
     pub fn begin(&mut self) {
         self.is_srp_refused = false;
+        self.is_refresh_in_doubt = false;
         self.is_identity_forgotten = false;
     }
 
@@ -85,7 +89,9 @@ impl Flow {
         match at_hand {
             AtHand { id_token: true, identity: true, .. } => Step::Exchange,
             AtHand { id_token: true, .. } => Step::Identify,
-            AtHand { refresh_token: true, .. } if self.is_refresh_unknown => Step::RefreshWithoutRotation,
+            AtHand { refresh_token: true, .. } if self.is_refresh_unknown || self.is_refresh_in_doubt => {
+                Step::RefreshWithoutRotation
+            }
             AtHand { refresh_token: true, .. } => Step::Refresh,
             _ if self.is_password_wanted || self.is_srp_refused => Step::SendPassword,
             _ => Step::Prove,
@@ -96,7 +102,8 @@ impl Flow {
     pub fn refused(&mut self, step: Step, refusal: &Refusal) -> Turn {
         match step {
             Step::Refresh if refusal.is_unknown_operation() => {
-                self.is_refresh_unknown = true;
+                self.is_refresh_unknown = !refusal.code.is_empty();
+                self.is_refresh_in_doubt = true;
                 Turn::Again
             }
             Step::Refresh | Step::RefreshWithoutRotation if refusal.is_no() => Turn::ForgetRefreshToken,
@@ -203,6 +210,16 @@ mod tests {
         let steps = play(&mut flow, &mut at_hand, old);
         assert_eq!(steps, [Step::Refresh, Step::RefreshWithoutRotation, Step::Exchange]);
         assert_eq!(play(&mut flow, &mut at_hand, old), [Step::RefreshWithoutRotation, Step::Exchange]);
+    }
+
+    #[test]
+    fn a_fault_without_a_word_is_tried_the_old_way_and_not_remembered() {
+        let mut flow = Flow::new(false);
+        let mut at_hand = AtHand { refresh_token: true, identity: true, id_token: false };
+        let fault = |step| (step == Step::Refresh).then(|| Refusal { status: Some(500), ..refusal("", "") });
+        let steps = play(&mut flow, &mut at_hand, fault);
+        assert_eq!(steps, [Step::Refresh, Step::RefreshWithoutRotation, Step::Exchange]);
+        assert_eq!(play(&mut flow, &mut at_hand, |_| None), [Step::Refresh, Step::Exchange]);
     }
 
     #[test]

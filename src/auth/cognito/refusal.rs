@@ -81,9 +81,10 @@ impl Refusal {
             && self.message.contains("not enabled")
     }
 
-    /// Whether another identity id may help: that of a user who was deleted and made again, or one that is gone.
+    /// Whether another identity id may help: this one is of a user who was deleted and made again, or is gone.
     pub fn may_be_about_identity(&self) -> bool {
-        matches!(self.code.as_str(), "NotAuthorizedException" | "ResourceNotFoundException")
+        let is_about_token = self.message.starts_with("Invalid login token");
+        matches!(self.code.as_str(), "NotAuthorizedException" | "ResourceNotFoundException") && !is_about_token
     }
 
     fn kind(&self) -> Kind {
