@@ -19,6 +19,9 @@ pub struct Failure {
     text: String,
 }
 
+/// AWS cannot be reached, or did not do what was asked.
+#[cfg(feature = "provision")]
+const UNAVAILABLE: u8 = 69;
 /// A defect of ours.
 const SOFTWARE: u8 = 70;
 /// Another agent uses the state.

@@ -1,1 +1,4 @@
 //! What an administrator sets up in AWS: the stack, and a user for every system.
+
+pub mod call;
+pub mod outputs;
