@@ -9,6 +9,8 @@ use std::time::{Duration, SystemTime};
 
 use aws_config::identity::IdentityCache;
 use aws_config::meta::region::ProvideRegion;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -42,7 +44,7 @@ pub const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 pub struct Reach<'a> {
     /// The region; none = the environment's, else the profile's.
     pub region: Option<&'a str>,
-    /// The profile of the AWS configuration files; none = `AWS_PROFILE`, else `default`.
+    /// The profile of the AWS configuration files, and nothing but it; none = the chain, with `AWS_PROFILE`, else `default`.
     pub profile: Option<&'a str>,
     /// Proxy, trust, endpoint.
     pub network: &'a Network,
@@ -111,7 +113,30 @@ pub async fn load(reach: &Reach<'_>, clock: &Clock) -> Result<SdkConfig, LoadErr
     if sdk.region().is_none() {
         return Err(LoadError::NoRegion);
     }
-    Ok(sdk)
+    Ok(match reach.profile {
+        None => sdk,
+        Some(profile) => with_credentials(&sdk, of_profile(&sdk, profile)),
+    })
+}
+
+/// The credentials of a profile that was named on purpose: what lies in the environment does not come before them, as it does
+/// in the chain, and where it has none or is not there, that is an error.
+fn of_profile(sdk: &SdkConfig, profile: &str) -> SharedCredentialsProvider {
+    let mut settings = ProviderConfig::without_region()
+        .with_region(sdk.region().cloned())
+        .with_use_dual_stack(sdk.use_dual_stack())
+        .with_retry_config(RetryConfig::disabled());
+    if let Some(client) = sdk.http_client() {
+        settings = settings.with_http_client(client);
+    }
+    if let Some(time) = sdk.time_source() {
+        settings = settings.with_time_source(time);
+    }
+    if let Some(limits) = sdk.timeout_config() {
+        settings = settings.with_timeout_config(limits.clone());
+    }
+    let provider = ProfileFileCredentialsProvider::builder().configure(&settings).profile_name(profile).build();
+    SharedCredentialsProvider::new(provider)
 }
 
 /// The same settings with other credentials, and no cache of them in the SDK.

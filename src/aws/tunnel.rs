@@ -47,7 +47,7 @@ impl Route {
     }
 
     async fn to_proxy(&self, proxy: &Uri, clock: &Clock) -> io::Result<Box<dyn Stream>> {
-        let host = proxy.host().unwrap_or_default();
+        let host = proxy.host().unwrap_or_default().trim_matches(['[', ']']);
         if proxy.scheme_str() != Some("https") {
             return Ok(Box::new(tcp(host, proxy.port_u16().unwrap_or(80)).await?));
         }
@@ -61,7 +61,7 @@ impl Route {
 /// Tries a host's addresses in turn, so that one that leads nowhere (often the one in IPv6) does not take all the time.
 async fn tcp(host: &str, port: u16) -> io::Result<TcpStream> {
     let mut last = Error::new(io::ErrorKind::NotFound, format!("{host} has no address"));
-    for address in tokio::net::lookup_host((host.trim_matches(['[', ']']), port)).await? {
+    for address in tokio::net::lookup_host((host, port)).await? {
         match tokio::time::timeout(ADDRESS_LIMIT, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => return Ok(stream),
             Ok(Err(error)) => last = Error::new(error.kind(), format!("{address}: {error}")),

@@ -50,6 +50,18 @@ fn a_profile_is_read_and_another_one_on_demand() {
     assert_eq!(found(home.path(), &[variables[0], ("REACH_PROFILE", "fleet")]), "FLEET no token");
 }
 
+#[test]
+fn a_profile_that_is_named_wins_over_the_environment() {
+    let home = home();
+    let path = file(&home, "credentials", "[fleet]\naws_access_key_id = FLEET\naws_secret_access_key = S\n");
+    let keys = [("AWS_SHARED_CREDENTIALS_FILE", path.as_str())];
+    let keys = [keys[0], ("AWS_ACCESS_KEY_ID", "ENV"), ("AWS_SECRET_ACCESS_KEY", "S")];
+    let named = |name| found(home.path(), &[keys.as_slice(), &[("REACH_PROFILE", name)]].concat());
+    assert_eq!(named("fleet"), "FLEET no token");
+    let absent = named("flete");
+    assert!(absent.contains("`flete`") && !absent.contains("ENV"), "{absent}");
+}
+
 /// The way of IAM Roles Anywhere too, whose `aws_signing_helper` is such a process.
 #[test]
 fn a_credential_process_is_asked() {
