@@ -29,5 +29,7 @@ mod resources;
 mod resuming;
 #[path = "support/agent.rs"]
 mod scene;
+#[path = "agent/sign_in.rs"]
+mod sign_in;
 #[path = "agent/stopping.rs"]
 mod stopping;

@@ -184,6 +184,7 @@ fn a_user_whose_rights_were_taken_is_refused_and_comes_back_when_they_are_given_
     wait_for(&scene, 10);
     // `provision rotate`: another password, and every token ended.
     scene.endpoint.set_user_password(&pool, USER, "Another9!password_of-the+same*len");
+    sign_out(&scene.endpoint, &pool);
     wait_until("the agent says that it cannot sign in", PATIENCE, || scene.own_log().contains("cannot sign in"));
     app.lines(10);
     scene.set("/agent/authentication", authentication(&pool, "Another9!password_of-the+same*len"));
@@ -191,6 +192,18 @@ fn a_user_whose_rights_were_taken_is_refused_and_comes_back_when_they_are_given_
     wait_for(&scene, 20);
     agent.stop();
     assert_eq!(scene.endpoint.taken(GROUP_OF_USER, "app.log"), 20);
+}
+
+/// Ends every token of the user, as an administrator does.
+fn sign_out(endpoint: &Endpoint, pool: &PoolIds) {
+    let config = aws_sdk_cognitoidentityprovider::Config::builder()
+        .behavior_version_latest()
+        .region(aws_sdk_cognitoidentityprovider::config::Region::new("eu-west-1"))
+        .endpoint_url(endpoint.url())
+        .credentials_provider(aws_credential_types::Credentials::new("made-up", "made-up", None, None, "made up"));
+    let client = aws_sdk_cognitoidentityprovider::Client::from_conf(config.build());
+    let send = client.admin_user_global_sign_out().user_pool_id(&pool.user_pool).username(USER).send();
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(send).unwrap();
 }
 
 /// Whether a process has `needle` in memory that it can write; none where that may not be looked at.

@@ -11,15 +11,17 @@ mod users;
 
 use std::time::Duration;
 
+use aws_config::SdkConfig;
+use aws_config::identity::IdentityCache;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::ProvideCredentials;
 
 use super::{Failure, NOT_PERMITTED, UNAVAILABLE, start};
-use crate::aws::{self, Credentials};
+use crate::aws::{self, Reach};
 use crate::cli::provision::{Provision, Target};
 use crate::clock::Clock;
+use crate::config::Network;
 use crate::provision::call::{CallError, CallFailure};
 use crate::provision::outputs::{Outputs, OutputsError};
 use crate::provision::stack::StackError;
@@ -48,24 +50,19 @@ pub fn perform(command: &Provision) -> Result<(), Failure> {
 
 /// The SDK's settings for an administrator: the credentials are there, no call hangs, and what is throttled is tried again.
 async fn connect(target: &Target) -> Result<SdkConfig, Failure> {
-    let of_profile = match &target.profile {
-        Some(profile) => Some(aws_config::defaults(BehaviorVersion::latest()).profile_name(profile).load().await),
-        None => None,
-    };
-    let profile_region = of_profile.as_ref().and_then(SdkConfig::region).map(Region::as_ref);
-    let region = target.region.as_deref().or(profile_region);
-    let loaded = aws::load(region, &Credentials::Chain, &Clock::default()).await;
+    let network = Network::default();
+    let reach = Reach { region: target.region.as_deref(), profile: target.profile.as_deref(), network: &network };
+    let loaded = aws::load(&reach, &Clock::default()).await;
     let sdk = loaded.map_err(|error| Failure::new(super::CONFIG, format!("error: {error}")))?;
-    let credentials = of_profile.as_ref().unwrap_or(&sdk).credentials_provider();
     let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_LIMIT).operation_timeout(CALL_LIMIT);
     let timeouts = match sdk.timeout_config().and_then(TimeoutConfig::connect_timeout) {
         Some(limit) => timeouts.connect_timeout(limit),
         None => timeouts,
     };
     let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS);
-    let mut builder = sdk.to_builder().timeout_config(timeouts.build()).retry_config(retries);
-    builder.set_credentials_provider(credentials);
-    let sdk = builder.build();
+    // No session keeps the credentials here: the SDK does, so that thousands of calls ask for them once.
+    let cache = IdentityCache::lazy().load_timeout(CREDENTIALS_LIMIT).build();
+    let sdk = sdk.to_builder().timeout_config(timeouts.build()).retry_config(retries).identity_cache(cache).build();
     has_credentials(&sdk).await?;
     Ok(sdk)
 }
