@@ -4,6 +4,7 @@
 //! Requests never drive a sign-in, they wait for what the session tells. No password, token or secret is ever a part of
 //! a text that leaves this module.
 
+pub mod chain;
 pub mod cognito;
 pub mod error;
 pub mod iot;
