@@ -11,10 +11,17 @@ mod sts;
 #[path = "sign_in/world.rs"]
 mod world;
 
-use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
+use std::{env, fs};
 
-use cloudwatch_publisher::auth::SignInError;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use cloudwatch_publisher::auth::chain::Chain;
+use cloudwatch_publisher::auth::{Session, SignInError, Source, Start};
+use cloudwatch_publisher::aws::{self, Reach};
+use cloudwatch_publisher::clock::Clock;
+use cloudwatch_publisher::config::Network;
 use cloudwatch_publisher::local::{Fault, Operation, PoolSetup};
 
 use sts::{Answer, Sts};
@@ -68,18 +75,18 @@ async fn renewals_go_on_where_a_spent_refresh_token_serves_for_a_while() {
 
 async fn renews(rotation: Option<Duration>) {
     let world = World::new(&PoolSetup { rotation, ..PoolSetup::default() });
-    world.let_credentials_live(Duration::from_secs(3));
+    world.let_credentials_live(Duration::from_secs(6));
     let mut session = world.start().await;
     session.credentials().await.unwrap();
     fs::remove_file(world.password_file()).unwrap();
-    for renewal in 1..=3 {
+    for renewal in 1..=2 {
         let before = session.told().until.unwrap();
         let told = until(&mut session, |told| told.until != Some(before)).await;
         assert!(told.is_signed_in && told.trouble.is_none(), "renewal {renewal}: {told:?}");
         assert!(world.clock.now() < before, "renewal {renewal} came after the end");
     }
     assert_eq!(world.requests_to(Operation::InitiateAuth), 1);
-    assert_eq!(world.requests_to(Operation::GetTokensFromRefreshToken), 3);
+    assert_eq!(world.requests_to(Operation::GetTokensFromRefreshToken), 2);
     assert_eq!(world.requests_to(Operation::GetId), 1);
 }
 
@@ -325,4 +332,40 @@ async fn a_role_that_may_not_be_assumed_is_for_a_person_to_mend() {
     assert!(matches!(error, SignInError::Rejected(_)), "{text}");
     assert!(text.contains("is not authorized") && text.contains("trust policy"), "{text}");
     assert!(device.credentials().await.is_ok());
+}
+
+#[test]
+fn keys_that_were_changed_in_a_profile_serve_without_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("credentials");
+    write_keys(&path, "FIRST");
+    let mut child = Command::new(env::current_exe().unwrap());
+    child.args(["--ignored", "--exact", "in_a_process_of_its_own_the_chain_finds_changed_keys", "--nocapture"]);
+    child.env_clear().env("HOME", folder.path()).env("AWS_REGION", "eu-west-1");
+    let output = child.env("AWS_SHARED_CREDENTIALS_FILE", &path).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The environment is a process's own: this one is started by the test above.
+#[tokio::test]
+#[ignore = "started by the test above, with its environment"]
+async fn in_a_process_of_its_own_the_chain_finds_changed_keys() {
+    let path = PathBuf::from(env::var_os("AWS_SHARED_CREDENTIALS_FILE").expect("the test above sets it"));
+    let clock = Clock::default();
+    let reach = Reach { region: None, profile: None, network: &Network::default() };
+    let chain = Chain::new(&aws::load(&reach, &clock).await.unwrap());
+    let start = Start { clock, first_after: Duration::ZERO };
+    let mut session = Session::start(Source::Chain(SharedCredentialsProvider::new(chain)), start);
+    assert_eq!(session.credentials().await.unwrap().access_key_id(), "FIRST");
+    write_keys(&path, "SECOND");
+    session.refused();
+    while session.credentials().await.unwrap().access_key_id() == "FIRST" {
+        session.changed().await;
+    }
+    assert_eq!(session.credentials().await.unwrap().access_key_id(), "SECOND");
+}
+
+fn write_keys(path: &Path, id: &str) {
+    fs::write(path, format!("[default]\naws_access_key_id = {id}\naws_secret_access_key = S\n")).unwrap();
 }

@@ -13,7 +13,7 @@ use crate::aws::words;
 /// Where credentials come from.
 #[derive(Debug)]
 pub enum Source {
-    /// The standard chain: environment, profiles, SSO, web identity, ECS, IMDS, `credential_process`.
+    /// The standard chain (see [`super::chain::Chain`]).
     Chain(SharedCredentialsProvider),
     /// A user of a Cognito user pool.
     Cognito(Box<User>),

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use aws_config::SdkConfig;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use tokio::sync::mpsc;
 
-use super::{CONFIG, Failure, SOFTWARE};
+use super::{CONFIG, Failure};
 use crate::agent::Access;
+use crate::auth::chain::Chain;
 use crate::auth::cognito::User;
 use crate::auth::iot::Thing;
 use crate::auth::role::Role;
@@ -70,10 +72,7 @@ impl Way<'_> {
         let (tell, identities) = mpsc::channel(1);
         let agent = &self.config.agent;
         let source = match &agent.sign_in {
-            None => {
-                let chain = self.sdk.credentials_provider();
-                Source::Chain(chain.ok_or_else(|| Failure::new(SOFTWARE, "error: the SDK has no credential chain"))?)
-            }
+            None => Source::Chain(SharedCredentialsProvider::new(Chain::new(&self.sdk))),
             Some(SignIn::Cognito(user)) => {
                 let (name, key) = (&self.facts.instance_id, User::key(user, &self.facts.instance_id));
                 let saved = known.iter().find(|identity| identity.key == key).map(|identity| identity.id.clone());
