@@ -1,7 +1,7 @@
 //! The numbers of the handshake: the group they live in, how they are read, written and hashed.
 //!
-//! Whoever sends a public value that is zero modulo N fixes the key without knowing the password, so nothing is read that is
-//! not between 1 and N. An exponent is never longer than its bound, and powers take as long as the bound says.
+//! A client that sends zero modulo N knows the key without the password, and SRP has both sides refuse it: no public value is
+//! read that is not between 1 and N. An exponent is never longer than its bound, and powers take as long as the bound says.
 //!
 //! Pure: no I/O, no clock, no tasks.
 
