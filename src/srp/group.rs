@@ -1,12 +1,12 @@
 //! The numbers of the handshake: the group they live in, how they are read, written and hashed.
 //!
-//! Whoever sends a public value that is zero modulo N fixes the key without knowing the password, so nothing is read that is
-//! not between 1 and N. An exponent is never longer than its bound, and powers take as long as the bound says.
+//! A client that sends zero modulo N knows the key without the password, and SRP has both sides refuse it: no public value is
+//! read that is not between 1 and N. An exponent is never longer than its bound, and powers take as long as the bound says.
 //!
 //! Pure: no I/O, no clock, no tasks.
 
 use crypto_bigint::modular::{ConstMontyForm, ConstMontyParams};
-use crypto_bigint::{U256, U576, U3072};
+use crypto_bigint::{U256, U512, U3072};
 use sha2::{Digest as _, Sha256};
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -32,8 +32,6 @@ pub const RANDOM_BYTES: usize = 32;
 /// What a side draws anew for each handshake, from the system's generator. The caller wipes its own copy.
 pub type Random = [u8; RANDOM_BYTES];
 
-/// Bits of the longest exponent, a + u·x of 256 bits each.
-const EXPONENT_BITS: u32 = 513;
 /// Bytes of a number of the group.
 const GROUP_BYTES: usize = 384;
 
@@ -50,7 +48,7 @@ impl Default for Integer {
 }
 
 /// An exponent, wiped when it goes.
-pub(super) struct Exponent(Zeroizing<U576>);
+pub(super) struct Exponent(Zeroizing<U512>);
 
 impl Exponent {
     pub fn new(bytes: &[u8; 32]) -> Self {
@@ -60,7 +58,7 @@ impl Exponent {
         exponent
     }
 
-    /// `self` + `u` · `x`. It fits: 513 bits at the most.
+    /// `self` + `u` · `x`, of 256 bits each. It fits: (2²⁵⁶-1) + (2²⁵⁶-1)² is below 2⁵¹².
     pub fn plus_product(&self, u: &Self, x: &Self) -> Self {
         let mut product = u.0.wrapping_mul(&*x.0);
         let sum = Self(Zeroizing::new(product.wrapping_add(&self.0)));
@@ -115,7 +113,7 @@ impl Integer {
 
     /// In a time that does not depend on either number.
     pub fn power(self, exponent: &Exponent) -> Self {
-        Self(self.0.pow_bounded_exp(&exponent.0, EXPONENT_BITS))
+        Self(self.0.pow(&exponent.0))
     }
 
     /// The same for an exponent of no more than 256 bits, in half the time.

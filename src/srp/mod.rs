@@ -32,7 +32,7 @@ pub enum SrpError {
     /// Not a number in hexadecimal digits.
     #[error("{0} is not a hexadecimal number")]
     NotHexadecimal(&'static str),
-    /// Zero, or not below the modulus: a value by which the other side would know the key without the password.
+    /// Zero, or not below the modulus. From a client zero would fix the key, whatever the password.
     #[error("{0} is not between 1 and the modulus")]
     OutOfRange(&'static str),
     /// Not bytes in base64.

@@ -1,6 +1,7 @@
 //! A device that signs in with this program's own SRP and the SDK's clients, step by step.
 
 use aws_credential_types::Credentials;
+use aws_sdk_cloudwatch as metrics;
 use aws_sdk_cloudwatchlogs as logs;
 use aws_sdk_cognitoidentity as identity;
 use aws_sdk_cognitoidentityprovider as idp;
@@ -80,6 +81,17 @@ impl Device {
             .retry_config(logs::config::retry::RetryConfig::disabled())
             .credentials_provider(credentials);
         logs::Client::from_conf(config.build())
+    }
+
+    /// A client of CloudWatch that signs with these keys.
+    pub fn metrics(&self, credentials: Credentials) -> metrics::Client {
+        let config = metrics::Config::builder()
+            .behavior_version_latest()
+            .endpoint_url(&self.url)
+            .region(metrics::config::Region::new(self.pool.region.clone()))
+            .retry_config(metrics::config::retry::RetryConfig::disabled())
+            .credentials_provider(credentials);
+        metrics::Client::from_conf(config.build())
     }
 
     /// The first step of SRP.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::ask::Ask;
 use super::chance::Chance;
 use super::pools::{Client, UserPool, no_client};
-use super::users::{self, User, check_name};
+use super::users::{self, Status, User, check_name};
 use super::{Call, Cognito};
 use crate::local::operation::Operation;
 use crate::local::refusal::Refusal;
@@ -98,7 +98,8 @@ fn create_user(pool: &mut UserPool, call: &Call<'_>, asked: Ask<'_>, chance: &mu
     let name = asked.text("Username")?;
     check_name(name)?;
     let key = pool.key_of(name);
-    if pool.users.contains_key(&key) {
+    let is_again = asked.given("MessageAction") == Some("RESEND");
+    if !is_again && pool.users.contains_key(&key) {
         return Err(Refusal::new("UsernameExistsException", "User account already exists"));
     }
     let password = match asked.given("TemporaryPassword") {
@@ -108,6 +109,14 @@ fn create_user(pool: &mut UserPool, call: &Call<'_>, asked: Ask<'_>, chance: &mu
         }
         None => chance.word::<32>(),
     };
+    if is_again {
+        let user = pool.user(name)?;
+        if user.status != Status::ForceChangePassword {
+            return Err(Refusal::new("UnsupportedUserStateException", "User is already confirmed."));
+        }
+        user.set_password(&password, false, call.now, chance);
+        return Ok(json!({ "User": user.described("Attributes") }));
+    }
     let attributes = asked.list("UserAttributes").map(Ask::of);
     let attributes = attributes.filter_map(|one| Some((one.given("Name")?.to_owned(), one.given("Value")?.to_owned())));
     let user = User::new(name, attributes.collect(), &password, call.now, chance);
