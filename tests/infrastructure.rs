@@ -74,9 +74,9 @@ fn cfn_lint_finds_nothing_in_the_template_as_it_is_sent() {
     let sent = folder.path().join("sent.json");
     std::fs::write(&sent, Template::read().unwrap().body()).unwrap();
     for file in [sent.to_str().unwrap(), "infrastructure/cloudwatch-publisher.json"] {
-        // In these regions partition, endpoints and what Cognito offers differ.
-        let regions = ["--regions", "us-east-1", "eu-west-1", "us-gov-west-1", "cn-north-1"];
-        let output = ended(&python.module("cfnlint", &[&["-t", file, "--include-checks", "W"], &regions[..]].concat()));
+        // China has no user pools: there `deploy` says so.
+        let regions = ["--regions", "us-east-1", "eu-west-1", "ap-south-1", "us-gov-west-1"];
+        let output = ended(&python.tool("cfn-lint", &[&["-t", file, "--include-checks", "W"], &regions[..]].concat()));
         assert_eq!((output.code, output.out.as_str()), (0, ""), "{file}: {}", output.err);
     }
 }
@@ -187,7 +187,20 @@ fn wrong_wishes_are_refused_all_at_once_before_anything_is_touched() {
     let ended = run(double.provision(&wrong)).with(64);
     ended.says("5 problems").says("`AWS/EC2` begins").says("`/a/` ends").says("`b` does not begin").says("`/c*` holds");
     ended.says("retention of 10 days").says("nothing was changed");
+    run(double.provision(&["deploy", "--region", "cn-north-1"])).with(69).says("no user pools in cn-north-1");
     assert_eq!(double.state()["seen"], json!({}));
+}
+
+#[test]
+fn the_largest_list_that_is_taken_fits_into_the_role() {
+    let Some(double) = scene() else { return };
+    let list = |count: usize| (0..count).map(|number| format!("/fleet/site-{number}")).collect::<Vec<_>>().join(",");
+    let deploy = |count: usize| run(double.provision(&["deploy", "--dry-run", "--log-group-prefix", &list(count)]));
+    let most = (1..30).take_while(|count| deploy(*count).code == 0).last().unwrap();
+    assert!(most >= 15, "{most}");
+    deploy(most + 1).with(64).says("IAM takes 10240");
+    // The double refuses policies over IAM's limit.
+    run(double.provision(&["deploy", "--log-group-prefix", &list(most)])).with(0);
 }
 
 #[test]

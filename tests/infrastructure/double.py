@@ -261,6 +261,8 @@ class Double:
         threading.Thread(target=work, args=arguments, daemon=True).start()
 
     def begin(self, stack, word, body, parameters):
+        if word == "CREATE":
+            stack.body, stack.parameters = body, parameters
         stack.turn(f"{word}_IN_PROGRESS", "User Initiated")
         self.later(self.carry_out, stack, word, body, parameters)
 

@@ -49,9 +49,9 @@ impl Python {
         command
     }
 
-    /// What the tool of that module prints, and how it ended.
-    pub fn module(&self, name: &str, arguments: &[&str]) -> Output {
-        Command::new(&self.path).args(["-m", name]).args(arguments).output().unwrap()
+    /// What a tool that was installed with it prints, and how it ended.
+    pub fn tool(&self, name: &str, arguments: &[&str]) -> Output {
+        Command::new(self.path.with_file_name(name)).args(arguments).output().unwrap()
     }
 
     /// What IAM would say of each request: `allowed`, `refused`, or `denied`.
