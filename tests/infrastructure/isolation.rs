@@ -87,7 +87,7 @@ fn a_device_reaches_no_other_and_no_foreign_group() {
     let requests: Vec<Value> = foreign.iter().flat_map(|group| logs(Some("rpi-1"), group)).collect();
     assert_all(&double, "refused", &requests);
     let elsewhere = [
-        format!("arn:aws:logs:us-east-1:123456789012:log-group:/system/rpi/rpi-1:log-stream:x"),
+        "arn:aws:logs:us-east-1:123456789012:log-group:/system/rpi/rpi-1:log-stream:x".to_owned(),
         format!("arn:aws:logs:{REGION}:999999999999:log-group:/system/rpi/rpi-1:log-stream:x"),
         "*".to_owned(),
     ];
