@@ -111,7 +111,11 @@ impl Deployment<'_> {
             return forbidden.map_or(Ok(Outcome::Shown), |why| Err(Failure::new(UNAVAILABLE, format!("error: {why}"))));
         }
         let follower = Follower::new(&self.client, &proposal.stack_id).await?;
-        self.progress.now(&format!("changing {} resources of stack `{name}`", proposal.changes.len()));
+        let resources = match proposal.changes.len() {
+            1 => "1 resource".to_owned(),
+            count => format!("{count} resources"),
+        };
+        self.progress.now(&format!("changing {resources} of stack `{name}`"));
         stack::execute(&self.client, &proposal).await?;
         let followed = follower.follow(false, |event| self.progress.event(event)).await?;
         match (kind, followed.status.as_str()) {
