@@ -182,6 +182,15 @@ pub struct Round {
     pub samples: Vec<Sample>,
 }
 
+/// Who a user is for Cognito's identity pool: a stable name and no secret, so that it is asked for once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Whose: identity pool, user pool and user.
+    pub key: String,
+    /// `{region}:{uuid}`.
+    pub id: String,
+}
+
 /// How the agent fares: what the page and `STATUS=` show. Counts are since the start.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Status {

@@ -28,19 +28,20 @@ fn example(name: &str) -> Loaded {
 
 #[test]
 fn every_example_is_accepted_with_the_expected_warnings_only() {
-    let sign_in =
-        "agent.authentication is known but not built yet: the standard AWS credential chain is used to sign in";
-    let expected: [(&str, &[&str]); 4] = [
+    let expected: [(&str, &[&str]); 5] = [
+        ("iot-device.json", &[]),
         ("linux-server.json", &[]),
-        ("macos.json", &[sign_in]),
+        ("macos.json", &[]),
         ("minimal.json", &[]),
-        ("raspberry-pi.json", &[sign_in]),
+        ("raspberry-pi.json", &[]),
     ];
     let names: Vec<String> =
         json_files("configs").iter().map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect();
     assert_eq!(names, expected.map(|(name, _)| name), "an example without its line here");
     for (name, warnings) in expected {
-        let given: Vec<String> = example(name).warnings.into_iter().map(|warning| warning.message).collect();
+        let mut given: Vec<String> = example(name).warnings.into_iter().map(|warning| warning.message).collect();
+        // An example is for everybody to read, unless the clone was made otherwise.
+        given.retain(|warning| !warning.contains("everybody on this machine can read it"));
         assert_eq!(given, warnings, "{name}");
     }
 }

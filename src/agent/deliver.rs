@@ -1,6 +1,7 @@
 //! Sends one batch, making its destination where that is missing.
 
 use super::logs::Destination;
+use crate::auth::Session;
 use crate::clock::Clock;
 use crate::delivery::batch::Batch;
 use crate::delivery::outcome::{Receipt, SendError};
@@ -20,9 +21,21 @@ pub struct Delivered {
     pub has_made_group: bool,
 }
 
+/// What a batch is sent with.
+pub struct Way {
+    /// Takes it.
+    pub sink: CloudWatchLogs,
+    /// Signs it.
+    pub session: Session,
+    /// Times it.
+    pub clock: Clock,
+}
+
 /// Builds the request by the clock as it is known now, off this thread, and sends it; again where the destination had to be
-/// made first.
-pub async fn deliver(sink: CloudWatchLogs, clock: Clock, mut batch: Batch, to: Destination) -> Delivered {
+/// made first. The first sign-in is waited for: it may take minutes, and learns the time.
+pub async fn deliver(way: Way, mut batch: Batch, to: Destination) -> Delivered {
+    let Way { sink, session, clock } = way;
+    session.answered().await;
     let (mut is_created, mut has_made_group) = (false, false);
     loop {
         let (writer, name, offset, now) = (sink.clone(), to.stream.clone(), clock.offset(), clock.now());

@@ -19,15 +19,17 @@ use aws_config::SdkConfig;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use crate::auth::Session;
 use crate::clock::Clock;
 use crate::config::{Compression, Config, Facts};
-use crate::record::Status;
+use crate::record::{Identity, Status};
 use crate::sinks::cloudwatch_logs::CloudWatchLogs;
 use crate::sinks::cloudwatch_metrics::CloudWatchMetrics;
 use crate::sources::file::StartAt;
-use crate::state::{Opened, Store};
-use deliver::{Delivered, deliver};
+use crate::state::{Changes, Opened, Store};
+use deliver::{Delivered, Way, deliver};
 use retention::Retention;
+use saver::Urgency;
 
 /// How long what is open may take to be sent after the first signal.
 pub const STOP_LIMIT: Duration = Duration::from_secs(10);
@@ -44,8 +46,12 @@ pub struct Setup {
     pub facts: Facts,
     /// The boot that this is.
     pub boot: crate::record::BootId,
-    /// The SDK's settings.
-    pub sdk: SdkConfig,
+    /// How CloudWatch Logs is reached.
+    pub logs: Access,
+    /// How CloudWatch's metrics are reached.
+    pub metrics: Access,
+    /// Tells an identity that is worth keeping.
+    pub identities: mpsc::Receiver<Identity>,
     /// The clock that the SDK signs by, too.
     pub clock: Clock,
     /// What survives.
@@ -58,6 +64,15 @@ pub struct Setup {
     pub start_at: Option<StartAt>,
     /// Where the status is told.
     pub status: watch::Sender<Status>,
+}
+
+/// How a service is reached.
+#[derive(Clone)]
+pub struct Access {
+    /// The SDK's settings, signing with what the session gives.
+    pub sdk: SdkConfig,
+    /// What signs in.
+    pub session: Session,
 }
 
 /// How far an agent is asked to stop.
@@ -77,14 +92,14 @@ pub enum Stop {
 /// When the state cannot be read, or the log thread cannot be started.
 pub async fn run(setup: Setup, stop: watch::Receiver<Stop>) -> anyhow::Result<()> {
     let logs_sink = CloudWatchLogs::new(
-        &setup.sdk,
-        setup.config.logs.endpoint.clone(),
+        &setup.logs.sdk,
+        setup.config.logs.endpoint.as_deref(),
         &setup.clock,
         setup.config.logs.compression == Compression::Gzip,
     );
     let namespace = setup.config.metrics.namespace.resolve(&setup.facts);
     let metrics_sink =
-        CloudWatchMetrics::new(&setup.sdk, setup.config.metrics.endpoint.clone(), &setup.clock, namespace);
+        CloudWatchMetrics::new(&setup.metrics.sdk, setup.config.metrics.endpoint.as_deref(), &setup.clock, namespace);
     let parts = setup::parts(&setup)?;
     let store = Arc::new(setup.store);
     let (saver, saving) = saver::start(Arc::clone(&store));
@@ -94,11 +109,19 @@ pub async fn run(setup: Setup, stop: watch::Receiver<Stop>) -> anyhow::Result<()
         move || logs.tell(logs::Event::SaveAll)
     });
     let (metrics_status, metrics_told) = watch::channel(metrics::Told::default());
-    let metrics = metrics::Metrics::new(parts.metrics, metrics_sink, store, saver.clone(), metrics_status);
+    let metrics = metrics::Metrics::new(
+        parts.metrics,
+        metrics::Way { sink: metrics_sink, session: setup.metrics.session },
+        store,
+        saver.clone(),
+        metrics_status,
+    );
     let agent = Agent {
         clock: setup.clock,
         logs,
         logs_sink,
+        session: setup.logs.session,
+        identities: setup.identities,
         logs_told: logs::Told::default(),
         metrics_told,
         saver,
@@ -122,6 +145,8 @@ struct Agent {
     clock: Clock,
     logs: logs::Logs,
     logs_sink: CloudWatchLogs,
+    session: Session,
+    identities: mpsc::Receiver<Identity>,
     logs_told: logs::Told,
     metrics_told: watch::Receiver<metrics::Told>,
     saver: saver::Saver,
@@ -162,6 +187,9 @@ impl Agent {
                     Some(action) => self.perform(action),
                     None => break,
                 },
+                Some(identity) = self.identities.recv() => {
+                    self.saver.save(Changes { identity: Some(identity), ..Changes::default() }, Urgency::Later);
+                }
                 _ = ticks.tick() => self.tell(),
             }
         }
@@ -192,8 +220,9 @@ impl Agent {
     fn perform(&mut self, action: logs::Action) {
         match action {
             logs::Action::Send(batch, to) => {
-                let (sink, clock) = (self.logs_sink.clone(), self.clock.clone());
-                self.sends.spawn(deliver(sink, clock, batch, to));
+                let way =
+                    Way { sink: self.logs_sink.clone(), session: self.session.clone(), clock: self.clock.clone() };
+                self.sends.spawn(deliver(way, batch, to));
             }
             logs::Action::Save(changes, urgency) => self.saver.save(changes, urgency),
             logs::Action::Tell(told) => self.logs_told = told,
@@ -218,11 +247,17 @@ impl Agent {
                 self.requests.trouble = Some(error.to_string());
                 log::warn!(stream:% = sent.to.stream, cause = error.kind(), error:% = error; "records were not taken");
                 if error.is_unauthorised() {
-                    self.logs_sink.renew();
+                    self.session.refused();
                 }
             }
         }
         self.logs.tell(logs::Event::Outcome(sent.batch, sent.result));
+    }
+
+    /// What went wrong last; a sign-in that fails is at the root of all else.
+    fn trouble(&self) -> Option<String> {
+        let sign_in = self.session.told().trouble.map(|trouble| trouble.to_string());
+        sign_in.or_else(|| self.requests.trouble.clone())
     }
 
     fn tell(&mut self) {
@@ -243,7 +278,7 @@ impl Agent {
             samples_waiting: metrics.waiting,
             requests_ok: self.requests.ok + metrics.requests_ok,
             requests_failed: self.requests.failed + metrics.requests_failed,
-            trouble: self.requests.trouble.clone().or(metrics.trouble),
+            trouble: self.trouble().or(metrics.trouble),
             clock_skew_ms: self.clock.skew_ms(),
             resident_bytes: resources::resident_bytes(),
         });

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Failure, start};
+use super::{Failure, access, start};
 use crate::config::{describe, warnings_text};
 use crate::identity;
 
@@ -11,6 +11,7 @@ use crate::identity;
 pub fn perform(path: &Path) -> Result<(), Failure> {
     let loaded = start::load(path)?;
     let facts = start::facts(&loaded.config)?;
+    access::check(&loaded.config)?;
     print!("{}", describe(&loaded.config, &facts));
     let remarks = warnings_text(path, &loaded.warnings);
     if !remarks.is_empty() {

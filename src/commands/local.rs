@@ -7,13 +7,15 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use aws_credential_types::Credentials;
+use tokio::sync::{mpsc, watch};
 
 use super::{Failure, start};
-use crate::agent::{self, Setup};
-use crate::aws::{self, Credentials};
+use crate::agent::{self, Access, Setup};
+use crate::auth::Session;
+use crate::aws::{self, Reach};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Network};
 use crate::identity;
 use crate::local::{Endpoint, Options};
 use crate::record::Status;
@@ -50,13 +52,21 @@ pub fn perform(path: Option<&Path>, port: u16) -> Result<(), Failure> {
         point_at(&mut config, &endpoint.url());
         println!("the page is at {}  (Ctrl-C ends it)", endpoint.url());
         let clock = Clock::default();
-        let sdk = aws::load(Some("local"), &Credentials::MadeUp, &clock).await.map_err(anyhow::Error::from)?;
+        // Nothing leaves this machine, so the proxy of the environment is none of ours, not even a wrong one.
+        let network = Network { no_proxy: Some("*".to_owned()), ..Network::default() };
+        let reach = Reach { region: Some("local"), profile: None, network: &network };
+        let sdk = aws::load(&reach, &clock).await.map_err(anyhow::Error::from)?;
+        let made_up = Credentials::new("made-up", "made-up", None, None, "made up");
+        let session = Session::fixed(made_up, clock.clone());
+        let access = Access { sdk: aws::with_credentials(&sdk, session.provider()), session };
         let (status, mut told) = watch::channel(Status::default());
         let setup = Setup {
             config,
             facts,
             boot: identity::boot_id(),
-            sdk,
+            logs: access.clone(),
+            metrics: access,
+            identities: mpsc::channel(1).1,
             clock,
             store,
             opened: Opened::First,

@@ -1,5 +1,6 @@
 //! A thin file a command: what it takes from the command line, what it prints, and with what code it ends.
 
+mod access;
 mod check;
 mod local;
 #[cfg(feature = "provision")]

@@ -5,18 +5,19 @@ use std::path::{Path, PathBuf};
 
 use tokio::sync::watch;
 
-use super::{CONFIG, Failure, HELD, NOT_PERMITTED, SOFTWARE, start};
+use super::{Failure, HELD, NOT_PERMITTED, SOFTWARE, access, start};
 use crate::agent::{self, Setup};
-use crate::aws::{self, Credentials};
 use crate::clock::Clock;
 use crate::config::{Config, DEFAULT_LOG_FILE, DEFAULT_STATE_DIRECTORY};
 use crate::identity;
 use crate::record::Status;
 use crate::service::log::{Destination, own_files};
+use crate::service::memory;
 use crate::state::{OpenError, Opened, Store};
 
 /// Publishes until a signal ends it.
 pub fn perform(path: &Path) -> Result<(), Failure> {
+    memory::keep_private();
     let loaded = start::load(path)?;
     let destination =
         Destination::Daemon { named: loaded.config.agent.log_file.clone(), default: DEFAULT_LOG_FILE.into() };
@@ -27,15 +28,16 @@ pub fn perform(path: &Path) -> Result<(), Failure> {
     let (store, opened) = open_state(&state_directory(&config))?;
     start::block_on(async {
         let clock = Clock::default();
-        let sdk = aws::load(config.agent.region.as_deref(), &Credentials::Chain, &clock)
-            .await
-            .map_err(|error| Failure::new(CONFIG, format!("error: {error}")))?;
+        let known = store.identities().map_err(anyhow::Error::from)?;
+        let access::SignedIn { logs, metrics, identities } = access::sign_in(&config, &facts, &clock, &known).await?;
         let setup = Setup {
             never: own_log.as_deref().map(own_files).unwrap_or_default(),
             config,
             facts,
             boot: identity::boot_id(),
-            sdk,
+            logs,
+            metrics,
+            identities,
             clock,
             store,
             opened,

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::settings::{Compression, Config, FileEntryConfig, InitialPosition};
+use super::settings::{Compression, Config, FileEntryConfig, InitialPosition, Network, PasswordSource, SignIn};
 use super::template::Facts;
 use super::{DEFAULT_LOG_FILE, DEFAULT_STATE_DIRECTORY};
 
@@ -22,8 +22,11 @@ pub fn describe(config: &Config, facts: &Facts) -> String {
     }
     line("instance id", &facts.instance_id);
     line("host name", &facts.hostname);
-    line("credentials", "the standard AWS credential chain");
+    line("credentials", &credentials(config));
     line("region", agent.region.as_deref().unwrap_or("the credential chain's"));
+    for (name, value) in reach(&agent.network) {
+        line(name, &value);
+    }
     line("state", &state(config));
     line("own log", &own_log(config));
     line("metrics", &metrics(config, facts));
@@ -32,6 +35,48 @@ pub fn describe(config: &Config, facts: &Facts) -> String {
         text.push_str(&describe_entry(entry, facts));
     }
     text
+}
+
+fn credentials(config: &Config) -> String {
+    let mut text = match &config.agent.sign_in {
+        None => "the standard AWS credential chain".to_string(),
+        Some(SignIn::Cognito(user)) => {
+            let flow = if user.sends_password { "by password" } else { "by SRP" };
+            let password = match &user.password {
+                PasswordSource::Config(_) => "this configuration's password".to_string(),
+                PasswordSource::File(path) => format!("the password in {}", path.display()),
+                PasswordSource::Outside => {
+                    "the password of the systemd credential cognito-password or $CLOUDWATCH_PUBLISHER_PASSWORD"
+                        .to_string()
+                }
+            };
+            format!("Cognito user pool {}, {flow}, with {password}", user.user_pool_id)
+        }
+        Some(SignIn::Iot(thing)) => {
+            format!("AWS IoT thing {} at {}, role alias {}", thing.thing_name, thing.url, thing.role_alias)
+        }
+    };
+    let roles = [("", &config.agent.role), (" for logs", &config.logs.role), (" for metrics", &config.metrics.role)];
+    for (what, role) in roles.iter().filter_map(|(what, role)| Some((what, role.as_ref()?))) {
+        let _ = write!(text, "; assumes {role}{what}");
+    }
+    text
+}
+
+/// What differs from AWS's own addresses, reached directly. A proxy may hold a password: its host is shown alone.
+fn reach(network: &Network) -> Vec<(&'static str, String)> {
+    let host = |url: &String| url.rsplit(['@', '/']).find(|part| !part.is_empty()).unwrap_or_default().to_string();
+    let mut lines = Vec::new();
+    if network.is_dual_stack {
+        lines.push(("endpoints", "dual stack".to_string()));
+    }
+    if let Some(path) = &network.ca_bundle {
+        lines.push(("CA bundle", path.display().to_string()));
+    }
+    lines.extend(network.http_proxy.iter().map(|url| ("proxy for http", host(url))));
+    lines.extend(network.https_proxy.iter().map(|url| ("proxy for https", host(url))));
+    lines.extend(network.no_proxy.iter().map(|hosts| ("no proxy for", hosts.clone())));
+    lines
 }
 
 fn state(config: &Config) -> String {

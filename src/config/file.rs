@@ -8,6 +8,7 @@ mod logs;
 mod metrics;
 
 use super::key::{Key, OneOrMany};
+use super::settings::Secret;
 use serde::Deserialize;
 
 pub use logs::*;
@@ -100,7 +101,7 @@ pub struct Authentication {
     /// Cognito: the user pool's app client.
     pub app_client_id: Key<String>,
     /// Cognito: the password of the user, whose name is the instance id.
-    pub password: Key<String>,
+    pub password: Key<Secret>,
     /// Cognito: a file that holds the password, instead of `password`.
     #[serde(rename = "password_file")]
     pub password_file: Key<String>,
@@ -114,6 +115,12 @@ pub struct Authentication {
     pub thing_name: Key<String>,
     /// IoT: the certificate's path, or a list of the certificate's and the key's.
     pub certificate: Key<OneOrMany>,
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::new)
+    }
 }
 
 /// How the password is proved.

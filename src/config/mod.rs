@@ -4,7 +4,7 @@
 //! JSON, `unbuilt` lists what is known and not done, `validate` judges and resolves. What comes out knows no serde: durations
 //! are durations, paths are absolute, defaults are filled in.
 //!
-//! Only [`load`] touches the system (it reads the file and the environment); [`parse`] is pure.
+//! Only [`load`] and [`password`] touch the system (they read the file, the first the environment too); [`parse`] is pure.
 
 mod describe;
 mod file;
@@ -20,7 +20,10 @@ mod validate;
 #[cfg(test)]
 mod tests;
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
 
 pub use describe::describe;
 pub use problem::{Failure, Place, Problem, warnings_text};
@@ -71,8 +74,31 @@ pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 /// # Errors
 /// When there is no such file, it cannot be read, or anything in it is wrong.
 pub fn load(path: &Path) -> Result<Loaded, Failure> {
+    let text = read_text(path)?;
+    let origin =
+        std::path::absolute(path).map_err(|error| Failure::Unreadable(path.to_path_buf(), error.to_string()))?;
+    let mut loaded = parse(&text, &origin, &|name| std::env::var(name).ok())?;
+    loaded.warnings.extend(readable_password(&loaded.config));
+    loaded.warnings.extend(unread_folder(&origin));
+    Ok(loaded)
+}
+
+/// Reads `agent.authentication.password` from a configuration file, as it is now. Nothing else of the file is judged.
+///
+/// # Errors
+/// When there is no such file, it cannot be read, or it holds no password; never with a part of what it holds.
+pub fn password(path: &Path) -> Result<Secret, String> {
+    let text = read_text(path).map_err(|failure| failure.to_string())?;
+    let tree = tree::parse(&text, &mut Vec::new()).ok_or_else(|| format!("{} is no JSON object", path.display()))?;
+    match tree.get(&["agent", "authentication", "password"]).map(|node| &node.value) {
+        Some(tree::Value::Text(password)) if !password.is_empty() => Ok(Secret::new(password.to_string())),
+        _ => Err(format!("{} has no agent.authentication.password", path.display())),
+    }
+}
+
+/// A configuration's text, wiped when it was read: there may be a password in it.
+fn read_text(path: &Path) -> Result<Zeroizing<String>, Failure> {
     let unreadable = |reason: String| Failure::Unreadable(path.to_path_buf(), reason);
-    let origin = std::path::absolute(path).map_err(|error| unreadable(error.to_string()))?;
     let wrong = |problem: Problem| Failure::Wrong(path.to_path_buf(), vec![problem]);
     match std::fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(Failure::Missing(path.to_path_buf())),
@@ -87,10 +113,19 @@ pub fn load(path: &Path) -> Result<Loaded, Failure> {
         Ok(_) => {}
     }
     let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
-    let text = String::from_utf8(bytes).map_err(|error| wrong(tree::not_utf8(&error)))?;
-    let mut loaded = parse(&text, &origin, &|name| std::env::var(name).ok())?;
-    loaded.warnings.extend(unread_folder(&origin));
-    Ok(loaded)
+    String::from_utf8(bytes).map(Zeroizing::new).map_err(|error| wrong(tree::not_utf8(&error)))
+}
+
+/// The warning for a password that everybody on this machine can read.
+fn readable_password(config: &Config) -> Option<Problem> {
+    let Some(SignIn::Cognito(Cognito { password: PasswordSource::Config(path), .. })) = &config.agent.sign_in else {
+        return None;
+    };
+    let mode = std::fs::metadata(path).ok()?.permissions().mode();
+    (mode & 0o004 != 0).then(|| {
+        Problem::general("the file holds a password, and everybody on this machine can read it")
+            .hint(format!("`chmod o-rwx {}`", path.display()))
+    })
 }
 
 /// Reads a configuration from its text. `origin` is the absolute path of its file: for messages, and for relative paths.

@@ -61,7 +61,7 @@ fn every_key_of_the_predecessor_is_read() {
     let text = r#"{
       "agent": {
         "instance": {"prefix": "rpi", "serial": "AB", "command": "echo $HOME ${HOME}"},
-        "authentication": {"accountId": "123456789012", "userPoolId": "u", "identityPoolId": "i",
+        "authentication": {"accountId": "123456789012", "userPoolId": "eu-west-1_u", "identityPoolId": "eu-west-1:i",
                            "appClientId": "c", "password": "${secret}"},
         "region": "eu-central-1", "metrics_collection_interval": 60, "logs_collection_interval": 5,
         "logfile": "own.log", "debug": true
@@ -317,4 +317,46 @@ fn replace_nth(value: &mut serde_json::Value, left: &mut usize, new: &serde_json
         serde_json::Value::Object(pairs) => pairs.values_mut().for_each(|item| replace_nth(item, left, new)),
         _ => {}
     }
+}
+
+#[test]
+fn the_password_is_read_anew_from_the_file_and_from_nowhere_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.json");
+    let with = |password: &str| {
+        format!(
+            r#"{{"agent": {{"region": "eu-west-1", "authentication": {{"accountId": "123456789012", "userPoolId": "eu-west-1_u",
+              "identityPoolId": "eu-west-1:i", "appClientId": "c", "password": {password}}}}}}}"#
+        )
+    };
+    std::fs::write(&path, with(r#""a\"${b}""#)).unwrap();
+    assert_eq!(password(&path).unwrap().reveal(), "a\"${b}");
+    std::fs::write(&path, with(r#""another""#)).unwrap();
+    assert_eq!(password(&path).unwrap().reveal(), "another");
+    for (broken, reason) in [("null", "has no agent.authentication.password"), ("\"\"", "has no"), ("{", "no JSON")] {
+        std::fs::write(&path, with(broken)).unwrap();
+        assert!(password(&path).unwrap_err().contains(reason), "{broken}");
+    }
+    assert!(password(&folder.path().join("absent")).unwrap_err().contains("absent"));
+}
+
+#[test]
+fn a_password_that_everybody_can_read_is_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.json");
+    let text = r#"{"agent": {"region": "eu-west-1", "authentication": {"accountId": "123456789012", "userPoolId": "eu-west-1_u",
+                  "identityPoolId": "eu-west-1:i", "appClientId": "c", "password": "p"}}}"#;
+    std::fs::write(&path, text).unwrap();
+    let warned = |mode| {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        load(&path).unwrap().warnings.iter().any(|warning| warning.message.contains("everybody on this machine"))
+    };
+    assert!(warned(0o644));
+    assert!(!warned(0o640));
+}
+
+#[test]
+fn a_number_out_of_range_and_deep_nesting_are_problems() {
+    assert!(refused(r#"{"agent": {"x": 1e999}}"#).contains("number out of range"));
+    assert!(refused(&format!("{}{}", "[".repeat(5_000), "]".repeat(5_000))).contains("recursion limit"));
 }

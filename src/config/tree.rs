@@ -6,6 +6,10 @@
 //! Pure.
 
 use std::collections::HashMap;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use zeroize::Zeroizing;
 
 use super::Environment;
 use super::problem::{Place, Problem};
@@ -32,8 +36,8 @@ pub enum Value {
     Bool(bool),
     /// A number.
     Number(serde_json::Number),
-    /// Text, its escapes resolved.
-    Text(String),
+    /// Text, its escapes resolved. Wiped afterwards: it may be a password.
+    Text(Zeroizing<String>),
     /// `[…]`
     List(Vec<Node>),
     /// `{…}`, in the order of the file, each key once.
@@ -75,6 +79,15 @@ impl Node {
         }
     }
 
+    /// The value below that is reached by these keys.
+    pub fn get(&self, keys: &[&str]) -> Option<&Self> {
+        let Some((first, rest)) = keys.split_first() else { return Some(self) };
+        match &self.value {
+            Value::Object(pairs) => pairs.iter().find(|(key, _)| key == first)?.1.get(rest),
+            _ => None,
+        }
+    }
+
     /// The path with `[]` for every index: what keys are listed by.
     pub fn general_path(&self) -> String {
         let mut general = String::with_capacity(self.path.len());
@@ -106,7 +119,7 @@ pub fn not_utf8(error: &std::string::FromUtf8Error) -> Problem {
 /// Reads a text. None, with a problem, where it is not JSON or not an object.
 pub fn parse(text: &str, problems: &mut Vec<Problem>) -> Option<Node> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if let Err(error) = serde_json::from_str::<serde_json::Value>(text) {
+    if let Err(error) = serde_json::from_str::<Judged>(text) {
         problems.push(not_json(text, &error));
         return None;
     }
@@ -117,6 +130,57 @@ pub fn parse(text: &str, problems: &mut Vec<Problem>) -> Option<Node> {
         return None;
     }
     Some(tree)
+}
+
+/// JSON that was looked at whole, numbers and nesting included, without a copy of any text in it.
+struct Judged;
+
+impl<'de> Deserialize<'de> for Judged {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Judged {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self, A::Error> {
+        while items.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut pairs: A) -> Result<Self, A::Error> {
+        while pairs.next_entry::<Self, Self>()?.is_some() {}
+        Ok(self)
+    }
 }
 
 fn not_json(text: &str, error: &serde_json::Error) -> Problem {
@@ -177,7 +241,7 @@ impl Scanner<'_> {
         let value = match first {
             b'{' => self.object(&path)?,
             b'[' => self.list(&path)?,
-            b'"' => Value::Text(self.text()?),
+            b'"' => Value::Text(self.text()?.into()),
             _ => self.word()?,
         };
         Some(Node { id, place, path, value })
@@ -259,7 +323,7 @@ const AS_IT_STANDS: [&str; 9] = [
 pub fn expand_environment(node: &mut Node, environment: Environment<'_>, problems: &mut Vec<Problem>) {
     match &mut node.value {
         Value::Text(text) => match expanded(text, environment) {
-            Ok(new) => *text = new,
+            Ok(new) => *text = new.into(),
             Err(name) => {
                 problems.push(
                     Problem::at(node.place, format!("{}: the environment has no `{name}`", node.path))

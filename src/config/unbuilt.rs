@@ -140,7 +140,7 @@ fn is_harmless(value: &Value, key: &Unbuilt) -> bool {
     match value {
         Value::Null => true,
         Value::Bool(it) => key.harmless == it.to_string() || (key.path.ends_with(".journal") && !it),
-        Value::Text(it) => key.harmless.eq_ignore_ascii_case(&format!("\"{it}\"")),
+        Value::Text(it) => key.harmless.eq_ignore_ascii_case(&format!("\"{}\"", it.as_str())),
         Value::List(items) => items.is_empty() && key.harmless == "[]",
         Value::Object(pairs) => key.path.ends_with(".journal") && says_no(pairs),
         Value::Number(_) => false,

@@ -1,7 +1,7 @@
 //! What became of a request: the words in which sinks answer and delivery decides.
 //!
 //! A [`SendError`] has one variant per reaction, not per error code of AWS; which code leads to which reaction is one table
-//! in `aws.rs`.
+//! in `aws/reaction.rs`.
 //!
 //! Pure: no I/O, no clock, no tasks.
 

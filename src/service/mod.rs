@@ -1,4 +1,5 @@
-//! Where this program meets the service manager: for now, its own log.
+//! Where this program meets the system it runs on: its own log, and what becomes of its memory.
 
 pub mod log;
+pub mod memory;
 mod rotate;

@@ -9,7 +9,7 @@ use aws_sdk_cloudwatchlogs::types::RejectedLogEventsInfo;
 use bytes::Bytes;
 
 use super::{Sink, put_log_events};
-use crate::aws::{LearnTime, ReadyBody, SameTime, reaction, renewed, time_limit, within};
+use crate::aws::{LearnTime, ReadyBody, SameTime, reaction, time_limit, within};
 use crate::clock::Clock;
 use crate::delivery::batch::Batch;
 use crate::delivery::outcome::{Cause, Receipt, SendError};
@@ -18,8 +18,6 @@ use crate::record::{Monotonic, Offset, StreamName};
 /// A client of CloudWatch Logs.
 #[derive(Clone, Debug)]
 pub struct CloudWatchLogs {
-    config: SdkConfig,
-    endpoint: Option<String>,
     clock: Clock,
     client: Client,
     is_gzip: bool,
@@ -38,14 +36,9 @@ pub struct LogsRequest {
 
 impl CloudWatchLogs {
     /// A client that signs as `config` says; `endpoint` in place of AWS's own.
-    pub fn new(config: &SdkConfig, endpoint: Option<String>, clock: &Clock, is_gzip: bool) -> Self {
-        let client = client(config, endpoint.as_deref(), clock);
-        Self { config: config.clone(), endpoint, clock: clock.clone(), client, is_gzip }
-    }
-
-    /// Asks the source of credentials anew at the next request.
-    pub fn renew(&mut self) {
-        self.client = client(&renewed(&self.config), self.endpoint.as_deref(), &self.clock);
+    pub fn new(config: &SdkConfig, endpoint: Option<&str>, clock: &Clock, is_gzip: bool) -> Self {
+        let client = client(config, endpoint, clock);
+        Self { clock: clock.clone(), client, is_gzip }
     }
 
     /// Writes the request that carries `batch` to `to`; costs CPU time, so off the runtime's thread.

@@ -6,7 +6,7 @@ use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
 
 use super::Sink;
-use crate::aws::{LearnTime, SameTime, reaction, renewed, time_limit, within};
+use crate::aws::{LearnTime, SameTime, reaction, time_limit, within};
 use crate::clock::Clock;
 use crate::delivery::datums::Datum;
 use crate::delivery::outcome::{Receipt, SendError};
@@ -15,8 +15,6 @@ use crate::record::Offset;
 /// A client of CloudWatch.
 #[derive(Clone, Debug)]
 pub struct CloudWatchMetrics {
-    config: SdkConfig,
-    endpoint: Option<String>,
     clock: Clock,
     client: Client,
     namespace: String,
@@ -33,14 +31,9 @@ pub struct MetricsRequest {
 
 impl CloudWatchMetrics {
     /// A client that signs as `config` says and writes into `namespace`; `endpoint` in place of AWS's own.
-    pub fn new(config: &SdkConfig, endpoint: Option<String>, clock: &Clock, namespace: String) -> Self {
-        let client = client(config, endpoint.as_deref(), clock);
-        Self { config: config.clone(), endpoint, clock: clock.clone(), client, namespace }
-    }
-
-    /// Asks the source of credentials anew at the next request.
-    pub fn renew(&mut self) {
-        self.client = client(&renewed(&self.config), self.endpoint.as_deref(), &self.clock);
+    pub fn new(config: &SdkConfig, endpoint: Option<&str>, clock: &Clock, namespace: String) -> Self {
+        let client = client(config, endpoint, clock);
+        Self { clock: clock.clone(), client, namespace }
     }
 }
 

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::record::{BootId, Offset, Round, SavedFile};
+use crate::record::{BootId, Identity, Offset, Round, SavedFile};
 
 /// The number of a waiting round: larger is later, also over restarts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,6 +46,8 @@ pub struct Changes {
     pub remove_rounds: Vec<RoundId>,
     /// The offset of this boot, as measured last.
     pub boot_offset: Option<(BootId, Offset)>,
+    /// The identity that Cognito gave last.
+    pub identity: Option<Identity>,
 }
 
 impl Changes {
@@ -64,6 +66,7 @@ impl Changes {
         self.add_rounds.extend(later.add_rounds);
         self.remove_rounds.extend(later.remove_rounds);
         self.boot_offset = later.boot_offset.or(self.boot_offset.take());
+        self.identity = later.identity.or(self.identity.take());
     }
 
     /// There is nothing to commit.

@@ -16,7 +16,7 @@ use super::checked::Checked;
 use super::codec;
 use super::disk::Disk;
 use super::{Changes, Page, RoundId, Waiting};
-use crate::record::{BootId, Offset, SavedFile};
+use crate::record::{BootId, Identity, Offset, SavedFile};
 
 /// Everything but rounds; a key's first byte says what it is of.
 const SMALL: TableDefinition<&[u8], &[u8]> = TableDefinition::new("small");
@@ -26,6 +26,7 @@ const ROUNDS: TableDefinition<u64, &[u8]> = TableDefinition::new("rounds");
 const FILE: u8 = b'f';
 const ENTRY: u8 = b'e';
 const BOOT: u8 = b'b';
+const IDENTITY: u8 = b'i';
 /// The key under which the layout's version stands.
 const VERSION_KEY: &[u8] = b"version";
 /// The layout of keys and tables; values have format bytes of their own.
@@ -123,6 +124,16 @@ impl Engine {
             Ok(())
         })?;
         Ok(boots)
+    }
+
+    /// The identities that Cognito gave.
+    pub(super) fn identities(&self) -> Result<Vec<Identity>, Bad> {
+        let mut identities = Vec::new();
+        self.each_small(IDENTITY, |key, value| {
+            identities.extend(text(key).zip(text(value)).map(|(key, id)| Identity { key, id }));
+            Ok(())
+        })?;
+        Ok(identities)
     }
 
     /// Waiting rounds from `from` on, at most `count` of them and `bytes` bytes, but one at least.
@@ -249,6 +260,7 @@ fn change_small(txn: &redb::WriteTransaction, changes: &Changes) -> Result<bool,
         && changes.forget.is_empty()
         && changes.entries.is_empty()
         && changes.boot_offset.is_none()
+        && changes.identity.is_none()
     {
         return Ok(false);
     }
@@ -274,6 +286,9 @@ fn change_small(txn: &redb::WriteTransaction, changes: &Changes) -> Result<bool,
     }
     if let Some((boot, offset)) = &changes.boot_offset {
         put(&key(BOOT, boot.0.as_bytes()), &offset.0.to_be_bytes())?;
+    }
+    if let Some(identity) = &changes.identity {
+        put(&key(IDENTITY, identity.key.as_bytes()), identity.id.as_bytes())?;
     }
     Ok(changed)
 }

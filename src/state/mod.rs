@@ -24,7 +24,7 @@ pub use disk::Disk;
 use engine::{Bad, Engine, Fault};
 use folder::Folder;
 
-use crate::record::{Offset, SavedFile};
+use crate::record::{Identity, Offset, SavedFile};
 
 /// What an opened store found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -176,6 +176,11 @@ impl Store {
     /// The keys of all config entries that were ever followed.
     pub fn entries(&self) -> Result<BTreeSet<String>, StoreError> {
         self.read(Engine::entries)
+    }
+
+    /// The identities that Cognito gave, one a user.
+    pub fn identities(&self) -> Result<Vec<Identity>, StoreError> {
+        self.read(Engine::identities)
     }
 
     /// Waiting rounds from number `from` on, oldest first: at most `max_count` and, but for the first, `max_bytes` of them.

@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 
 use super::Stop;
 use super::saver::{Saver, Urgency};
+use crate::auth::Session;
 use crate::clock::{Clock, TOLERANCE_MS};
 use crate::delivery::datums::{Datum, Requests, requests};
 use crate::delivery::outcome::{Receipt, SendError};
@@ -82,11 +83,19 @@ struct Work {
 
 type Answer = (Vec<Datum>, Result<Receipt, SendError>);
 
+/// What samples are sent with.
+pub struct Way {
+    /// Takes them.
+    pub sink: CloudWatchMetrics,
+    /// Signs them.
+    pub session: Session,
+}
+
 /// Sampling and sending of host metrics.
 pub struct Metrics {
     parts: Parts,
     host: Host,
-    sink: CloudWatchMetrics,
+    way: Way,
     store: Arc<Store>,
     saver: Saver,
     gate: Gate,
@@ -111,19 +120,13 @@ pub struct Metrics {
 
 impl Metrics {
     /// Takes the baseline, and takes up what waits in `store`.
-    pub fn new(
-        parts: Parts,
-        sink: CloudWatchMetrics,
-        store: Arc<Store>,
-        saver: Saver,
-        status: watch::Sender<Told>,
-    ) -> Self {
+    pub fn new(parts: Parts, way: Way, store: Arc<Store>, saver: Saver, status: watch::Sender<Told>) -> Self {
         let now = parts.clock.now();
         let waiting = store.waiting();
         let first = now.after(FIRST_PAUSE.min(parts.interval));
         Self {
             host: Host::new(Path::new("/"), Arc::clone(&parts.dimensions), now),
-            sink,
+            way,
             store,
             saver,
             gate: Gate::default(),
@@ -158,6 +161,7 @@ impl Metrics {
                 Some(Ok((datums, result))) = self.under_way.join_next(), if !self.under_way.is_empty() => {
                     self.answered(datums, result);
                 }
+                () = self.way.session.changed() => {}
                 () = tokio::time::sleep(pause) => {}
             }
         }
@@ -183,7 +187,7 @@ impl Metrics {
 
     fn pause(&self, now: Monotonic) -> Duration {
         let mut next = self.next_sample.min(self.next_tidy);
-        if self.under_way.is_empty() {
+        if self.under_way.is_empty() && self.way.session.has_answered() {
             let send = if self.work.is_some() {
                 Some(now)
             } else if !self.fresh.is_empty() {
@@ -234,7 +238,8 @@ impl Metrics {
     }
 
     fn send(&mut self, now: Monotonic) {
-        if !self.under_way.is_empty() || !self.gate.may_send(now) {
+        // The first sign-in learns the time, by which the samples' times are made.
+        if !self.under_way.is_empty() || !self.gate.may_send(now) || !self.way.session.has_answered() {
             return;
         }
         if self.work.is_none() && now >= self.next_flush && !self.fresh.is_empty() {
@@ -249,7 +254,7 @@ impl Metrics {
         let Some(datums) = work.requests.pop_front() else { return };
         let request = MetricsRequest { datums, offset: work.offset };
         self.gate.started();
-        let sink = self.sink.clone();
+        let sink = self.way.sink.clone();
         self.under_way.spawn(async move {
             let result = sink.send(request.clone()).await;
             (request.datums, result)
@@ -324,7 +329,7 @@ impl Metrics {
                 self.told.trouble = Some(error.to_string());
                 log::warn!(cause = error.kind(), error:% = error; "samples were not taken");
                 if error.is_unauthorised() {
-                    self.sink.renew();
+                    self.way.session.refused();
                 }
                 self.abandon_work();
                 self.next_flush = Monotonic(0);

@@ -57,6 +57,13 @@ fn cognito(
     {
         judge.wrong(id, &format!(" is `{account}`, which is no AWS account"), "it has 12 digits");
     }
+    pool(judge, &shape.user_pool_id, '_', "user pool", "eu-central-1_AbCdEf123");
+    pool(judge, &shape.identity_pool_id, ':', "identity pool", "eu-central-1:01234567-89ab-cdef-0123-456789abcdef");
+    if let Some((id, password)) = shape.password.placed()
+        && password.reveal().is_empty()
+    {
+        judge.wrong(id, " is empty", "leave the key out where the password comes from elsewhere");
+    }
     let password = if !shape.password.is_absent() {
         PasswordSource::Config(judge.origin.to_path_buf())
     } else if let Some(path) = judge.text(&shape.password_file) {
@@ -72,6 +79,17 @@ fn cognito(
         password,
         sends_password: shape.auth_flow.get() == Some(&file::AuthFlow::Password),
     }))
+}
+
+/// A pool's id is its region, a sign, and a name: the two kinds are easily confused.
+fn pool(judge: &mut Judge<'_>, key: &Key<String>, sign: char, kind: &str, example: &str) {
+    let Some((id, text)) = key.placed() else { return };
+    let is_one = text.split_once(sign).is_some_and(|(region, name)| {
+        region.contains('-') && !region.contains([':', '_']) && !name.is_empty() && !name.contains(char::is_whitespace)
+    });
+    if !is_one && !text.trim().is_empty() {
+        judge.wrong(id, &format!(" is `{text}`, which is no {kind}"), &format!("one looks like `{example}`"));
+    }
 }
 
 fn iot(

@@ -1,0 +1,112 @@
+//! Joins settings and sign-in: how CloudWatch Logs and CloudWatch's metrics are reached, and who signs.
+
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use tokio::sync::mpsc;
+
+use super::{CONFIG, Failure, SOFTWARE};
+use crate::agent::Access;
+use crate::auth::cognito::User;
+use crate::auth::iot::Thing;
+use crate::auth::role::Role;
+use crate::auth::{Session, Source, Start, renewal};
+use crate::aws::{self, Reach, Route};
+use crate::clock::Clock;
+use crate::config::{Config, Facts, Iot, Network, SignIn};
+use crate::delivery::retry::Chance;
+use crate::record::Identity;
+
+/// What the agent signs in with.
+pub struct SignedIn {
+    /// For CloudWatch Logs.
+    pub logs: Access,
+    /// For CloudWatch's metrics.
+    pub metrics: Access,
+    /// Tells an identity that is worth keeping.
+    pub identities: mpsc::Receiver<Identity>,
+}
+
+/// Starts to sign in as `config` says; `known` are the identities of earlier runs.
+pub async fn sign_in(config: &Config, facts: &Facts, clock: &Clock, known: &[Identity]) -> Result<SignedIn, Failure> {
+    let agent = &config.agent;
+    let reach = Reach { region: agent.region.as_deref(), profile: None, network: &agent.network };
+    aws::warn_of_another_region(&reach).await;
+    let sdk = aws::load(&reach, clock).await.map_err(|error| Failure::new(CONFIG, format!("error: {error}")))?;
+    let way = Way { config, facts, clock, sdk };
+    let (source, identities) = way.source(known)?;
+    let device = Session::start(source, Start { clock: clock.clone(), first_after: way.first_after() });
+    let logs = way.session(config.logs.role.as_deref(), &device);
+    let is_shared = config.metrics.role == config.logs.role;
+    let metrics = if is_shared { logs.clone() } else { way.session(config.metrics.role.as_deref(), &device) };
+    Ok(SignedIn { logs: way.access(logs), metrics: way.access(metrics), identities })
+}
+
+/// Says what of the way to AWS is wrong already before anything is sent: files, proxies, names.
+pub fn check(config: &Config) -> Result<(), Failure> {
+    let wrong = |reason: String| Failure::new(CONFIG, format!("error: {reason}"));
+    Route::of(&config.agent.network).map_err(|error| wrong(error.to_string()))?;
+    match &config.agent.sign_in {
+        Some(SignIn::Iot(iot)) => thing(iot, &config.agent.network, &Clock::default()).map(drop),
+        _ => Ok(()),
+    }
+}
+
+fn thing(iot: &Iot, network: &Network, clock: &Clock) -> Result<Thing, Failure> {
+    let wrong = |reason| Failure::new(CONFIG, format!("error: agent.authentication.{reason}"));
+    Thing::new(iot, network, clock).map_err(wrong)
+}
+
+struct Way<'a> {
+    config: &'a Config,
+    facts: &'a Facts,
+    clock: &'a Clock,
+    sdk: SdkConfig,
+}
+
+impl Way<'_> {
+    fn source(&self, known: &[Identity]) -> Result<(Source, mpsc::Receiver<Identity>), Failure> {
+        // An identity is told once a sign-in; one that is not taken in time is told again at the next start.
+        let (tell, identities) = mpsc::channel(1);
+        let agent = &self.config.agent;
+        let source = match &agent.sign_in {
+            None => {
+                let chain = self.sdk.credentials_provider();
+                Source::Chain(chain.ok_or_else(|| Failure::new(SOFTWARE, "error: the SDK has no credential chain"))?)
+            }
+            Some(SignIn::Cognito(user)) => {
+                let (name, key) = (&self.facts.instance_id, User::key(user, &self.facts.instance_id));
+                let saved = known.iter().find(|identity| identity.key == key).map(|identity| identity.id.clone());
+                let tell = Box::new(move |identity| drop(tell.try_send(identity)));
+                Source::Cognito(Box::new(User::new(user, name, &self.sdk, self.clock, saved, tell)))
+            }
+            Some(SignIn::Iot(iot)) => Source::Iot(Box::new(thing(iot, &agent.network, self.clock)?)),
+        };
+        Ok((source, identities))
+    }
+
+    /// The session of a section: the device's own, or that of the role which the section or the agent names.
+    fn session(&self, role: Option<&str>, device: &Session) -> Session {
+        let Some(arn) = role.or(self.config.agent.role.as_deref()) else { return device.clone() };
+        let role = Role::new(arn, &self.facts.instance_id, &self.sdk, self.clock, device.clone());
+        Session::start(Source::Role(Box::new(role)), Start { clock: self.clock.clone(), first_after: Duration::ZERO })
+    }
+
+    fn access(&self, session: Session) -> Access {
+        Access { sdk: aws::with_credentials(&self.sdk, session.provider()), session }
+    }
+
+    /// Only what is shared by a fleet is spread: the chain's sources are each machine's own.
+    fn first_after(&self) -> Duration {
+        let agent = &self.config.agent;
+        if agent.sign_in.is_none() {
+            return Duration::ZERO;
+        }
+        let uptime = Duration::from_millis(self.clock.now().0);
+        let wait = renewal::first_after(uptime, agent.startup_spread, Chance(fastrand::f64()));
+        if !wait.is_zero() {
+            log::info!(seconds = wait.as_secs(); "the machine just started: the first sign-in waits, so that a fleet does not come back as one");
+        }
+        wait
+    }
+}
