@@ -11,15 +11,17 @@ mod users;
 
 use std::time::Duration;
 
+use aws_config::SdkConfig;
+use aws_config::identity::IdentityCache;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::ProvideCredentials;
 
 use super::{Failure, NOT_PERMITTED, UNAVAILABLE, start};
-use crate::aws::{self, Credentials};
+use crate::aws::{self, LoadError, Reach};
 use crate::cli::provision::{Provision, Target};
 use crate::clock::Clock;
+use crate::config::Network;
 use crate::provision::call::{CallError, CallFailure};
 use crate::provision::outputs::{Outputs, OutputsError};
 use crate::provision::stack::StackError;
@@ -30,6 +32,9 @@ const CALL_LIMIT: Duration = Duration::from_secs(60);
 const ATTEMPTS: u32 = 5;
 /// Some sources of credentials ask a browser or another program.
 const CREDENTIALS_LIMIT: Duration = Duration::from_secs(60);
+
+const NO_REGION: &str =
+    "finding the AWS region: none is set; give --region, or set AWS_REGION, or `region` in the AWS profile";
 
 /// Performs one of the administrator's commands.
 pub fn perform(command: &Provision) -> Result<(), Failure> {
@@ -48,23 +53,21 @@ pub fn perform(command: &Provision) -> Result<(), Failure> {
 
 /// The SDK's settings for an administrator: the credentials are there, no call hangs, and what is throttled is tried again.
 async fn connect(target: &Target) -> Result<SdkConfig, Failure> {
-    let of_profile = match &target.profile {
-        Some(profile) => Some(aws_config::defaults(BehaviorVersion::latest()).profile_name(profile).load().await),
-        None => None,
-    };
-    let profile_region = of_profile.as_ref().and_then(SdkConfig::region).map(Region::as_ref);
-    let region = target.region.as_deref().or(profile_region);
-    let loaded = aws::load(region, &Credentials::Chain, &Clock::default()).await;
-    let sdk = loaded.map_err(|error| Failure::new(super::CONFIG, format!("error: {error}")))?;
-    let credentials = of_profile.as_ref().unwrap_or(&sdk).credentials_provider();
+    let network = Network::default();
+    let reach = Reach { region: target.region.as_deref(), profile: target.profile.as_deref(), network: &network };
+    let sdk = aws::load(&reach, &Clock::default()).await.map_err(|error| match error {
+        LoadError::NoRegion => Failure::new(super::CONFIG, format!("error: {NO_REGION}")),
+        error => Failure::new(super::CONFIG, format!("error: {error}")),
+    })?;
     let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_LIMIT).operation_timeout(CALL_LIMIT);
     let timeouts = match sdk.timeout_config().and_then(TimeoutConfig::connect_timeout) {
         Some(limit) => timeouts.connect_timeout(limit),
         None => timeouts,
     };
     let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS);
-    let mut builder = sdk.to_builder().timeout_config(timeouts.build()).retry_config(retries);
-    builder.set_credentials_provider(credentials);
+    // Kept for the command's few minutes: some sources take seconds, or ask a person.
+    let cache = IdentityCache::lazy().load_timeout(CREDENTIALS_LIMIT).build();
+    let builder = sdk.into_builder().timeout_config(timeouts.build()).retry_config(retries).identity_cache(cache);
     let sdk = builder.build();
     has_credentials(&sdk).await?;
     Ok(sdk)
