@@ -48,9 +48,9 @@ const MAX_NAMESPACE: usize = 255;
 /// What all policies of a role may hold together, without white space (IAM, inline policies of a role).
 const MAX_POLICIES: usize = 10_240;
 /// What the policy of one prefix holds beyond three times the prefix, in the partition and region with the longest names.
-const POLICY_BEYOND_PREFIX: usize = 640;
+const POLICY_BEYOND_PREFIX: usize = 510;
 /// The policy for metrics beyond its namespaces.
-const METRICS_POLICY: usize = 260;
+const METRICS_POLICY: usize = 230;
 /// A search of CloudWatch holds 1,024 characters; the longest of the dashboard, without the namespaces.
 const MAX_SEARCH_NAMESPACES: usize = 1_024 - 260;
 /// Logs Insights takes so many prefixes.
@@ -110,6 +110,16 @@ impl Wish {
             format!("the role's policies would hold {size} characters, IAM takes {MAX_POLICIES}\nfewer or shorter prefixes are needed")
         })
     }
+}
+
+/// Why no stack can be in a region. Source: the resource types by region in cfn-lint 1.58.0, read 2026-11-21.
+pub fn bad_region(region: &str) -> Option<String> {
+    region.starts_with("cn-").then(|| {
+        format!(
+            "Cognito has no user pools in {region}, so devices there cannot sign in with passwords\n  they can with AWS IoT \
+             certificates, or with IAM Roles Anywhere through `credential_process`"
+        )
+    })
 }
 
 impl Protection {

@@ -20,8 +20,14 @@ pub async fn perform(options: &Dashboard) -> Result<(), Failure> {
         _ => {
             let sdk = super::connect(&options.target).await?;
             let outputs = outputs::outputs(&Client::new(&sdk), &options.target.stack).await?;
-            let namespaces = options.namespace.clone().unwrap_or(outputs.metric_namespaces);
-            let prefixes = options.log_group_prefix.clone().unwrap_or(outputs.log_group_prefixes);
+            // A stack of the old tool does not say.
+            let list = |given: &Option<Vec<String>>, said: Vec<String>, name| match given {
+                Some(given) => given.clone(),
+                None if said.is_empty() => template.default_list(name),
+                None => said,
+            };
+            let namespaces = list(&options.namespace, outputs.metric_namespaces, "MetricNamespaces");
+            let prefixes = list(&options.log_group_prefix, outputs.log_group_prefixes, "LogGroupPrefixes");
             (outputs.region, namespaces, prefixes)
         }
     };

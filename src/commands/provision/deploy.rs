@@ -12,7 +12,7 @@ use crate::commands::{Failure, UNAVAILABLE, USAGE};
 use crate::provision::changes::{self, Change, Deploying};
 use crate::provision::stack::{self, ChangeKind, Followed, Follower, Found};
 use crate::provision::template::Template;
-use crate::provision::wish::{Protection, Wish};
+use crate::provision::wish::{Protection, Wish, bad_region};
 
 /// Performs the command.
 pub async fn perform(options: &Deploy) -> Result<(), Failure> {
@@ -25,6 +25,10 @@ pub async fn perform(options: &Deploy) -> Result<(), Failure> {
     };
     refuse(&wish.problems(&template))?;
     let sdk = super::connect(&options.target).await?;
+    let region = sdk.region().map(AsRef::as_ref).unwrap_or_default();
+    if let Some(problem) = bad_region(region) {
+        return Err(Failure::new(UNAVAILABLE, format!("error: {problem}")));
+    }
     let work = Deployment { client: Client::new(&sdk), template, wish, options, progress: Progress::new() };
     interruptible(&options.target.stack, work.perform()).await
 }
@@ -107,7 +111,11 @@ impl Deployment<'_> {
             return forbidden.map_or(Ok(Outcome::Shown), |why| Err(Failure::new(UNAVAILABLE, format!("error: {why}"))));
         }
         let follower = Follower::new(&self.client, &proposal.stack_id).await?;
-        self.progress.now(&format!("changing {} resources of stack `{name}`", proposal.changes.len()));
+        let resources = match proposal.changes.len() {
+            1 => "1 resource".to_owned(),
+            count => format!("{count} resources"),
+        };
+        self.progress.now(&format!("changing {resources} of stack `{name}`"));
         stack::execute(&self.client, &proposal).await?;
         let followed = follower.follow(false, |event| self.progress.event(event)).await?;
         match (kind, followed.status.as_str()) {

@@ -18,7 +18,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_credential_types::provider::ProvideCredentials;
 
 use super::{Failure, NOT_PERMITTED, UNAVAILABLE, start};
-use crate::aws::{self, Reach};
+use crate::aws::{self, LoadError, Reach};
 use crate::cli::provision::{Provision, Target};
 use crate::clock::Clock;
 use crate::config::Network;
@@ -32,6 +32,9 @@ const CALL_LIMIT: Duration = Duration::from_secs(60);
 const ATTEMPTS: u32 = 5;
 /// Some sources of credentials ask a browser or another program.
 const CREDENTIALS_LIMIT: Duration = Duration::from_secs(60);
+
+const NO_REGION: &str =
+    "finding the AWS region: none is set; give --region, or set AWS_REGION, or `region` in the AWS profile";
 
 /// Performs one of the administrator's commands.
 pub fn perform(command: &Provision) -> Result<(), Failure> {
@@ -52,17 +55,20 @@ pub fn perform(command: &Provision) -> Result<(), Failure> {
 async fn connect(target: &Target) -> Result<SdkConfig, Failure> {
     let network = Network::default();
     let reach = Reach { region: target.region.as_deref(), profile: target.profile.as_deref(), network: &network };
-    let loaded = aws::load(&reach, &Clock::default()).await;
-    let sdk = loaded.map_err(|error| Failure::new(super::CONFIG, format!("error: {error}")))?;
+    let sdk = aws::load(&reach, &Clock::default()).await.map_err(|error| match error {
+        LoadError::NoRegion => Failure::new(super::CONFIG, format!("error: {NO_REGION}")),
+        error => Failure::new(super::CONFIG, format!("error: {error}")),
+    })?;
     let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_LIMIT).operation_timeout(CALL_LIMIT);
     let timeouts = match sdk.timeout_config().and_then(TimeoutConfig::connect_timeout) {
         Some(limit) => timeouts.connect_timeout(limit),
         None => timeouts,
     };
     let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS);
-    // No session keeps the credentials here: the SDK does, so that thousands of calls ask for them once.
+    // Kept for the command's few minutes: some sources take seconds, or ask a person.
     let cache = IdentityCache::lazy().load_timeout(CREDENTIALS_LIMIT).build();
-    let sdk = sdk.to_builder().timeout_config(timeouts.build()).retry_config(retries).identity_cache(cache).build();
+    let builder = sdk.into_builder().timeout_config(timeouts.build()).retry_config(retries).identity_cache(cache);
+    let sdk = builder.build();
     has_credentials(&sdk).await?;
     Ok(sdk)
 }
