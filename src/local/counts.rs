@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::faults::Operation;
 use super::logs::Taken;
+use super::operation::Operation;
 
 /// Counts since the endpoint was started.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

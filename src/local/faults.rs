@@ -6,55 +6,7 @@
 
 use std::time::Duration;
 
-/// An operation of AWS that this endpoint knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Operation {
-    /// CloudWatch Logs.
-    PutLogEvents,
-    /// CloudWatch Logs.
-    CreateLogGroup,
-    /// CloudWatch Logs.
-    CreateLogStream,
-    /// CloudWatch Logs.
-    PutRetentionPolicy,
-    /// CloudWatch Logs.
-    DescribeLogGroups,
-    /// CloudWatch Logs.
-    DescribeLogStreams,
-    /// CloudWatch.
-    PutMetricData,
-}
-
-impl Operation {
-    /// Every operation.
-    pub const ALL: [Self; 7] = [
-        Self::PutLogEvents,
-        Self::CreateLogGroup,
-        Self::CreateLogStream,
-        Self::PutRetentionPolicy,
-        Self::DescribeLogGroups,
-        Self::DescribeLogStreams,
-        Self::PutMetricData,
-    ];
-
-    /// AWS's name for it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::PutLogEvents => "PutLogEvents",
-            Self::CreateLogGroup => "CreateLogGroup",
-            Self::CreateLogStream => "CreateLogStream",
-            Self::PutRetentionPolicy => "PutRetentionPolicy",
-            Self::DescribeLogGroups => "DescribeLogGroups",
-            Self::DescribeLogStreams => "DescribeLogStreams",
-            Self::PutMetricData => "PutMetricData",
-        }
-    }
-
-    /// The operation of that name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|operation| operation.name() == name)
-    }
-}
+use super::operation::Operation;
 
 /// One way to misbehave.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -194,13 +146,5 @@ mod tests {
         assert!(!faults.poisons(["good"].into_iter()));
         assert!(faults.poisons(["good", "so bad"].into_iter()));
         assert!(!faults.poisons(["bad"].into_iter()), "it was asked for once");
-    }
-
-    #[test]
-    fn an_operation_is_found_by_the_name_aws_gives_it() {
-        for operation in Operation::ALL {
-            assert_eq!(Operation::named(operation.name()), Some(operation));
-        }
-        assert_eq!(Operation::named("DeleteLogGroup"), None);
     }
 }

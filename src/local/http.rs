@@ -1,4 +1,4 @@
-//! Carries AWS's operations over HTTP: AWS JSON 1.1 for CloudWatch Logs, Smithy RPC v2 CBOR for CloudWatch metrics.
+//! Carries AWS's operations over HTTP: AWS JSON 1.1 for CloudWatch Logs and Cognito, Smithy RPC v2 CBOR for CloudWatch metrics.
 //!
 //! Every answer bears the endpoint's own time in `Date` and a request id. Bodies are bounded before they are read and while
 //! they are inflated.
@@ -15,17 +15,17 @@ use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 use serde_json::json;
 
-use super::faults::{Fault, Operation};
+use super::faults::Fault;
+use super::operation::{Operation, Service};
 use super::refusal::Refusal;
 use super::signature::{self, Signed};
-use super::{Shared, State, body::Body, cbor, clock, log_calls, metric_rules, page};
+use super::{Shared, State, body::Body, cbor, clock, cognito, log_calls, metric_rules, page};
 use crate::record::Wall;
 
 /// The most bytes of a body, on the wire and inflated. A batch at its limits whose every byte JSON writes as `\u0000`
 /// stays below.
 const MAX_BODY_BYTES: usize = 8 << 20;
 const METRICS_PATH: &str = "/service/GraniteServiceVersion20100801/operation/";
-const LOGS_TARGET: &str = "Logs_20140328.";
 
 /// The answer never came: the connection is closed instead.
 #[derive(Debug, thiserror::Error)]
@@ -122,8 +122,11 @@ fn recognise(parts: &Parts) -> Option<(Protocol, Operation)> {
         let operation = Operation::named(name).filter(|operation| *operation == Operation::PutMetricData);
         return operation.filter(|_| is_cbor).map(|operation| (Protocol::Cbor, operation));
     }
-    let name = header("x-amz-target")?.strip_prefix(LOGS_TARGET)?;
-    let operation = Operation::named(name).filter(|operation| *operation != Operation::PutMetricData)?;
+    let target = header("x-amz-target")?;
+    let mut all = Operation::ALL.iter().copied();
+    let operation = all.find(|operation| {
+        operation.service().target().and_then(|service| target.strip_prefix(service)) == Some(operation.name())
+    })?;
     let is_json = header("content-type")?.starts_with("application/x-amz-json-1.1");
     (is_json && parts.uri.path() == "/").then_some((Protocol::Json, operation))
 }
@@ -132,9 +135,11 @@ fn recognise(parts: &Parts) -> Option<(Protocol, Operation)> {
 fn perform(shared: &Shared, operation: Operation, parts: &Parts, body: &Bytes) -> Result<Vec<u8>, Refusal> {
     let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
     let signed = Signed { authorization: header("authorization"), date: header("x-amz-date") };
-    let is_metrics = operation == Operation::PutMetricData;
-    signature::check(&signed, if is_metrics { "monitoring" } else { "logs" }, shared.lock().now())?;
-    let limit = if is_metrics { metric_rules::MAX_BODY_BYTES } else { MAX_BODY_BYTES };
+    let service = operation.service();
+    if operation.is_signed() {
+        signature::check(&signed, service.signing_name(), shared.lock().now())?;
+    }
+    let limit = if service == Service::Metrics { metric_rules::MAX_BODY_BYTES } else { MAX_BODY_BYTES };
     let inflated = match header("content-encoding") {
         None | Some("identity") if body.len() > limit => return Err(too_large(limit)),
         None | Some("identity") => None,
@@ -147,12 +152,24 @@ fn perform(shared: &Shared, operation: Operation, parts: &Parts, body: &Bytes) -
     let mut state = shared.lock();
     let now = state.now();
     state.counts.body_bytes += plain.len() as u64;
-    if is_metrics {
-        return put_metric_data(&mut state, plain, now).map(|()| Vec::new());
+    let State { logs, cognito, counts, faults, .. } = &mut *state;
+    match service {
+        Service::Metrics => {
+            cognito.judge(header("x-amz-security-token"), signed.access_key(), now)?;
+            put_metric_data(&mut state, plain, now).map(|()| Vec::new())
+        }
+        Service::Logs => {
+            if let Some(who) = cognito.judge(header("x-amz-security-token"), signed.access_key(), now)? {
+                cognito.check_group(&who, operation, log_calls::group(plain).as_deref())?;
+            }
+            let answer = log_calls::call(logs, counts, faults, operation, plain, now)?;
+            Ok(answer.map_or_else(Vec::new, |answer| answer.to_string().into_bytes()))
+        }
+        Service::UserPools | Service::IdentityPools => {
+            let call = cognito::Call { operation, body: plain, region: signed.region(), now };
+            cognito.call(&call, &mut cognito::fresh_chance()).map(|answer| answer.to_string().into_bytes())
+        }
     }
-    let State { logs, counts, faults, .. } = &mut *state;
-    let answer = log_calls::call(logs, counts, faults, operation, plain, now)?;
-    Ok(answer.map_or_else(Vec::new, |answer| answer.to_string().into_bytes()))
 }
 
 fn put_metric_data(state: &mut State, body: &[u8], now: Wall) -> Result<(), Refusal> {

@@ -10,9 +10,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::counts::Counts;
-use super::faults::{Faults, Operation};
+use super::faults::Faults;
 use super::log_rules::{Event, check_batch, check_group_name, check_retention, check_stream_name};
 use super::logs::Logs;
+use super::operation::Operation;
 use super::refusal::Refusal;
 use crate::record::Wall;
 
@@ -75,8 +76,18 @@ pub fn call(
         }
         Operation::DescribeLogGroups => describe_groups(logs, &asked).map(Some),
         Operation::DescribeLogStreams => describe_streams(logs, &asked).map(Some),
-        Operation::PutLogEvents | Operation::PutMetricData => Err(unknown()),
+        _ => Err(unknown()),
     }
+}
+
+/// The group that a request is about.
+pub fn group(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct About {
+        log_group_name: Option<String>,
+    }
+    parse::<About>(body).ok()?.log_group_name
 }
 
 /// An operation that this endpoint does not have.

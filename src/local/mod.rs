@@ -1,14 +1,16 @@
 //! A CloudWatch of one's own: an endpoint on this machine that refuses what AWS refuses, and a page that shows what it took.
+//! For tests it is a Cognito too, that lends the keys to sign with.
 //!
 //! It runs inside `cloudwatch-publisher local`, in tests as the judge of the real program, and in the benchmark as a
 //! counting endpoint. It knows nothing of the agent: what the page says of the agent is a [`Status`] that somebody hands in.
 //!
-//! The rules are pure (`log_rules`, `metric_rules`, `signature`, `faults`) and are handed the time; `logs` and `metrics`
-//! keep what was taken; `http` carries it over the wire; `page` shows it.
+//! The rules are pure (`log_rules`, `metric_rules`, `signature`, `faults`, `cognito`) and are handed the time; `logs` and
+//! `metrics` keep what was taken; `http` carries it over the wire; `page` shows it.
 
 mod body;
 mod cbor;
 mod clock;
+mod cognito;
 mod counts;
 mod faults;
 mod http;
@@ -17,6 +19,7 @@ mod log_rules;
 mod logs;
 mod metric_rules;
 mod metrics;
+mod operation;
 mod page;
 mod refusal;
 mod search;
@@ -30,12 +33,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
+use self::cognito::Cognito;
+pub use self::cognito::{Category, CognitoSettings, PoolIds, PoolSetup};
 pub use self::counts::Counts;
+pub use self::faults::Fault;
 use self::faults::Faults;
-pub use self::faults::{Fault, Operation};
 use self::logs::Logs;
 use self::metrics::Metrics;
 pub use self::metrics::{Point, Series};
+pub use self::operation::Operation;
 use crate::record::{Status, StreamName, Wall};
 
 /// How an endpoint is set up.
@@ -77,6 +83,7 @@ struct Shared {
 struct State {
     logs: Logs,
     metrics: Metrics,
+    cognito: Cognito,
     counts: Counts,
     faults: Faults,
     status: Option<Status>,

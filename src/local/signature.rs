@@ -19,6 +19,25 @@ pub struct Signed<'a> {
     pub date: Option<&'a str>,
 }
 
+impl<'a> Signed<'a> {
+    /// A part of the scope `KEY/20261121/us-east-1/logs/aws4_request`; empty where there is none.
+    fn scope(&self, part: usize) -> &'a str {
+        let credential = self.authorization.and_then(|text| text.split_once("Credential=")).map(|(_, rest)| rest);
+        let scope = credential.and_then(|rest| rest.split([',', ' ']).next());
+        scope.and_then(|scope| scope.split('/').nth(part)).unwrap_or_default()
+    }
+
+    /// The id of the key that signed.
+    pub fn access_key(&self) -> &'a str {
+        self.scope(0)
+    }
+
+    /// The region that it is signed for.
+    pub fn region(&self) -> &'a str {
+        self.scope(2)
+    }
+}
+
 /// Checks the form of a signature for `service` (`logs`, `monitoring`) at the endpoint's time `now`.
 pub fn check(signed: &Signed<'_>, service: &str, now: Wall) -> Result<(), Refusal> {
     let Some(authorization) = signed.authorization else {

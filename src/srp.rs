@@ -1,3 +1,0 @@
-//! Cognito's Secure Remote Password: the numbers of both sides.
-//!
-//! Pure: no I/O, no clock, no tasks; randomness is handed in.
