@@ -1,8 +1,15 @@
 //! What an administrator sets up in AWS: the stack, and a user for every system.
 
+pub mod alarms;
 pub mod call;
+pub mod device;
 pub mod enrolment;
+pub mod folder;
+pub mod journal;
 pub mod outputs;
 pub mod pace;
 pub mod passwords;
+pub mod road;
 pub mod systems;
+pub mod users;
+pub mod worker;
