@@ -46,6 +46,23 @@ pub struct Deploy {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub target: Target,
+    /// A device may write logs to PREFIX/ITS-ID; may be given several times, and then is the whole list [default: as it is;
+    /// for a new stack /system/default and five more]
+    #[arg(long, value_name = "PREFIX", value_delimiter = ',')]
+    pub log_group_prefix: Option<Vec<String>>,
+    /// A device may write metrics to this namespace; may be given several times, and then is the whole list [default: as it
+    /// is; for a new stack System/Default and three more]
+    #[arg(long, value_name = "NAMESPACE", value_delimiter = ',')]
+    pub namespace: Option<Vec<String>>,
+    /// Devices keep their logs so long [default: as it is; for a new stack 30]
+    #[arg(long, value_name = "DAYS")]
+    pub retention: Option<u32>,
+    /// Whether the stack has a dashboard [default: as it is; for a new stack true]
+    #[arg(long, value_name = "true|false")]
+    pub dashboard: Option<bool>,
+    /// Show what would change, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// `provision users`
@@ -179,4 +196,10 @@ pub struct Dashboard {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub target: Target,
+    /// The namespaces to look in; with --region as well, no AWS account is asked [default: the stack's]
+    #[arg(long, value_name = "NAMESPACE", value_delimiter = ',')]
+    pub namespace: Option<Vec<String>>,
+    /// Where to look for errors [default: the stack's, or a new stack's]
+    #[arg(long, value_name = "PREFIX", value_delimiter = ',')]
+    pub log_group_prefix: Option<Vec<String>>,
 }

@@ -19,6 +19,9 @@ pub struct Failure {
     text: String,
 }
 
+/// Wrong usage.
+#[cfg(feature = "provision")]
+const USAGE: u8 = 64;
 /// AWS cannot be reached, or did not do what was asked.
 #[cfg(feature = "provision")]
 const UNAVAILABLE: u8 = 69;
@@ -30,6 +33,9 @@ const HELD: u8 = 75;
 const NOT_PERMITTED: u8 = 77;
 /// The configuration is wrong.
 const CONFIG: u8 = 78;
+/// Ctrl-C, as shells count it.
+#[cfg(feature = "provision")]
+const INTERRUPTED: u8 = 130;
 
 impl Failure {
     fn new(code: u8, text: impl Into<String>) -> Self {

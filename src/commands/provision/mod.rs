@@ -6,6 +6,7 @@ mod deploy;
 mod destroy;
 mod fleet;
 mod list;
+mod progress;
 mod remove;
 mod rotate;
 mod users;
@@ -22,7 +23,8 @@ use crate::aws::{self, Credentials};
 use crate::cli::provision::{Provision, Target};
 use crate::clock::Clock;
 use crate::provision::call::{CallError, CallFailure};
-use crate::provision::outputs::OutputsError;
+use crate::provision::outputs::{Outputs, OutputsError};
+use crate::provision::stack::StackError;
 
 /// One attempt, and all attempts of one call: a person waits for it.
 const ATTEMPT_LIMIT: Duration = Duration::from_secs(20);
@@ -83,6 +85,50 @@ async fn has_credentials(sdk: &SdkConfig) -> Result<(), Failure> {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(error)) => Err(missing(format!("{:#}", anyhow::Error::from(error)))),
         Err(_) => Err(missing(format!("their source did not answer within {} s", CREDENTIALS_LIMIT.as_secs()))),
+    }
+}
+
+/// Does `work`, unless it is interrupted: then what goes on without us is said.
+async fn interruptible<T>(stack: &str, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::select! {
+        result = work => result,
+        _ = tokio::signal::ctrl_c() => Err(Failure::new(
+            super::INTERRUPTED,
+            format!("interrupted: what CloudFormation has begun with stack `{stack}` goes on\n  the same command again waits for it"),
+        )),
+    }
+}
+
+#[allow(clippy::print_stdout, reason = "what the commands are for")]
+fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(value).map_err(anyhow::Error::from)?;
+    println!("{text}");
+    Ok(())
+}
+
+/// What a device's config needs, one a line.
+#[allow(clippy::print_stdout, reason = "what the commands are for")]
+fn print_outputs(outputs: &Outputs) -> Result<(), Failure> {
+    let named = serde_json::to_value(outputs).map_err(anyhow::Error::from)?;
+    for (name, value) in named.as_object().into_iter().flatten() {
+        let text = match value {
+            serde_json::Value::Array(items) => {
+                items.iter().filter_map(|item| item.as_str()).collect::<Vec<_>>().join(", ")
+            }
+            serde_json::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        println!("{name:<16}  {text}");
+    }
+    Ok(())
+}
+
+impl From<StackError> for Failure {
+    fn from(error: StackError) -> Self {
+        match error {
+            StackError::Call(error) => error.into(),
+            error @ StackError::Proposal { .. } => Self::new(UNAVAILABLE, format!("error: {error}")),
+        }
     }
 }
 
