@@ -11,6 +11,7 @@ use aws_sdk_cloudwatch::config::Builder;
 use aws_sdk_cloudwatch::types::{ComparisonOperator, MetricDataQuery};
 
 use super::call::CallError;
+use super::metric_names::{DISK_USED_PERCENT, HEARTBEAT, SELF_RECORDS_REFUSED};
 use super::pace::Category;
 use super::road::Road;
 
@@ -58,11 +59,11 @@ pub struct Alarm {
 pub fn of_system(id: &str, watched: &Watched) -> [Alarm; A_SYSTEM] {
     let namespace = &watched.namespace;
     let silence = format!("no sign of life for {} minutes", 3 * watched.period_seconds / 60);
-    let alarm = |kind, what: &str, figure: &str| Alarm {
+    let alarm = |kind, what: &str, metric: &str| Alarm {
         name: name(id, kind),
         description: format!("{id}: {what}"),
         // Neither can hold a quote: `systems` and the rules for namespaces see to that.
-        query: format!("SELECT {figure} FROM \"{namespace}\" WHERE InstanceId = '{id}'"),
+        query: format!("SELECT MAX({metric}) FROM \"{namespace}\" WHERE InstanceId = '{id}'"),
         comparison: ComparisonOperator::GreaterThanThreshold,
         threshold: 0.0,
         periods: 3,
@@ -74,13 +75,13 @@ pub fn of_system(id: &str, watched: &Watched) -> [Alarm; A_SYSTEM] {
             comparison: ComparisonOperator::LessThanThreshold,
             threshold: 1.0,
             missing: "breaching",
-            ..alarm("heartbeat", &silence, "MAX(heartbeat)")
+            ..alarm("heartbeat", &silence, HEARTBEAT)
         },
-        Alarm { threshold: 90.0, ..alarm("disk", "a file system is over 90 % full", "MAX(disk_used_percent)") },
+        Alarm { threshold: 90.0, ..alarm("disk", "a file system is over 90 % full", DISK_USED_PERCENT) },
         Alarm {
             periods: 1,
             missing: "notBreaching",
-            ..alarm("refusing", "CloudWatch refuses records: see the agent's own log", "MAX(self_records_refused)")
+            ..alarm("refusing", "CloudWatch refuses records: see the agent's own log", SELF_RECORDS_REFUSED)
         },
     ]
 }

@@ -12,7 +12,7 @@ use aws_config::SdkConfig;
 use tokio::sync::watch;
 use tokio::task::LocalSet;
 
-use super::super::{CONFIG, Failure, HELD, NOT_PERMITTED, start};
+use super::super::{CONFIG, Failure, HELD, NOT_PERMITTED, USAGE, start};
 use crate::agent::Stop;
 use crate::cli::provision::{Configs, Rates, Target};
 use crate::config;
@@ -148,7 +148,7 @@ pub(super) fn confirm(question: &str, is_answered: bool) -> Result<(), Failure> 
     if is_answered {
         return Ok(());
     }
-    let refused = |why: &str| Failure::new(64, format!("nothing was done: {why}"));
+    let refused = |why: &str| Failure::new(USAGE, format!("nothing was done: {why}"));
     if !io::stdin().is_terminal() {
         return Err(refused("nobody is there to ask; --yes does without"));
     }

@@ -20,8 +20,7 @@ pub async fn perform(options: &List) -> Result<(), Failure> {
         let rows = users.iter().map(
             |user| json!({"system": user.name, "state": state(user), "made": made(user), "enabled": user.is_enabled}),
         );
-        println!("{:#}", rows.collect::<serde_json::Value>());
-        return Ok(());
+        return super::print_json(&rows.collect::<serde_json::Value>());
     }
     let width = users.iter().map(|user| user.name.len()).max().unwrap_or_default().max("SYSTEM".len());
     println!("{:width$}  {:<10}  {:<20}  ENABLED", "SYSTEM", "STATE", "MADE");
