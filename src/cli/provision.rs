@@ -67,13 +67,70 @@ pub struct Deploy {
 
 /// `provision users`
 #[derive(Debug, Args)]
+#[command(after_help = USERS_HELP)]
 pub struct Users {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub target: Target,
-    /// The list of systems: an instance id a line, `#` begins a comment
+    /// The list of systems: an instance id a line, `#` begins a comment; `-` reads it from the standard input
     #[arg(default_value = "systems.txt")]
     pub systems: PathBuf,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub configs: Configs,
+    /// Make three alarms for each system (heartbeat missing, disk full, agent refusing); the price is shown first
+    #[arg(long)]
+    pub alarms: bool,
+    /// The SNS topic that the alarms tell
+    #[arg(long, value_name = "ARN", requires = "alarms")]
+    pub topic: Option<String>,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub rates: Rates,
+}
+
+const USERS_HELP: &str = "\
+Without --output each new password is printed once, as soon as Cognito has it, and kept nowhere. With
+--output it is in DIR/NAME.json (0600), written before Cognito has it: a run that was cut short is
+resumed by the same command with the same DIR, and loses none.
+
+$XDG_STATE_HOME/cloudwatch-publisher/POOL.journal (default: ~/.local/state/...) holds the names, never
+the passwords, of systems whose password was about to be set and was not printed yet: whatever ended
+the run, the next one on this machine names them for `provision rotate`.
+
+Exit codes: 0 every system is set up; 65 the list is wrong; 66 there is no list; 69 some system is not
+set up, or is named for `provision rotate`: see the message, and run again.";
+
+/// Where passwords go.
+#[derive(Debug, Args)]
+pub struct Configs {
+    /// Write a ready config for each system, DIR/NAME.json, in place of printing its password
+    #[arg(long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// What the configs are made from: any config of a device; region, sign-in and id are filled in [default: built in]
+    #[arg(long, value_name = "CONFIG")]
+    pub template: Option<PathBuf>,
+}
+
+/// What AWS allows in a second.
+#[derive(Debug, Args)]
+pub struct Rates {
+    /// Users that may be made in a second: the quota `UserCreation` of the account
+    #[arg(long, value_name = "PER_SECOND", default_value_t = 50.0, value_parser = rate)]
+    pub creation_rate: f64,
+    /// Passwords that may be set in a second: the quota `UserAccountRecovery` of the account
+    #[arg(long, value_name = "PER_SECOND", default_value_t = 30.0, value_parser = rate)]
+    pub password_rate: f64,
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(rate) if (0.1..=10_000.0).contains(&rate) => Ok(rate),
+        _ => Err("a number from 0.1 to 10000 is right".to_string()),
+    }
 }
 
 /// `provision list`
@@ -86,6 +143,7 @@ pub struct List {
 
 /// `provision rotate`
 #[derive(Debug, Args)]
+#[command(after_help = ROTATE_HELP)]
 pub struct Rotate {
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -93,7 +151,19 @@ pub struct Rotate {
     /// The systems
     #[arg(required = true)]
     pub systems: Vec<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub configs: Configs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub rates: Rates,
 }
+
+const ROTATE_HELP: &str = "\
+The sessions of the old password end: what signed in with it needs the new one within an hour. With
+--output the new config is in DIR/NAME.json.new before Cognito has its password, and takes the place of
+DIR/NAME.json after; a run that was cut short is resumed by the same command. The config is made anew
+from the template.";
 
 /// `provision remove`
 #[derive(Debug, Args)]

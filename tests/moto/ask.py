@@ -4,6 +4,7 @@
     ask.py URL events GROUP STREAM     every event of the stream, oldest first: [[MILLISECONDS, MESSAGE], …]
     ask.py URL metrics NAMESPACE       [{"name", "dimensions": [[NAME, VALUE], …], "points": [[SECONDS, VALUE], …]}, …]
     ask.py URL delete-group GROUP      null
+    ask.py URL alarms                  [{"name", "query", "missing", "actions": [ARN, …]}, …], by name
     ask.py URL seen PROXY_URL          {OPERATION: COUNT, "OPERATION in gzip": COUNT, …}
 """
 
@@ -90,12 +91,29 @@ def delete_group(url, name):
     client(url, "logs").delete_log_group(logGroupName=name)
 
 
+def alarms(url):
+    pages = client(url, "cloudwatch").get_paginator("describe_alarms").paginate()
+    found = [alarm for page in pages for alarm in page["MetricAlarms"]]
+    answer = [
+        {
+            "name": alarm["AlarmName"],
+            "query": alarm["Metrics"][0]["Expression"],
+            "missing": alarm["TreatMissingData"],
+            "actions": alarm["AlarmActions"],
+        }
+        for alarm in found
+    ]
+    return sorted(answer, key=lambda alarm: alarm["name"])
+
+
 def seen(_url, proxy_url):
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     return json.load(direct.open(f"{proxy_url}/seen"))
 
 
-QUESTIONS = {"group": group, "events": events, "metrics": metrics, "delete-group": delete_group, "seen": seen}
+QUESTIONS = {
+    "group": group, "events": events, "metrics": metrics, "delete-group": delete_group, "alarms": alarms, "seen": seen
+}
 
 _, address, question, *details = sys.argv
 json.dump(QUESTIONS[question](address, *details), sys.stdout)

@@ -21,7 +21,7 @@ from collections import Counter
 import cbor2
 from moto.server import ThreadedMotoServer
 
-# The one operation the agent calls on CloudWatch metrics; the Rust SDK speaks Smithy RPC v2 CBOR with it.
+# The Rust SDK speaks Smithy RPC v2 CBOR with CloudWatch metrics.
 CBOR_PATH = "/service/GraniteServiceVersion20100801/operation/"
 CBOR_TARGET = "GraniteServiceVersion20100801."
 # They belong to one hop, or describe the body as it came rather than as it goes on.
@@ -39,6 +39,17 @@ def plain(value):
         return {name: plain(each) for name, each in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(each) for each in value]
+    return value
+
+
+def timed(value, name=""):
+    """`value` as CBOR holds it: what is named a time becomes one."""
+    if name.endswith("Timestamp") and isinstance(value, (int, float)):
+        return datetime.datetime.fromtimestamp(value, datetime.timezone.utc)
+    if isinstance(value, dict):
+        return {inner: timed(each, inner) for inner, each in value.items()}
+    if isinstance(value, list):
+        return [timed(each, name) for each in value]
     return value
 
 
@@ -72,7 +83,7 @@ class Proxy(http.server.BaseHTTPRequestHandler):
             seen[f"{operation} in CBOR"] += cbor
         status, answer_type, answer = self.ask_moto(path, {**headers, "content-type": content_type}, body)
         if cbor:
-            answer = cbor2.dumps(json.loads(answer) if answer.strip() else {})
+            answer = cbor2.dumps(timed(json.loads(answer)) if answer.strip() else {}, datetime_as_timestamp=True)
             self.answer(status, {"content-type": "application/cbor", "smithy-protocol": "rpc-v2-cbor"}, answer)
         else:
             self.answer(status, {"content-type": answer_type}, answer)

@@ -1,8 +1,10 @@
 //! `provision`: what an administrator sets up in AWS, a file a command.
 
+mod board;
 mod dashboard;
 mod deploy;
 mod destroy;
+mod fleet;
 mod list;
 mod progress;
 mod remove;

@@ -1,9 +1,58 @@
-//! `provision remove`
+//! `provision remove`: the users of systems and their alarms go; what they have written stays.
 
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use tokio::sync::watch;
+
+use super::super::Failure;
+use super::board::Board;
+use super::fleet;
 use crate::cli::provision::Remove;
-use crate::commands::Failure;
+use crate::provision::alarms::Alarms;
+use crate::provision::users::Pool;
+use crate::provision::worker::Worker;
+
+const STAYS: &str = "\
+their log groups and metrics stay, and so do configs that were written for them: delete these, or the old password comes back
+with a system that is added again. Credentials that a device was given before live on for an hour at the most; to cut them off
+at once, deny them in the role of the stack: `Deny` on `*` where `aws:PrincipalTag/username` is the system";
 
 /// Performs the command.
-pub async fn perform(_options: &Remove) -> Result<(), Failure> {
-    Err(Failure::new(super::super::SOFTWARE, "error: not built yet"))
+#[allow(clippy::print_stderr, reason = "what removing does not end")]
+pub async fn perform(options: &Remove) -> Result<(), Failure> {
+    let ids = fleet::each_once(&options.systems);
+    let (sdk, stack) = fleet::reach(&options.target).await?;
+    let pool = Pool::new(&sdk, &stack.user_pool_id);
+    let question = format!("remove from the pool {} of stack {}: {}", pool.id(), options.target.stack, ids.join(" "));
+    fleet::confirm(&question, options.yes)?;
+    let stop = watch::Sender::new(false);
+    let board = Rc::new(Board::new(&options.target, "Removed user", ids.len()));
+    let worker = Rc::new(Worker {
+        journal: RefCell::new(fleet::journal(pool.id())?),
+        pool,
+        road: fleet::road(None, &stop),
+        configs: None,
+        tell: Box::new(|_, _| Ok(())),
+        is_mute: Cell::new(false),
+    });
+    let jobs = ids.into_iter().map(|id| {
+        let worker = Rc::clone(&worker);
+        async move {
+            let result = worker.remove(&id).await;
+            (id, result)
+        }
+    });
+    let mut gone = Vec::new();
+    fleet::each(&stop, &worker.road, jobs, |(id, result)| {
+        let verdict = board.note(&id, &result, None);
+        gone.extend(result.is_ok().then_some(id));
+        verdict
+    })
+    .await?;
+    let alarms = Alarms::new(&sdk, None).delete(&worker.road, &gone).await;
+    eprintln!("{STAYS}");
+    board.close(&worker.road, &BTreeSet::new())?;
+    Ok(alarms.map(drop)?)
 }

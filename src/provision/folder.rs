@@ -1,0 +1,185 @@
+//! The folder of configs: `NAME.json` for each system, readable for its owner alone.
+//!
+//! A config is whole and synced under a name of its own before it takes its place, and its place is synced too: when
+//! [`Folder::write`] has answered, no cut of the power loses the password in it. `NAME.json.new` is the config of a rotation
+//! that is under way.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use super::device;
+use super::enrolment::Written;
+use crate::config::Secret;
+
+/// A folder that is there.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    path: PathBuf,
+    user_pool: String,
+}
+
+/// Which of a system's two configs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// `NAME.json`.
+    InUse,
+    /// `NAME.json.new`.
+    Aside,
+}
+
+impl Folder {
+    /// Makes the folder where it is missing; only its owner may look into it then.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn open(path: &Path, user_pool: &str) -> io::Result<Self> {
+        DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+        Ok(Self { path: path.to_path_buf(), user_pool: user_pool.to_string() })
+    }
+
+    /// Where a system's config lies.
+    pub fn path_of(&self, id: &str, place: Place) -> PathBuf {
+        self.path.join(match place {
+            Place::InUse => format!("{id}.json"),
+            Place::Aside => format!("{id}.json.new"),
+        })
+    }
+
+    /// What lies there for a system.
+    pub fn written(&self, id: &str) -> Written {
+        let foreign = |place, what: String| Written::Foreign(format!("`{}` {what}", self.path_of(id, place).display()));
+        match (self.password(id, Place::Aside), self.password(id, Place::InUse)) {
+            (Err(what), _) => foreign(Place::Aside, what),
+            (_, Err(what)) => foreign(Place::InUse, what),
+            (Ok(Some(_)), _) => Written::Rotating,
+            (Ok(None), Ok(Some(_))) => Written::Config,
+            (Ok(None), Ok(None)) => Written::Nothing,
+        }
+    }
+
+    /// The password in a system's config; none where there is no such file.
+    ///
+    /// # Errors
+    /// Where what lies there is not this system's config, or cannot be read.
+    pub fn password(&self, id: &str, place: Place) -> Result<Option<Secret>, String> {
+        let bytes = match fs::read(self.path_of(id, place)) {
+            Ok(bytes) => Zeroizing::new(bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(format!("cannot be read: {error}")),
+        };
+        let text = std::str::from_utf8(&bytes).map_err(|_| "is no configuration of ours".to_string())?;
+        device::password_of(text, id, &self.user_pool).map(Some)
+    }
+
+    /// Writes a system's config, durably.
+    ///
+    /// # Errors
+    /// What the system says; what was there before is there still.
+    pub fn write(&self, id: &str, place: Place, text: &str) -> io::Result<()> {
+        let unfinished = self.path.join(format!(".{id}.json.part"));
+        // Made anew, so that nothing of an older one, nor its permissions, remains.
+        match fs::remove_file(&unfinished) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&unfinished, self.path_of(id, place))?;
+        self.sync()
+    }
+
+    /// Puts the config of a rotation in the place of the one in use, durably.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn replace(&self, id: &str) -> io::Result<()> {
+        fs::rename(self.path_of(id, Place::Aside), self.path_of(id, Place::InUse))?;
+        self.sync()
+    }
+
+    /// Removes a system's config, durably.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn remove(&self, id: &str) -> io::Result<()> {
+        fs::remove_file(self.path_of(id, Place::InUse))?;
+        self.sync()
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        File::open(&self.path)?.sync_all()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    const POOL: &str = "eu-central-1_abc";
+
+    fn config(id: &str, password: &str) -> String {
+        let (prefix, serial) = id.split_once('-').unwrap();
+        serde_json::json!({"agent": {
+            "instance": {"prefix": prefix, "serial": serial},
+            "authentication": {"userPoolId": POOL, "password": password},
+        }})
+        .to_string()
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_config_is_its_owners_alone_and_is_found_again() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = Folder::open(&home.path().join("a/devices"), POOL).unwrap();
+        assert_eq!(folder.written("rpi-1"), Written::Nothing);
+        folder.write("rpi-1", Place::InUse, &config("rpi-1", "secret")).unwrap();
+        assert_eq!(folder.written("rpi-1"), Written::Config);
+        assert_eq!(folder.password("rpi-1", Place::InUse).unwrap().unwrap().reveal(), "secret");
+        assert_eq!(mode(&folder.path_of("rpi-1", Place::InUse)), 0o600);
+        assert_eq!(mode(&home.path().join("a/devices")), 0o700);
+    }
+
+    #[test]
+    fn what_a_crash_left_half_written_is_no_config_and_in_nobodys_way() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = Folder::open(home.path(), POOL).unwrap();
+        fs::write(home.path().join(".rpi-1.json.part"), "{").unwrap();
+        assert_eq!(folder.written("rpi-1"), Written::Nothing);
+        folder.write("rpi-1", Place::InUse, &config("rpi-1", "secret")).unwrap();
+        assert_eq!(folder.written("rpi-1"), Written::Config);
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_rotation_is_seen_until_its_config_took_its_place() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = Folder::open(home.path(), POOL).unwrap();
+        folder.write("rpi-1", Place::InUse, &config("rpi-1", "old")).unwrap();
+        folder.write("rpi-1", Place::Aside, &config("rpi-1", "new")).unwrap();
+        assert_eq!(folder.written("rpi-1"), Written::Rotating);
+        folder.replace("rpi-1").unwrap();
+        assert_eq!(folder.written("rpi-1"), Written::Config);
+        assert_eq!(folder.password("rpi-1", Place::InUse).unwrap().unwrap().reveal(), "new");
+    }
+
+    #[test]
+    fn another_systems_config_is_told_by_its_path() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = Folder::open(home.path(), POOL).unwrap();
+        folder.write("rpi-1", Place::InUse, &config("rpi-2", "x")).unwrap();
+        let Written::Foreign(what) = folder.written("rpi-1") else { panic!("taken for its own") };
+        assert!(what.contains("rpi-1.json` is the configuration of `rpi-2`"), "{what}");
+        fs::write(folder.path_of("rpi-3", Place::InUse), b"\xff").unwrap();
+        assert!(matches!(folder.written("rpi-3"), Written::Foreign(_)));
+    }
+}
