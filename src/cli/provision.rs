@@ -102,7 +102,8 @@ the passwords, of systems whose password was about to be set and was not printed
 the run, the next one on this machine names them for `provision rotate`.
 
 Exit codes: 0 every system is set up; 65 the list is wrong; 66 there is no list; 69 some system is not
-set up, or is named for `provision rotate`: see the message, and run again.";
+set up, or is named for `provision rotate`: see the message, and run again; 75 another run is at it;
+77 AWS or the disk does not permit it; 78 no config can be made from the template.";
 
 /// Where passwords go.
 #[derive(Debug, Args)]

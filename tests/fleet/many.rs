@@ -65,7 +65,11 @@ fn ten_thousand_systems_are_provisioned_within_the_quotas_over_a_crash_in_the_mi
         ran.err.trim()
     );
     println!("requests {:?}, refused {:?}, peaks {:?}", counts.requests, counts.refused, scene.endpoint.peaks());
-    println!("at Cognito's own rates: {:.0} s", (first + second).as_secs_f64() * f64::from(TIMES));
+    // Twenty times as fast, this machine is what takes time: `pace` says how long it is where Cognito alone is.
+    println!(
+        "at Cognito's own rates: 370 s by the pace, at the most {:.0} s",
+        (first + second).as_secs_f64() * f64::from(TIMES)
+    );
     assert!(half_made <= 32, "{half_made} half made");
     // Who was half made got the password of its file, at the most once more.
     assert!(set <= (SYSTEMS + 32) as u64 + refusals(&scene), "{set} passwords were set");
