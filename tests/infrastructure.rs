@@ -22,6 +22,7 @@ use std::io::Write;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use cloudwatch_publisher::local::{Endpoint, Options};
 use cloudwatch_publisher::provision::template::Template;
 use double::{Double, Python};
 use serde_json::{Value, json};
@@ -253,6 +254,14 @@ fn without_credentials_the_ways_to_have_some_are_told() {
     command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
     run(command).with(77).says("no AWS credentials").says("--profile");
     assert_eq!(double.state()["seen"], json!({}));
+}
+
+#[test]
+fn cognito_can_be_the_programs_own_endpoint() {
+    let endpoint = Endpoint::start_on_own_thread(Options::default()).unwrap();
+    let Some(double) = Double::with(Some(&endpoint.url())) else { return };
+    run(double.provision(&["deploy"])).with(0).says("CREATE_COMPLETE  PrincipalTag");
+    run(double.provision(&["destroy", "--yes"])).with(0).says("DELETE_COMPLETE  UserPool");
 }
 
 #[test]

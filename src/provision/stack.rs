@@ -318,7 +318,7 @@ impl<'a> Follower<'a> {
 
     /// What is new, oldest first; CloudFormation tells the newest first.
     async fn news(&mut self) -> Result<Vec<Event>, CallError> {
-        let mut news = Vec::new();
+        let (mut news, mut seen) = (Vec::new(), HashSet::new());
         let mut pages = self.client.describe_stack_events().stack_name(&self.id).into_paginator().send();
         'pages: while let Some(page) = pages.next().await {
             let page = match page.map_err(|error| CallError::new("looking how far the stack is", error)) {
@@ -326,12 +326,16 @@ impl<'a> Follower<'a> {
                 page => page?,
             };
             for event in page.stack_events().iter().map(event) {
-                if !self.known.insert(event.id.clone()) {
+                if self.known.contains(&event.id) {
                     break 'pages;
                 }
-                news.push(event);
+                // Pages shift while something happens: what comes twice is not yet the end of what is new.
+                if seen.insert(event.id.clone()) {
+                    news.push(event);
+                }
             }
         }
+        self.known.extend(seen);
         news.reverse();
         Ok(news)
     }
