@@ -189,7 +189,8 @@ impl World {
     }
 
     fn request(&mut self, now: Monotonic, number: usize, part: u8) {
-        let step = self.agents[number].flow.next(self.agents[number].at_hand);
+        let at_hand = self.agents[number].at_hand;
+        let step = self.agents[number].flow.next(at_hand);
         let is_answered = self.asked(now, Quota::of(step));
         let chance = Chance(self.random.f64());
         let agent = &mut self.agents[number];

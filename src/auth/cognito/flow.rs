@@ -47,6 +47,8 @@ pub enum Turn {
     ForgetRefreshToken,
     /// The identity id serves no more: another is asked for.
     ForgetIdentity,
+    /// The tokens serve no more, be it that an administrator ended their session: the whole sign-in.
+    ForgetTokens,
     /// The attempt has failed.
     End,
 }
@@ -63,6 +65,8 @@ pub struct Flow {
     /// It may not: it answered with a fault that says nothing.
     is_refresh_in_doubt: bool,
     is_identity_forgotten: bool,
+    /// The password was used in this attempt: the tokens are as good as any.
+    is_proved: bool,
 }
 
 impl Flow {
@@ -74,6 +78,7 @@ impl Flow {
             is_refresh_unknown: false,
             is_refresh_in_doubt: false,
             is_identity_forgotten: false,
+            is_proved: false,
         }
     }
 
@@ -82,10 +87,17 @@ impl Flow {
         self.is_srp_refused = false;
         self.is_refresh_in_doubt = false;
         self.is_identity_forgotten = false;
+        self.is_proved = false;
     }
 
     /// What to ask next.
-    pub fn next(&self, at_hand: AtHand) -> Step {
+    pub fn next(&mut self, at_hand: AtHand) -> Step {
+        let step = self.step(at_hand);
+        self.is_proved |= matches!(step, Step::Prove | Step::SendPassword);
+        step
+    }
+
+    fn step(&self, at_hand: AtHand) -> Step {
         match at_hand {
             AtHand { id_token: true, identity: true, .. } => Step::Exchange,
             AtHand { id_token: true, .. } => Step::Identify,
@@ -115,6 +127,7 @@ impl Flow {
                 self.is_identity_forgotten = true;
                 Turn::ForgetIdentity
             }
+            Step::Identify | Step::Exchange if refusal.is_about_id_token() && !self.is_proved => Turn::ForgetTokens,
             _ => Turn::End,
         }
     }
@@ -158,6 +171,7 @@ mod tests {
                 Turn::Again | Turn::AnnouncePassword => {}
                 Turn::ForgetRefreshToken => at_hand.refresh_token = false,
                 Turn::ForgetIdentity => at_hand.identity = false,
+                Turn::ForgetTokens => (at_hand.id_token, at_hand.refresh_token) = (false, false),
                 Turn::End => return steps,
             }
             assert!(steps.len() < 100, "an attempt that does not end: {steps:?}");
@@ -246,10 +260,23 @@ mod tests {
         assert_eq!(steps, [Step::Prove, Step::Exchange, Step::Identify, Step::Exchange]);
     }
 
+    #[test]
+    fn tokens_of_a_session_that_was_ended_lead_to_a_whole_sign_in_and_fresh_ones_do_not() {
+        let ended = || refusal("NotAuthorizedException", "Invalid login token. Token has been revoked.");
+        let mut at_hand = AtHand { identity: true, id_token: true, refresh_token: true };
+        let mut is_first = true;
+        let steps = play(&mut Flow::new(false), &mut at_hand, |_| std::mem::take(&mut is_first).then(ended));
+        assert_eq!(steps, [Step::Exchange, Step::Prove, Step::Exchange]);
+        let always = |step| (step == Step::Exchange).then(ended);
+        let mut at_hand = AtHand { identity: true, ..AtHand::default() };
+        assert_eq!(play(&mut Flow::new(false), &mut at_hand, always), [Step::Prove, Step::Exchange]);
+    }
+
     fn any_answer() -> impl Strategy<Value = Option<Refusal>> {
         let codes = [
             ("NotAuthorizedException", "Incorrect username or password."),
             ("InvalidParameterException", "USER_SRP_AUTH is not enabled for the client."),
+            ("NotAuthorizedException", "Invalid login token. Token has been revoked."),
             ("TooManyRequestsException", ""),
             ("ResourceNotFoundException", ""),
             ("UnknownOperationException", ""),

@@ -210,6 +210,7 @@ impl User {
             Turn::AnnouncePassword => self.announce_password(),
             Turn::ForgetRefreshToken => self.refresh_token = None,
             Turn::ForgetIdentity => self.identity = None,
+            Turn::ForgetTokens => (self.id_token, self.refresh_token) = (None, None),
             Turn::End => {
                 // A token that the identity pool does not take is not offered to it again.
                 if refusal.is_no() {

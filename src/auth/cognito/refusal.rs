@@ -83,8 +83,13 @@ impl Refusal {
 
     /// Whether another identity id may help: this one is of a user who was deleted and made again, or is gone.
     pub fn may_be_about_identity(&self) -> bool {
-        let is_about_token = self.message.starts_with("Invalid login token");
-        matches!(self.code.as_str(), "NotAuthorizedException" | "ResourceNotFoundException") && !is_about_token
+        matches!(self.code.as_str(), "NotAuthorizedException" | "ResourceNotFoundException")
+            && !self.is_about_id_token()
+    }
+
+    /// Whether it is the id token that the identity pool does not take.
+    pub fn is_about_id_token(&self) -> bool {
+        self.code == "NotAuthorizedException" && self.message.starts_with("Invalid login token")
     }
 
     fn kind(&self) -> Kind {

@@ -200,9 +200,8 @@ impl Login {
 
     /// Whether the user is there, enabled, and was not signed out since.
     fn is_still_in(&self, pool: &UserPool) -> bool {
-        let user = pool.users.values().find(|user| user.sub == self.claim("sub") && user.is_enabled);
-        let since_ms = self.claims["auth_time"].as_i64().unwrap_or_default() * 1000;
-        user.is_some_and(|user| user.signed_out.is_none_or(|out| since_ms > out.0))
+        let is_there = pool.users.values().any(|user| user.sub == self.claim("sub") && user.is_enabled);
+        is_there && pool.is_open(self.claim("origin_jti"))
     }
 }
 

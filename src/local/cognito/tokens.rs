@@ -87,11 +87,13 @@ impl UserPool {
     }
 
     /// Ends every sign-in of a user, who may be gone.
-    pub fn sign_out(&mut self, sub: &str, now: Wall) {
+    pub fn sign_out(&mut self, sub: &str) {
         self.sessions.values_mut().filter(|session| session.sub == sub).for_each(|session| session.is_revoked = true);
-        if let Some(user) = self.users.values_mut().find(|user| user.sub == sub) {
-            user.signed_out = Some(now);
-        }
+    }
+
+    /// Whether a sign-in was not ended.
+    pub fn is_open(&self, origin: &str) -> bool {
+        self.sessions.get(origin).is_some_and(|session| !session.is_revoked)
     }
 
     fn tokens(&self, client: &Client, origin: &str, session: &Session, now: Wall, chance: &mut Chance) -> Value {

@@ -142,12 +142,12 @@ fn of_user(pool: &mut UserPool, call: &Call<'_>, asked: Ask<'_>, chance: &mut Ch
         Operation::AdminEnableUser => user.is_enabled = true,
         Operation::AdminDisableUser => {
             user.is_enabled = false;
-            pool.sign_out(&sub, call.now);
+            pool.sign_out(&sub);
         }
-        Operation::AdminUserGlobalSignOut => pool.sign_out(&sub, call.now),
+        Operation::AdminUserGlobalSignOut => pool.sign_out(&sub),
         Operation::AdminDeleteUser => {
             pool.users.remove(&key);
-            pool.sign_out(&sub, call.now);
+            pool.sign_out(&sub);
         }
         _ => return Err(crate::local::log_calls::unknown()),
     }

@@ -116,8 +116,6 @@ pub struct User {
     pub status: Status,
     /// Whether an administrator lets them sign in.
     pub is_enabled: bool,
-    /// Tokens from before that moment are signed out.
-    pub signed_out: Option<Wall>,
     attributes: Vec<(String, String)>,
     created: Wall,
     modified: Wall,
@@ -136,7 +134,6 @@ impl User {
             sub: chance.uuid(),
             status: Status::ForceChangePassword,
             is_enabled: true,
-            signed_out: None,
             attributes,
             created: now,
             modified: now,
