@@ -12,6 +12,8 @@
 
 #[path = "cognito/device.rs"]
 mod device;
+#[path = "support/python.rs"]
+mod environment;
 #[path = "cognito/python.rs"]
 mod python;
 mod wire;

@@ -15,6 +15,8 @@
 mod alarms;
 #[path = "fleet/crashes.rs"]
 mod crashes;
+#[path = "support/python.rs"]
+mod environment;
 #[path = "fleet/many.rs"]
 mod many;
 #[path = "fleet/scene.rs"]

@@ -15,6 +15,8 @@
 
 #[path = "infrastructure/double.rs"]
 mod double;
+#[path = "support/python.rs"]
+mod environment;
 #[path = "infrastructure/isolation.rs"]
 mod isolation;
 

@@ -12,6 +12,8 @@
     reason = "tests state what must be"
 )]
 
+#[path = "support/python.rs"]
+mod environment;
 #[path = "moto/stand_in.rs"]
 mod stand_in;
 
