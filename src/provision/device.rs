@@ -402,8 +402,8 @@ mod tests {
 
     #[test]
     fn a_template_that_signs_in_some_other_way_is_refused() {
-        let cognito = r#"{"agent": {"region": "${REGION}", "authentication": {"accountId": "123456789012", "userPoolId": "x",
-            "identityPoolId": "x", "appClientId": "x", "password_file": "p"}}}"#;
+        let cognito = r#"{"agent": {"region": "${REGION}", "authentication": {"accountId": "123456789012", "userPoolId": "eu-west-1_x",
+            "identityPoolId": "eu-west-1:x", "appClientId": "x", "password_file": "p"}}}"#;
         let template = Template::parse(cognito, Path::new("/t.json")).unwrap();
         assert!(template.for_stack(stack()).unwrap_err().contains("agent.authentication.password_file"));
         assert!(Template::parse(r#"{"agent": {"debugg": true}}"#, Path::new("/t.json")).is_err());
