@@ -1,7 +1,7 @@
 //! Sends one batch, making its destination where that is missing.
 
 use super::logs::Destination;
-use crate::auth::Session;
+use crate::auth::{Session, SignInError};
 use crate::clock::Clock;
 use crate::delivery::batch::Batch;
 use crate::delivery::outcome::{Receipt, SendError};
@@ -32,10 +32,13 @@ pub struct Way {
 }
 
 /// Builds the request by the clock as it is known now, off this thread, and sends it; again where the destination had to be
-/// made first. The first sign-in is waited for: it may take minutes, and learns the time.
+/// made first. The first sign-in is waited for: it may take minutes, and learns the time. Nothing is written while nobody could
+/// sign it.
 pub async fn deliver(way: Way, mut batch: Batch, to: Destination) -> Delivered {
     let Way { sink, session, clock } = way;
-    session.answered().await;
+    if let Err(trouble) = session.credentials().await {
+        return Delivered { batch, to, result: Err(not_signed_in(trouble)), has_made_group: false };
+    }
     let (mut is_created, mut has_made_group) = (false, false);
     loop {
         let (writer, name, offset, now) = (sink.clone(), to.stream.clone(), clock.offset(), clock.now());
@@ -66,5 +69,14 @@ pub async fn deliver(way: Way, mut batch: Batch, to: Destination) -> Delivered {
             result => result,
         };
         return Delivered { batch, to, result, has_made_group };
+    }
+}
+
+/// What a request comes to that nobody could sign.
+pub fn not_signed_in(trouble: SignInError) -> SendError {
+    match trouble {
+        SignInError::Unreachable(detail) => SendError::Unreachable { detail },
+        SignInError::Busy(detail) => SendError::Busy { retry_after: None, detail },
+        SignInError::Rejected(detail) => SendError::Unauthorised { detail },
     }
 }

@@ -35,6 +35,8 @@ use saver::Urgency;
 pub const STOP_LIMIT: Duration = Duration::from_secs(10);
 /// What the last commit and the closing line may take of it.
 const LAST_COMMIT_LIMIT: Duration = Duration::from_secs(2);
+/// How long the log thread may take to end where nothing can be sent, since nobody has signed in yet.
+const UNSIGNED_STOP_LIMIT: Duration = Duration::from_secs(1);
 /// How often the status is told.
 const STATUS_PAUSE: Duration = Duration::from_secs(1);
 
@@ -175,7 +177,7 @@ impl Agent {
                         break;
                     }
                     log::info!("stopping: sending what is open");
-                    deadline = Some(tokio::time::Instant::now() + STOP_LIMIT - LAST_COMMIT_LIMIT);
+                    deadline = Some(tokio::time::Instant::now() + self.stop_limit());
                     self.logs.tell(logs::Event::Stop);
                 }
                 () = sleep_until(deadline), if deadline.is_some() => {
@@ -201,6 +203,11 @@ impl Agent {
         }
         self.tell();
         self.close(saving).await;
+    }
+
+    /// How long answers are waited for at the end. Before the first sign-in there will be none.
+    fn stop_limit(&self) -> Duration {
+        if self.session.has_answered() { STOP_LIMIT - LAST_COMMIT_LIMIT } else { UNSIGNED_STOP_LIMIT }
     }
 
     async fn close(self, saving: tokio::task::JoinHandle<()>) {
@@ -245,7 +252,10 @@ impl Agent {
             Err(error) => {
                 self.requests.failed += 1;
                 self.requests.trouble = Some(error.to_string());
-                log::warn!(stream:% = sent.to.stream, cause = error.kind(), error:% = error; "records were not taken");
+                // What keeps it from signing in the session says by itself, once.
+                if self.session.told().trouble.is_none() {
+                    log::warn!(stream:% = sent.to.stream, cause = error.kind(), error:% = error; "records were not taken");
+                }
                 if error.is_unauthorised() {
                     self.session.refused();
                 }

@@ -65,7 +65,7 @@ fn credentials(config: &Config) -> String {
 
 /// What differs from AWS's own addresses, reached directly. A proxy may hold a password: its host is shown alone.
 fn reach(network: &Network) -> Vec<(&'static str, String)> {
-    let host = |url: &String| url.rsplit(['@', '/']).find(|part| !part.is_empty()).unwrap_or_default().to_string();
+    let host = |url: &String| url.rsplit(['@', '/']).find(|part| !part.is_empty()).unwrap_or("none").to_string();
     let mut lines = Vec::new();
     if network.is_dual_stack {
         lines.push(("endpoints", "dual stack".to_string()));

@@ -64,9 +64,9 @@ pub struct Agent {
     pub use_dualstack_endpoint: Key<bool>,
     /// A file of CA certificates to trust.
     pub ca_bundle: Key<String>,
-    /// The proxy for `http://`.
+    /// The proxy for `http://`; empty for none, whatever the environment says.
     pub http_proxy: Key<String>,
-    /// The proxy for `https://`.
+    /// The proxy for `https://`; empty for none, whatever the environment says.
     pub https_proxy: Key<String>,
     /// Hosts that are reached without a proxy.
     pub no_proxy: Key<String>,

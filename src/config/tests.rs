@@ -360,3 +360,9 @@ fn a_number_out_of_range_and_deep_nesting_are_problems() {
     assert!(refused(r#"{"agent": {"x": 1e999}}"#).contains("number out of range"));
     assert!(refused(&format!("{}{}", "[".repeat(5_000), "]".repeat(5_000))).contains("recursion limit"));
 }
+
+#[test]
+fn an_empty_proxy_is_none_whatever_the_environment_says() {
+    let network = read(r#"{"agent": {"https_proxy": "", "http_proxy": "proxy:3128"}}"#).config.agent.network;
+    assert_eq!((network.https_proxy.as_deref(), network.http_proxy.as_deref()), (Some(""), Some("http://proxy:3128")));
+}

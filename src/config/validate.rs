@@ -249,10 +249,14 @@ impl Judge<'_> {
         }
     }
 
-    /// A proxy with its scheme, `http` where none is given, as curl takes it. Never quoted: it may hold a password.
+    /// A proxy with its scheme, `http` where none is given, as curl takes it; empty for none. Never quoted: it may hold a
+    /// password.
     fn proxy(&mut self, key: &Key<String>) -> Option<String> {
-        let (id, _) = key.placed()?;
-        let text = self.text(key)?;
+        let (id, text) = key.placed()?;
+        if text.is_empty() {
+            return Some(String::new());
+        }
+        let text = text.clone();
         let url = if text.contains("://") { text } else { format!("http://{text}") };
         let authority = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
         let host = authority.and_then(|rest| rest.rsplit('@').next());

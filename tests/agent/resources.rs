@@ -168,3 +168,14 @@ fn pseudo_random(seed: u64) -> impl FnMut() -> u64 {
         state >> 33
     }
 }
+
+#[test]
+fn a_crash_leaves_no_core_dump_with_keys_in_it() {
+    let scene = Scene::new(&["app.log"]);
+    let agent = scene.start();
+    wait_until("the agent has started", PATIENCE, || scene.own_log().contains("started"));
+    let limits = fs::read_to_string(format!("/proc/{}/limits", agent.pid())).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().rev().take(3).collect::<Vec<_>>(), ["bytes", "0", "0"], "{core}");
+    agent.stop();
+}

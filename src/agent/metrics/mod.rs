@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::Stop;
+use super::deliver::not_signed_in;
 use super::saver::{Saver, Urgency};
 use crate::auth::Session;
 use crate::clock::{Clock, TOLERANCE_MS};
@@ -84,6 +85,7 @@ struct Work {
 type Answer = (Vec<Datum>, Result<Receipt, SendError>);
 
 /// What samples are sent with.
+#[derive(Clone)]
 pub struct Way {
     /// Takes them.
     pub sink: CloudWatchMetrics,
@@ -254,9 +256,12 @@ impl Metrics {
         let Some(datums) = work.requests.pop_front() else { return };
         let request = MetricsRequest { datums, offset: work.offset };
         self.gate.started();
-        let sink = self.way.sink.clone();
+        let Way { sink, session } = self.way.clone();
         self.under_way.spawn(async move {
-            let result = sink.send(request.clone()).await;
+            let result = match session.credentials().await {
+                Ok(_) => sink.send(request.clone()).await,
+                Err(trouble) => Err(not_signed_in(trouble)),
+            };
             (request.datums, result)
         });
     }
@@ -327,7 +332,10 @@ impl Metrics {
                 self.gate.failed(self.parts.clock.now(), retry_after, Chance(fastrand::f64()));
                 self.told.requests_failed += 1;
                 self.told.trouble = Some(error.to_string());
-                log::warn!(cause = error.kind(), error:% = error; "samples were not taken");
+                // What keeps it from signing in the session says by itself, once.
+                if self.way.session.told().trouble.is_none() {
+                    log::warn!(cause = error.kind(), error:% = error; "samples were not taken");
+                }
                 if error.is_unauthorised() {
                     self.way.session.refused();
                 }
