@@ -174,7 +174,7 @@ fn a_clock_that_is_a_day_off_signs_in_and_records_get_the_endpoints_time() {
 }
 
 #[test]
-fn a_user_whose_rights_were_taken_is_refused_and_comes_back_when_they_are_given_again() {
+fn a_rotated_password_ends_the_session_and_the_new_one_is_taken_up_from_the_configuration() {
     let (mut scene, pool) = scene();
     scene.endpoint.set_up_cognito(|cognito| cognito.credential_lifetime = Duration::from_secs(4));
     scene.set("/agent/authentication", authentication(&pool, PASSWORD));

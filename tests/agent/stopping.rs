@@ -3,7 +3,8 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use cloudwatch_publisher::local::{Fault, Operation};
+use cloudwatch_publisher::local::{Fault, Operation, PoolSetup};
+use serde_json::json;
 
 use crate::scene::{PATIENCE, Scene, Written, append, wait_until};
 
@@ -184,4 +185,26 @@ fn files_rotated_during_an_outage_go_oldest_first_after_a_restart() {
     let agent = scene.start();
     scene.wait_for_exactly(&app);
     agent.stop();
+}
+
+#[test]
+fn sigterm_before_the_first_sign_in_is_answered_ends_soon() {
+    let mut scene = Scene::new(&["app.log"]);
+    let pool = scene.endpoint.add_user_pool(&PoolSetup::default());
+    scene.set(
+        "/agent/authentication",
+        json!({
+            "accountId": "123456789012", "userPoolId": pool.user_pool, "identityPoolId": pool.identity_pool,
+            "appClientId": pool.client, "password": "never asked for",
+        }),
+    );
+    scene.endpoint.misbehave_on(Operation::InitiateAuth, Fault::Hang, None);
+    Written::open(&scene, "app.log").lines(10);
+    let mut agent = scene.start();
+    wait_until("the sign-in hangs", PATIENCE, || scene.endpoint.counts().requests_to(Operation::InitiateAuth) > 0);
+    wait_until("the file is followed", PATIENCE, || scene.own_log().contains("following a file"));
+    agent.terminate();
+    let (status, took) = agent.wait(PATIENCE);
+    assert_eq!(status.code(), Some(0), "{status}");
+    assert!(took < Duration::from_secs(6), "it took {took:?}, and nothing could be sent");
 }
