@@ -17,6 +17,8 @@ pub struct Delivered {
     pub to: Destination,
     /// What became of it.
     pub result: Result<Receipt, SendError>,
+    /// The number of the credentials that signed it.
+    pub credentials: u64,
     /// The group had to be made.
     pub has_made_group: bool,
 }
@@ -48,6 +50,7 @@ pub async fn deliver(way: Way, mut batch: Batch, to: Destination) -> Delivered {
             Ok(written) => written,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
+        let credentials = session.number();
         let result = match request {
             Err(error) => Err(SendError::Unreachable { detail: error.to_string() }),
             Ok(request) => sink.send(request).await,
@@ -65,6 +68,6 @@ pub async fn deliver(way: Way, mut batch: Batch, to: Destination) -> Delivered {
             }
             result => result,
         };
-        return Delivered { batch, to, result, has_made_group };
+        return Delivered { batch, to, result, credentials, has_made_group };
     }
 }

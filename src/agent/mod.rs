@@ -247,7 +247,7 @@ impl Agent {
                 self.requests.trouble = Some(error.to_string());
                 log::warn!(stream:% = sent.to.stream, cause = error.kind(), error:% = error; "records were not taken");
                 if error.is_unauthorised() {
-                    self.session.refused();
+                    self.session.refused(sent.credentials);
                 }
             }
         }

@@ -104,6 +104,8 @@ pub struct Metrics {
     /// What is being sent; its next request goes when the one under way is answered.
     work: Option<Work>,
     under_way: JoinSet<Answer>,
+    /// The number of the credentials that sign it.
+    credentials: u64,
     next_id: RoundId,
     /// Rounds on disk that are not known to be sent: from here
     backlog: RoundId,
@@ -133,6 +135,7 @@ impl Metrics {
             fresh: VecDeque::new(),
             work: None,
             under_way: JoinSet::new(),
+            credentials: 0,
             next_id: waiting.next,
             backlog: waiting.oldest.unwrap_or(waiting.next),
             backlog_end: waiting.next,
@@ -254,6 +257,7 @@ impl Metrics {
         let Some(datums) = work.requests.pop_front() else { return };
         let request = MetricsRequest { datums, offset: work.offset };
         self.gate.started();
+        self.credentials = self.way.session.number();
         let sink = self.way.sink.clone();
         self.under_way.spawn(async move {
             let result = sink.send(request.clone()).await;
@@ -329,7 +333,7 @@ impl Metrics {
                 self.told.trouble = Some(error.to_string());
                 log::warn!(cause = error.kind(), error:% = error; "samples were not taken");
                 if error.is_unauthorised() {
-                    self.way.session.refused();
+                    self.way.session.refused(self.credentials);
                 }
                 self.abandon_work();
                 self.next_flush = Monotonic(0);
