@@ -16,6 +16,7 @@ use std::process::Command;
 use std::time::Duration;
 use std::{env, fs};
 
+use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use cloudwatch_publisher::auth::chain::Chain;
 use cloudwatch_publisher::auth::{Session, SignInError, Source, Start};
@@ -131,12 +132,12 @@ async fn a_refusal_renews_at_once_and_the_next_one_slowly() {
     let world = World::new(&PoolSetup::default());
     let mut session = world.start().await;
     let first = session.credentials().await.unwrap();
-    session.refused();
+    session.refused(session.number());
     until(&mut session, |_| world.requests_to(Operation::GetCredentialsForIdentity) == 2).await;
     let second = session.credentials().await.unwrap();
     assert_ne!(first.access_key_id(), second.access_key_id());
     let before = session.told().next;
-    session.refused();
+    session.refused(session.number());
     let told = until(&mut session, |told| told.next != before).await;
     assert!(told.next.unwrap().since(world.clock.now()) > Duration::from_secs(200));
     assert!(told.is_signed_in, "another service may still take them");
@@ -158,12 +159,28 @@ async fn a_wrong_password_is_tried_once_says_so_and_is_mended_without_a_restart(
     // Requests that come meanwhile are told at once and ask nobody.
     for _ in 0..10 {
         session.credentials().await.unwrap_err();
-        session.refused();
+        session.refused(session.number());
     }
     assert_eq!(world.requests_to(Operation::InitiateAuth), 1);
     world.write_password(PASSWORD);
     until(&mut session, |told| told.is_signed_in).await;
     assert_eq!(world.requests_to(Operation::InitiateAuth), 2);
+}
+
+#[tokio::test]
+async fn a_file_that_was_touched_costs_one_attempt_where_the_password_is_not_at_fault() {
+    let world = World::new(&PoolSetup::default());
+    let mut session = world.start().await;
+    session.credentials().await.unwrap();
+    world.write_password(PASSWORD);
+    let refuses = Fault::Code { code: "InvalidIdentityPoolConfigurationException", status: 400 };
+    world.endpoint.misbehave_on(Operation::GetCredentialsForIdentity, refuses, None);
+    session.refused(session.number());
+    until(&mut session, |told| matches!(told.trouble, Some(SignInError::Rejected(_)))).await;
+    // Long enough for an agent that takes the file for new at each look.
+    tokio::time::sleep(Duration::from_secs(9)).await;
+    let attempts = world.requests_to(Operation::GetCredentialsForIdentity) - 1;
+    assert!(attempts <= 2, "{attempts} attempts in 9 s");
 }
 
 #[tokio::test]
@@ -218,7 +235,7 @@ async fn a_password_changed_under_way_keeps_what_serves_and_is_mended_in_the_fil
     session.credentials().await.unwrap();
     assert!(world.endpoint.set_user_password(&world.pool, USER, "An0ther-Password!"));
     world.sign_out_everywhere().await;
-    session.refused();
+    session.refused(session.number());
     let told = until(&mut session, |told| told.trouble.is_some()).await;
     assert!(matches!(told.trouble, Some(SignInError::Rejected(_))), "{told:?}");
     assert!(told.is_signed_in, "what was given goes on until its end");
@@ -232,7 +249,7 @@ async fn a_password_changed_under_way_keeps_what_serves_and_is_mended_in_the_fil
 #[tokio::test]
 async fn credentials_that_ended_while_offline_are_not_handed_out_and_come_back_with_the_network() {
     let world = World::new(&PoolSetup::default());
-    world.let_credentials_live(Duration::from_secs(2));
+    world.let_credentials_live(Duration::from_secs(4));
     let mut session = world.start().await;
     session.credentials().await.unwrap();
     let end = session.told().until.unwrap();
@@ -324,6 +341,36 @@ async fn a_role_waits_for_the_sign_in_below_it_and_says_what_is_wrong_there() {
 }
 
 #[tokio::test]
+async fn a_role_whose_base_has_ended_credentials_is_assumed_with_fresh_ones() {
+    let refuses = Answer::RefusesOnce { code: "ExpiredToken", ahead: Duration::ZERO };
+    let (world, sts) = (World::new(&PoolSetup::default()), Sts::start(refuses));
+    let device = world.start().await;
+    let mut role = world.assume(&device, &sts.url).await;
+    let error = role.credentials().await.unwrap_err();
+    assert!(matches!(&error, SignInError::Busy(text) if text.contains("ExpiredToken")), "{error}");
+    until(&mut role, |told| told.is_signed_in).await;
+    let requests = sts.requests();
+    assert_eq!(requests.len(), 2);
+    assert_eq!(world.requests_to(Operation::GetCredentialsForIdentity), 2, "the base was renewed");
+    let fresh = device.credentials().await.unwrap().access_key_id().to_owned();
+    assert!(requests[1].contains(&fresh) && !requests[0].contains(&fresh), "{requests:?}");
+}
+
+#[tokio::test]
+async fn a_role_is_assumed_soon_where_its_first_request_teaches_the_time() {
+    let day = Duration::from_secs(86_400);
+    let refuses = Answer::RefusesOnce { code: "SignatureDoesNotMatch", ahead: day };
+    let (world, sts) = (World::new(&PoolSetup::default()), Sts::start(refuses));
+    let keys = Credentials::new("AKIDEXAMPLE", "secret", None, None, "made up");
+    let mut role = world.assume(&Session::fixed(keys, world.clock.clone()), &sts.url).await;
+    let told = until(&mut role, |told| told.is_signed_in).await;
+    let life = told.until.unwrap().since(world.clock.now());
+    assert!(life > Duration::from_secs(3500) && life <= Duration::from_secs(3605), "{life:?}");
+    assert!((world.clock.skew_ms().unwrap() + DAY_MS).abs() < 5_000);
+    assert_eq!(sts.requests().len(), 2);
+}
+
+#[tokio::test]
 async fn a_role_that_may_not_be_assumed_is_for_a_person_to_mend() {
     let (world, sts) = (World::new(&PoolSetup::default()), Sts::start(Answer::Denies));
     let device = world.start().await;
@@ -355,11 +402,11 @@ async fn in_a_process_of_its_own_the_chain_finds_changed_keys() {
     let clock = Clock::default();
     let reach = Reach { region: None, profile: None, network: &Network::default() };
     let chain = Chain::new(&aws::load(&reach, &clock).await.unwrap());
-    let start = Start { clock, first_after: Duration::ZERO };
+    let start = Start::at_once(&clock);
     let mut session = Session::start(Source::Chain(SharedCredentialsProvider::new(chain)), start);
     assert_eq!(session.credentials().await.unwrap().access_key_id(), "FIRST");
     write_keys(&path, "SECOND");
-    session.refused();
+    session.refused(session.number());
     while session.credentials().await.unwrap().access_key_id() == "FIRST" {
         session.changed().await;
     }

@@ -13,9 +13,8 @@ use std::collections::BinaryHeap;
 use std::fmt;
 use std::time::Duration;
 
-use cloudwatch_publisher::auth::SignInError;
 use cloudwatch_publisher::auth::cognito::flow::{AtHand, Flow, Step, Turn};
-use cloudwatch_publisher::auth::cognito::refusal::Refusal;
+use cloudwatch_publisher::auth::cognito::refusal::{Refusal, Who};
 use cloudwatch_publisher::auth::renewal::{Renewal, first_after};
 use cloudwatch_publisher::delivery::outcome::SendError;
 use cloudwatch_publisher::delivery::retry::{Chance, LONGEST_SPAN, delay};
@@ -111,6 +110,14 @@ enum Event {
     Logs,
 }
 
+/// How AWS answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    Given,
+    Throttled,
+    Nothing,
+}
+
 /// What AWS was asked in each second.
 #[derive(Debug, Default)]
 struct Count {
@@ -165,10 +172,10 @@ impl World {
         world
     }
 
-    /// Whether AWS answers a request.
-    fn asked(&mut self, now: Monotonic, quota: Quota) -> bool {
+    /// How AWS answers a request.
+    fn asked(&mut self, now: Monotonic, quota: Quota) -> Answer {
         if now < Monotonic::default().after(self.plan.outage) {
-            return false;
+            return Answer::Nothing;
         }
         let second = usize::try_from(now.0 / 1000).unwrap();
         let count = &mut self.counts[quota as usize];
@@ -176,7 +183,7 @@ impl World {
         count.seconds[second] += 1;
         let is_answered = count.seconds[second] <= quota.a_second();
         count.refused += u32::from(!is_answered);
-        is_answered
+        if is_answered { Answer::Given } else { Answer::Throttled }
     }
 
     fn later(&mut self, now: Monotonic) -> Monotonic {
@@ -191,12 +198,13 @@ impl World {
     fn request(&mut self, now: Monotonic, number: usize, part: u8) {
         let at_hand = self.agents[number].at_hand;
         let step = self.agents[number].flow.next(at_hand);
-        let is_answered = self.asked(now, Quota::of(step));
+        let answer = self.asked(now, Quota::of(step));
         let chance = Chance(self.random.f64());
         let agent = &mut self.agents[number];
-        if !is_answered {
-            assert_eq!(agent.flow.refused(step, &throttled()), Turn::End);
-            agent.renewal.failed(now, &SignInError::Busy(String::new()), chance);
+        if answer != Answer::Given {
+            let refusal = if answer == Answer::Throttled { throttled() } else { unreachable() };
+            assert_eq!(agent.flow.refused(step, &refusal), Turn::End);
+            agent.renewal.failed(now, &refusal.explain(step, &nobody()), chance);
             let next = agent.renewal.next();
             self.queue.push(Reverse((next, number, Event::Attempt)));
             return;
@@ -234,7 +242,7 @@ impl World {
             Event::Metrics => (Quota::PutMetricData, 0, Duration::from_secs(60)),
             _ => (Quota::PutLogEvents, 1, Duration::from_secs(10)),
         };
-        let is_answered = self.asked(now, quota);
+        let is_answered = self.asked(now, quota) == Answer::Given;
         let chance = Chance(self.random.f64());
         let agent = &mut self.agents[number];
         let failures = &mut agent.failures[kind];
@@ -281,6 +289,17 @@ fn throttled() -> Refusal {
     let code = "TooManyRequestsException".to_owned();
     let reaction = SendError::Busy { retry_after: None, detail: String::new() };
     Refusal { code, message: String::new(), status: Some(400), reaction }
+}
+
+fn unreachable() -> Refusal {
+    let reaction = SendError::Unreachable { detail: String::new() };
+    Refusal { code: String::new(), message: String::new(), status: None, reaction }
+}
+
+/// The sentences are of no interest here.
+fn nobody() -> Who {
+    let [user, user_pool, identity_pool, client, password] = Default::default();
+    Who { user, user_pool, identity_pool, client, password, needs_restart: false }
 }
 
 const KNOWN: Plan = Plan {

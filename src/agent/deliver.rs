@@ -17,6 +17,8 @@ pub struct Delivered {
     pub to: Destination,
     /// What became of it.
     pub result: Result<Receipt, SendError>,
+    /// The number of the credentials that signed it.
+    pub credentials: u64,
     /// The group had to be made.
     pub has_made_group: bool,
 }
@@ -37,7 +39,8 @@ pub struct Way {
 pub async fn deliver(way: Way, mut batch: Batch, to: Destination) -> Delivered {
     let Way { sink, session, clock } = way;
     if let Err(trouble) = session.credentials().await {
-        return Delivered { batch, to, result: Err(not_signed_in(trouble)), has_made_group: false };
+        let (result, credentials) = (Err(not_signed_in(trouble)), session.number());
+        return Delivered { batch, to, result, credentials, has_made_group: false };
     }
     let (mut is_created, mut has_made_group) = (false, false);
     loop {
@@ -51,6 +54,7 @@ pub async fn deliver(way: Way, mut batch: Batch, to: Destination) -> Delivered {
             Ok(written) => written,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
+        let credentials = session.number();
         let result = match request {
             Err(error) => Err(SendError::Unreachable { detail: error.to_string() }),
             Ok(request) => sink.send(request).await,
@@ -68,7 +72,7 @@ pub async fn deliver(way: Way, mut batch: Batch, to: Destination) -> Delivered {
             }
             result => result,
         };
-        return Delivered { batch, to, result, has_made_group };
+        return Delivered { batch, to, result, credentials, has_made_group };
     }
 }
 

@@ -257,7 +257,7 @@ impl Agent {
                     log::warn!(stream:% = sent.to.stream, cause = error.kind(), error:% = error; "records were not taken");
                 }
                 if error.is_unauthorised() {
-                    self.session.refused();
+                    self.session.refused(sent.credentials);
                 }
             }
         }

@@ -6,9 +6,10 @@
 
 use aws_config::SdkConfig;
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
-use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::provider::{ProvideCredentials, Result, SharedCredentialsProvider, future};
 use tokio::sync::Mutex;
+
+use crate::aws::settings_of;
 
 /// The standard chain: environment, profiles, SSO, web identity, ECS, IMDS, `credential_process`.
 #[derive(Debug)]
@@ -39,19 +40,8 @@ impl Chain {
 
     /// As the SDK makes it, with our way to AWS and our clock.
     async fn make(&self) -> SharedCredentialsProvider {
-        let region = self.sdk.region().cloned();
-        let mut config = ProviderConfig::without_region().with_region(region.clone());
-        if let Some(http_client) = self.sdk.http_client() {
-            config = config.with_http_client(http_client);
-        }
-        if let Some(time_source) = self.sdk.time_source() {
-            config = config.with_time_source(time_source);
-        }
-        if let Some(timeouts) = self.sdk.timeout_config() {
-            config = config.with_timeout_config(timeouts.clone());
-        }
-        let mut builder = DefaultCredentialsChain::builder().configure(config);
-        builder.set_region(region);
+        let mut builder = DefaultCredentialsChain::builder().configure(settings_of(&self.sdk));
+        builder.set_region(self.sdk.region().cloned());
         SharedCredentialsProvider::new(builder.build().await)
     }
 }

@@ -6,12 +6,12 @@
 //! restart.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use aws_credential_types::Credentials;
 use aws_smithy_types::date_time::{DateTime, Format};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Incoming;
 use hyper::header::{DATE, HOST};
@@ -22,8 +22,10 @@ use rustls_pki_types::ServerName;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use zeroize::Zeroize;
 
 use super::error::SignInError;
+use super::files::{self, Files};
 use crate::aws::{CONNECT_LIMIT, Route, Stream, time_limit, words};
 use crate::clock::Clock;
 use crate::config::{Iot, Network};
@@ -45,6 +47,8 @@ pub struct Thing {
     name: String,
     certificate: PathBuf,
     key: Option<PathBuf>,
+    files: Files,
+    is_warned: bool,
     route: Route,
     clock: Clock,
 }
@@ -77,6 +81,8 @@ impl Thing {
             name: iot.thing_name.clone(),
             certificate: iot.certificate.clone(),
             key: iot.key.clone(),
+            files: Files::new(iot.key.iter().chain([&iot.certificate]).cloned()),
+            is_warned: false,
             route: Route::of(network).map_err(|error| error.to_string())?,
             clock: clock.clone(),
         })
@@ -86,7 +92,7 @@ impl Thing {
     ///
     /// # Errors
     /// Says what to do about it.
-    pub async fn fetch(&self) -> Result<Credentials, SignInError> {
+    pub async fn fetch(&mut self) -> Result<Credentials, SignInError> {
         self.attempt().await.map_err(|error| {
             let told = |why| format!("signing in to AWS IoT as the thing `{}`: {why}", self.name);
             match error {
@@ -97,14 +103,18 @@ impl Thing {
         })
     }
 
-    async fn attempt(&self) -> Result<Credentials, SignInError> {
+    async fn attempt(&mut self) -> Result<Credentials, SignInError> {
         let thing = self.clone();
-        let tls = tokio::task::spawn_blocking(move || thing.tls()).await;
-        let tls = tls.map_err(|error| SignInError::Unreachable(error.to_string()))?.map_err(SignInError::Rejected)?;
+        let read = self.files.read(move || (thing.tls(), files::is_readable_by_all(thing.key_file()))).await;
+        let ending = || SignInError::Unreachable("the program is ending".to_owned());
+        let (tls, others_read) = read.ok_or_else(ending)?;
+        self.warn_of_readers(others_read);
+        let tls = tls.map_err(SignInError::Rejected)?;
         let late = |_| SignInError::Unreachable(format!("{} does not answer in time", self.host));
         let stream = timeout(CONNECT_LIMIT, self.connect(tls)).await.map_err(late)??;
-        let (status, date, body) = timeout(time_limit(0), self.ask(stream)).await.map_err(late)??;
+        let (status, date, mut body) = timeout(time_limit(0), self.ask(stream)).await.map_err(late)??;
         let judged = answer::credentials(status, &body, &self.role_alias);
+        body.zeroize();
         // What is not AWS's tells nothing about AWS's clock.
         if let Some(date) = date.filter(|_| !matches!(judged, Err(SignInError::Unreachable(_)))) {
             self.clock.learn(date);
@@ -112,12 +122,36 @@ impl Thing {
         judged
     }
 
+    /// Comes back when the certificate or the key is another than at the last attempt.
+    pub(super) async fn mended(&mut self) {
+        self.files.changed().await;
+    }
+
+    /// What a sign-in would stumble over in the certificate and the key.
+    ///
+    /// # Errors
+    /// Says what is wrong with which file.
+    pub fn check(&self) -> Result<(), String> {
+        self.tls().map(drop)
+    }
+
+    fn warn_of_readers(&mut self, others_read: bool) {
+        if others_read && !std::mem::replace(&mut self.is_warned, true) {
+            let path = self.key_file().display();
+            log::warn!(path:%; "everybody on this machine can read the device's private key: `chmod 600` it");
+        }
+    }
+
+    fn key_file(&self) -> &Path {
+        self.key.as_ref().unwrap_or(&self.certificate)
+    }
+
     /// TLS with the device's certificate, as its files are now.
     fn tls(&self) -> Result<ClientConfig, String> {
         let (chain, key) = certificate::read(&self.certificate, self.key.as_deref())?;
         let tls = self.route.tls(&self.clock).map_err(|error| error.to_string())?;
         tls.with_client_auth_cert(chain, key).map_err(|error| {
-            let (key, path) = (self.key.as_ref().unwrap_or(&self.certificate), &self.certificate);
+            let (key, path) = (self.key_file(), &self.certificate);
             format!("the key in {} does not serve for the certificate in {}: {error}", key.display(), path.display())
         })
     }
@@ -130,7 +164,7 @@ impl Thing {
         joined.map_err(|error| refusal::reaction(&error, &self.host, &self.certificate, &self.clock))
     }
 
-    async fn ask(&self, stream: impl Stream + 'static) -> Result<(u16, Option<Wall>, Bytes), SignInError> {
+    async fn ask(&self, stream: impl Stream + 'static) -> Result<(u16, Option<Wall>, BytesMut), SignInError> {
         let failed = |error: hyper::Error| refusal::reaction(&error, &self.host, &self.certificate, &self.clock);
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
@@ -147,7 +181,8 @@ impl Thing {
         let (status, date) = (answer.status().as_u16(), date(&answer));
         let body = Limited::new(answer.into_body(), MAX_ANSWER_BYTES).collect().await;
         let body = body.map_err(|error| SignInError::Unreachable(format!("reading the answer: {}", words(&*error))))?;
-        Ok((status, date, body.to_bytes()))
+        // The buffer itself where nobody else holds it: the caller wipes it.
+        Ok((status, date, BytesMut::from(body.to_bytes())))
     }
 }
 

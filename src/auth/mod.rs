@@ -8,6 +8,7 @@
 pub mod chain;
 pub mod cognito;
 pub mod error;
+mod files;
 pub mod iot;
 mod keeper;
 mod password;
@@ -16,6 +17,11 @@ pub mod role;
 mod session;
 mod source;
 
+use std::time::Duration;
+
 pub use error::SignInError;
 pub use session::{Session, Start, Told};
 pub use source::Source;
+
+/// How long one request of a sign-in may take, its connection included.
+const REQUEST_LIMIT: Duration = Duration::from_secs(30);

@@ -1,16 +1,10 @@
 //! Reads a password where it lies, anew at each attempt, and notices when it changed there.
 //!
-//! What was read is wiped once the sign-in is over. A file is known by its outside, never by its content: nothing that is
-//! kept tells anything about the password.
+//! What was read is wiped once the sign-in is over.
 
-use std::fs::{self, File};
-use std::io::Read;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use zeroize::Zeroizing;
-
+use super::files::{self, Files};
 use crate::config::{self, PasswordSource, Secret};
 
 /// The systemd credential.
@@ -19,15 +13,12 @@ const CREDENTIAL: &str = "cognito-password";
 const VARIABLE: &str = "CLOUDWATCH_PUBLISHER_PASSWORD";
 /// A password has 256 characters at the most (Cognito's own limit): what is larger is another file.
 const MAX_BYTES: u64 = 64 * 1024;
-/// How often a file is looked at while its password is wrong: no request, a `stat`.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// A password that lies somewhere.
 #[derive(Debug)]
 pub struct Password {
     place: Place,
-    /// The file as it was at the last attempt.
-    seen: Option<Outside>,
+    files: Files,
     is_warned: bool,
 }
 
@@ -41,15 +32,6 @@ enum Place {
     Variable,
 }
 
-/// What tells one content of a file from another, without the content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Outside {
-    device: u64,
-    inode: u64,
-    length: u64,
-    changed: (i64, i64),
-}
-
 impl Password {
     /// Where the settings say, with what systemd says.
     pub fn new(source: &PasswordSource) -> Self {
@@ -58,7 +40,8 @@ impl Password {
     }
 
     fn at(place: Place) -> Self {
-        Self { place, seen: None, is_warned: false }
+        let files = Files::new(place.path().map(Path::to_path_buf));
+        Self { place, files, is_warned: false }
     }
 
     /// Reads it.
@@ -66,9 +49,10 @@ impl Password {
     /// # Errors
     /// When it is not there, in words that say where it was looked for.
     pub async fn read(&mut self) -> Result<Secret, String> {
-        self.seen = self.outside().await;
         let place = self.place.clone();
-        let (read, others_read) = blocking(move || (read(&place), is_readable_by_others(&place)))
+        let (read, others_read) = self
+            .files
+            .read(move || (read(&place), is_readable_by_others(&place)))
             .await
             .unwrap_or_else(|| (Err("reading the password: the program is ending".to_owned()), false));
         if let (Some(path), true, false) = (self.place.path(), others_read, self.is_warned) {
@@ -79,16 +63,8 @@ impl Password {
     }
 
     /// Comes back when the file is another than at the last attempt; never where it is no file.
-    pub async fn changed(&self) {
-        if self.place.path().is_none() {
-            return std::future::pending().await;
-        }
-        loop {
-            tokio::time::sleep(LOOK_EVERY).await;
-            if self.outside().await != self.seen {
-                return;
-            }
-        }
+    pub async fn changed(&mut self) {
+        self.files.changed().await;
     }
 
     /// Where it lies, in words.
@@ -105,11 +81,6 @@ impl Password {
     pub fn needs_restart(&self) -> bool {
         matches!(self.place, Place::Credential(_) | Place::Variable)
     }
-
-    async fn outside(&self) -> Option<Outside> {
-        let path = self.place.path()?.to_path_buf();
-        blocking(move || outside(&path)).await.flatten()
-    }
 }
 
 impl Place {
@@ -121,9 +92,15 @@ impl Place {
     }
 }
 
-/// A file may lie on a disk that hangs: never on the runtime's thread. None when that is ending.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-    tokio::task::spawn_blocking(work).await.ok()
+/// Looks at the file that the settings name, where they name one.
+///
+/// # Errors
+/// What a sign-in would stumble over.
+pub fn check(source: &PasswordSource) -> Result<(), String> {
+    match source {
+        PasswordSource::File(path) => read(&Place::File(path.clone())).map(drop),
+        PasswordSource::Config(_) | PasswordSource::Outside => Ok(()),
+    }
 }
 
 fn place(source: &PasswordSource, credentials: Option<&Path>) -> Place {
@@ -166,15 +143,7 @@ fn first_line(path: &Path) -> Result<Secret, String> {
         std::io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
         _ => error.to_string(),
     };
-    let file = File::open(path).map_err(unreadable)?;
-    let length = file.metadata().map_err(unreadable)?.len();
-    if length > MAX_BYTES {
-        return Err(format!("it has {length} bytes, which is no password"));
-    }
-    let capacity = usize::try_from(MAX_BYTES.min(length + 1)).unwrap_or_default();
-    let mut bytes = Zeroizing::new(Vec::with_capacity(capacity));
-    // No more than fits: a buffer that grows leaves a copy behind.
-    file.take(capacity as u64).read_to_end(&mut bytes).map_err(unreadable)?;
+    let bytes = files::content(path, MAX_BYTES).map_err(unreadable)?;
     let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     match str::from_utf8(line) {
@@ -187,19 +156,16 @@ fn first_line(path: &Path) -> Result<Secret, String> {
 /// Whether everybody can read it. Of the configuration the one who loads it warns; systemd's own are closed.
 fn is_readable_by_others(place: &Place) -> bool {
     match place {
-        Place::File(path) => fs::metadata(path).is_ok_and(|found| found.mode() & 0o004 != 0),
+        Place::File(path) => files::is_readable_by_all(path),
         _ => false,
     }
 }
 
-fn outside(path: &Path) -> Option<Outside> {
-    let found = fs::metadata(path).ok()?;
-    let changed = (found.mtime(), found.mtime_nsec());
-    Some(Outside { device: found.dev(), inode: found.ino(), length: found.len(), changed })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::time::Duration;
+
     use tokio::time::timeout;
 
     use super::*;

@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use super::error::SignInError;
-use crate::delivery::retry::{Chance, delay};
+use crate::delivery::retry::{Chance, LONGEST_SPAN, delay};
 use crate::record::Monotonic;
 
 /// The part of their life after which credentials are renewed: at the earliest, and at the latest. Of an hour five minutes
@@ -18,8 +18,9 @@ use crate::record::Monotonic;
 const RENEWED_AFTER: (f64, f64) = (8.0 / 12.0, 11.0 / 12.0);
 /// Credentials without an end, and those of a source that says none, are looked at again after this: it costs no request.
 const WITHOUT_END: Duration = Duration::from_secs(3600);
-/// The longest span between two attempts while AWS cannot be reached or asks for patience.
-const LONGEST_SPAN: Duration = Duration::from_secs(300);
+/// The longest span between two attempts while AWS asks for patience. Nobody is spared while it cannot be reached: there the
+/// span is that of delivery, which goes on within 30 s of AWS's return.
+const LONGEST_BUSY_SPAN: Duration = Duration::from_secs(300);
 /// Between two attempts after AWS said no, and between two renewals of credentials that are refused; the last one stays.
 /// Cognito's lock after five wrong passwords grows up to some 15 minutes.
 const RARELY: [Duration; 4] =
@@ -28,11 +29,15 @@ const RARELY: [Duration; 4] =
 const RARELY_JITTER: f64 = 0.2;
 /// A machine that started longer ago than this does not wait before its first sign-in.
 const JUST_STARTED: Duration = Duration::from_secs(600);
+/// A machine is up for this long when its services start, at the most: the spread begins here.
+const BOOT_TAKES: Duration = Duration::from_secs(60);
 
 /// How long the first sign-in waits, `uptime` after the machine's start: a random moment of `spread` right after a boot, so
-/// that a fleet does not come back from a power failure as one.
+/// that a fleet does not come back from a power failure as one. A service that is started again has waited for a part of it
+/// already: only what is left of the spread counts.
 pub fn first_after(uptime: Duration, spread: Duration, chance: Chance) -> Duration {
-    if uptime < JUST_STARTED { spread.mul_f64(chance.0.clamp(0.0, 1.0)) } else { Duration::ZERO }
+    let left = (BOOT_TAKES + spread).saturating_sub(uptime).min(spread);
+    if uptime < JUST_STARTED { left.mul_f64(chance.0.clamp(0.0, 1.0)) } else { Duration::ZERO }
 }
 
 /// When credentials are fetched.
@@ -80,11 +85,9 @@ impl Renewal {
     /// A fetch failed.
     pub fn failed(&mut self, now: Monotonic, error: &SignInError, chance: Chance) {
         let wait = match error {
-            SignInError::Unreachable(_) | SignInError::Busy(_) => {
-                self.failures += 1;
-                self.rejections = 0;
-                delay(self.failures, LONGEST_SPAN, chance)
-            }
+            SignInError::Unreachable(_) => self.delay(LONGEST_SPAN, chance),
+            // Spans that grew in an outage stay long: the whole fleet comes back from it.
+            SignInError::Busy(_) => self.delay(LONGEST_BUSY_SPAN, chance),
             SignInError::Rejected(_) => {
                 self.rejections += 1;
                 self.failures = 0;
@@ -92,6 +95,12 @@ impl Renewal {
             }
         };
         self.next = now.after(wait);
+    }
+
+    fn delay(&mut self, longest: Duration, chance: Chance) -> Duration {
+        self.failures += 1;
+        self.rejections = 0;
+        delay(self.failures, longest, chance)
     }
 
     /// A service refused what was fetched last. The first time it is fetched anew at once, then rarely: where a service
@@ -138,6 +147,20 @@ mod tests {
         let spread = Duration::from_secs(300);
         assert_eq!(first_after(Duration::from_secs(30), spread, HALF), Duration::from_secs(150));
         assert_eq!(first_after(Duration::from_secs(601), spread, HALF), Duration::ZERO);
+    }
+
+    #[test]
+    fn however_often_it_is_started_again_the_first_sign_in_comes_within_the_spread_of_a_boot() {
+        let spread = Duration::from_secs(300);
+        for uptime in (0..700).map(Duration::from_secs) {
+            let first = uptime + first_after(uptime, spread, Chance(1.0));
+            assert!(first <= (BOOT_TAKES + spread).max(uptime), "started after {uptime:?}, signs in after {first:?}");
+        }
+        let hour = Duration::from_secs(3600);
+        assert_eq!(
+            first_after(Duration::from_secs(599), hour, Chance(1.0)),
+            hour + BOOT_TAKES - Duration::from_secs(599)
+        );
     }
 
     #[test]
@@ -268,7 +291,7 @@ mod tests {
         }
 
         #[test]
-        fn an_outage_of_an_hour_costs_few_attempts_and_ends_within_five_minutes(seed in 0u64..10_000) {
+        fn an_outage_of_an_hour_costs_few_attempts_and_ends_within_half_a_minute(seed in 0u64..10_000) {
             let mut random = fastrand::Rng::with_seed(seed);
             let mut renewal = Renewal::new(Monotonic(0));
             let mut attempts = 0;
@@ -276,8 +299,12 @@ mod tests {
                 attempts += 1;
                 renewal.failed(renewal.next(), &SignInError::Unreachable(String::new()), Chance(random.f64()));
             }
-            prop_assert!(attempts < 100, "{attempts} attempts in an hour");
-            prop_assert!(renewal.next() <= after(65));
+            prop_assert!(attempts < 400, "{attempts} attempts in an hour");
+            prop_assert!(renewal.next() <= after(60).after(Duration::from_secs(30)));
+            // Who is throttled then comes back with the whole fleet.
+            let back = renewal.next();
+            renewal.failed(back, &SignInError::Busy(String::new()), Chance(1.0));
+            prop_assert_eq!(renewal.next().since(back), LONGEST_BUSY_SPAN);
         }
     }
 }

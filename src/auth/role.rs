@@ -3,21 +3,19 @@
 //! Nothing is asked while that one has none: its sentence is the reason here too, and its sign-in ends the wait.
 
 use std::fmt;
-use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
 use aws_sdk_sts as sts;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use super::error::SignInError;
+use super::REQUEST_LIMIT;
+use super::error::{SignInError, beginning};
 use super::session::Session;
 use crate::aws::{LearnTime, reaction, with_credentials, within, words};
 use crate::clock::Clock;
 use crate::delivery::outcome::SendError;
 
-/// How long one request may take, its connection included.
-const REQUEST_LIMIT: Duration = Duration::from_secs(30);
 /// A session's name: `[\w+=,.@-]{2,64}` (STS, AssumeRole).
 const LONGEST_NAME: usize = 64;
 
@@ -70,10 +68,16 @@ impl Role {
         self.base.answered().await;
     }
 
+    /// Whether the last attempt failed for want of the other session's credentials.
+    pub(super) fn is_base_at_fault(&self) -> bool {
+        self.is_base_at_fault
+    }
+
     pub(super) async fn fetch(&mut self) -> Result<Credentials, SignInError> {
         let base = self.base.credentials().await;
         self.is_base_at_fault = base.is_err();
         base?;
+        let number = self.base.number();
         let request = self.client.assume_role().role_arn(&self.arn).role_session_name(&self.name);
         let error = match within(REQUEST_LIMIT, request.send()).await {
             Ok(Ok(answer)) => return self.credentials(answer.credentials),
@@ -83,7 +87,8 @@ impl Role {
         let said = error.message().map_or_else(|| words(&error), ToOwned::to_owned);
         let reaction = reaction(error);
         if reaction.is_unauthorised() {
-            self.base.refused();
+            self.base.refused(number);
+            self.is_base_at_fault = !self.base.told().is_signed_in;
         }
         Err(self.explain(&reaction, &said))
     }
@@ -105,6 +110,11 @@ impl Role {
             SendError::Busy { .. } => {
                 SignInError::Busy(format!("assuming the role `{arn}`: AWS asks for patience: {said}"))
             }
+            // They ended, or the clock was off and has learned from this very answer: both pass.
+            SendError::Unauthorised { .. } => SignInError::Busy(format!(
+                "assuming the role `{arn}`: AWS does not take the credentials of who signs in: {}; they are fetched anew",
+                beginning(said)
+            )),
             SendError::Unreachable { .. } => {
                 SignInError::Unreachable(format!("assuming the role `{arn}`: no answer from AWS: {said}"))
             }

@@ -18,6 +18,7 @@ use super::error::SignInError;
 use super::keeper::Keeper;
 use super::source::Source;
 use crate::clock::Clock;
+use crate::delivery::retry::Chance;
 use crate::record::Monotonic;
 
 /// How a session begins.
@@ -27,6 +28,15 @@ pub struct Start {
     pub clock: Clock,
     /// How long the first sign-in waits (see [`super::renewal::first_after`]).
     pub first_after: Duration,
+    /// Draws the moments of renewals and of attempts after a failure.
+    pub chance: fn() -> Chance,
+}
+
+impl Start {
+    /// A session that begins at once, with moments by chance.
+    pub fn at_once(clock: &Clock) -> Self {
+        Self { clock: clock.clone(), first_after: Duration::ZERO, chance: || Chance(fastrand::f64()) }
+    }
 }
 
 /// Credentials that are kept and renewed. Clones share them; with the last one the renewals end.
@@ -94,9 +104,9 @@ impl Session {
     pub fn start(source: Source, start: Start) -> Self {
         let first = start.clock.now().after(start.first_after);
         let (tell, state) = watch::channel(State { next: Some(first), ..State::default() });
-        let asked = Arc::new(Asked::default());
-        tokio::spawn(Keeper::new(source, start.clock.clone(), first, tell).keep(Arc::clone(&asked)));
-        Self { state, asked, clock: start.clock }
+        let (asked, clock) = (Arc::new(Asked::default()), start.clock.clone());
+        tokio::spawn(Keeper::new(source, start, first, tell).keep(Arc::clone(&asked)));
+        Self { state, asked, clock }
     }
 
     /// Credentials that never change: for an endpoint that checks none.
@@ -106,10 +116,16 @@ impl Session {
         Self { state, asked: Arc::default(), clock }
     }
 
-    /// A service refused a request that was signed with what this session gave: they are fetched anew, once at once and
-    /// then rarely. Says nothing where there are no credentials.
-    pub fn refused(&self) {
-        self.asked.refused.store(self.state.borrow().number, Ordering::Relaxed);
+    /// The number of the credentials that are given now: for [`Session::refused`], taken before a request is signed.
+    pub fn number(&self) -> u64 {
+        self.state.borrow().number
+    }
+
+    /// A service refused a request that was signed with the credentials of that number: they are fetched anew, once at once
+    /// and then rarely. Nothing follows where others were given meanwhile, or there were none.
+    pub fn refused(&self, number: u64) {
+        // A refusal that comes late does not hide one of what is newer.
+        self.asked.refused.fetch_max(number, Ordering::Relaxed);
         self.asked.wake.notify_one();
     }
 
@@ -197,7 +213,6 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
-    use crate::record::Wall;
 
     /// A chain that answers as planned, one answer an attempt; the last one stays.
     #[derive(Clone, Debug)]
@@ -217,13 +232,20 @@ mod tests {
 
     impl Planned {
         fn new<const N: usize>(answers: [Answer; N]) -> Self {
+            let planned = Self::unsure_of_the_time(answers);
+            planned.clock.learn(planned.clock.system());
+            planned
+        }
+
+        fn unsure_of_the_time<const N: usize>(answers: [Answer; N]) -> Self {
             let answers = Arc::new(Mutex::new(answers.into()));
             Self { answers, attempts: Arc::default(), clock: Clock::default() }
         }
 
         fn start(&self) -> Session {
             let source = Source::Chain(SharedCredentialsProvider::new(self.clone()));
-            Session::start(source, Start { clock: self.clock.clone(), first_after: Duration::ZERO })
+            // Early moments: what has to come before an end comes long before it.
+            Session::start(source, Start { chance: || Chance(0.1), ..Start::at_once(&self.clock) })
         }
 
         fn attempts(&self) -> u64 {
@@ -305,7 +327,7 @@ mod tests {
 
     #[tokio::test]
     async fn credentials_that_ended_are_never_handed_out() {
-        let planned = Planned::new([Answer::Ends(Duration::from_secs(2)), Answer::Fails]);
+        let planned = Planned::new([Answer::Ends(Duration::from_secs(4)), Answer::Fails]);
         let mut session = planned.start();
         session.answered().await;
         let end = session.told().until.unwrap();
@@ -324,15 +346,47 @@ mod tests {
         let planned = Planned::new([HOUR]);
         let mut session = planned.start();
         session.answered().await;
-        session.refused();
-        session.refused();
+        session.refused(session.number());
+        session.refused(session.number());
         until(&mut session, |_| planned.attempts() == 2).await;
         assert_eq!(session.credentials().await.unwrap().access_key_id(), "key 2");
         let before = session.told().next;
-        session.refused();
+        session.refused(session.number());
         let told = until(&mut session, |told| told.next != before).await;
         assert!(told.next.unwrap().since(planned.clock.now()) > Duration::from_secs(200));
         assert_eq!(planned.attempts(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_that_comes_late_is_not_about_fresh_credentials() {
+        let planned = Planned::new([HOUR]);
+        let mut session = planned.start();
+        session.answered().await;
+        let old = session.number();
+        session.refused(old);
+        until(&mut session, |_| planned.attempts() == 2).await;
+        session.credentials().await.unwrap();
+        let before = session.told().next;
+        session.refused(old);
+        for _ in 0..5 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!((session.told().next, planned.attempts()), (before, 2));
+        // Nor does it hide what is said of the fresh ones.
+        session.refused(session.number());
+        session.refused(old);
+        let told = until(&mut session, |told| told.next != before).await;
+        assert!(told.next.unwrap().since(planned.clock.now()) < Duration::from_secs(400));
+        assert_eq!(planned.attempts(), 2);
+    }
+
+    #[tokio::test]
+    async fn by_a_clock_that_may_be_behind_an_end_is_not_waited_for() {
+        let planned = Planned::unsure_of_the_time([Answer::Ends(Duration::from_secs(50 * 365 * 86_400))]);
+        let session = planned.start();
+        session.answered().await;
+        let told = session.told();
+        assert!(told.is_signed_in && told.next.unwrap().since(planned.clock.now()) < Duration::from_secs(300));
     }
 
     #[tokio::test]
@@ -341,14 +395,14 @@ mod tests {
         let session = planned.start();
         session.answered().await;
         let told = session.told();
-        session.refused();
+        session.refused(session.number());
         tokio::task::yield_now().await;
         assert_eq!(session.told().next, told.next);
     }
 
     #[tokio::test]
     async fn a_clock_that_is_a_day_ahead_does_not_make_fresh_credentials_ended() {
-        let planned = Planned::new([Answer::Ended]);
+        let planned = Planned::unsure_of_the_time([Answer::Ended]);
         let session = planned.start();
         assert!(session.credentials().await.is_ok(), "nobody knows the time yet: the service is the judge");
     }
@@ -356,7 +410,6 @@ mod tests {
     #[tokio::test]
     async fn credentials_that_came_ended_are_not_handed_out_once_the_time_is_known() {
         let planned = Planned::new([Answer::Ended]);
-        planned.clock.learn(Wall(planned.clock.system().0));
         let error = planned.start().credentials().await.unwrap_err();
         assert!(error.to_string().contains("have ended already"), "{error}");
     }
@@ -375,7 +428,7 @@ mod tests {
     async fn fixed_credentials_are_there_for_ever() {
         let fixed = Credentials::new("made-up", "made-up", None, None, "made up");
         let session = Session::fixed(fixed, Clock::default());
-        session.refused();
+        session.refused(session.number());
         assert_eq!(session.credentials().await.unwrap().access_key_id(), "made-up");
         assert!(session.told().is_signed_in && session.told().next.is_none());
     }

@@ -5,7 +5,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 
 use super::cognito::User;
-use super::error::SignInError;
+use super::error::{SignInError, beginning};
 use super::iot::Thing;
 use super::role::Role;
 use crate::aws::words;
@@ -41,6 +41,11 @@ impl Source {
         }
     }
 
+    /// Whether what is wrong is another session's, which says it itself.
+    pub(super) fn is_told_elsewhere(&self) -> bool {
+        matches!(self, Self::Role(role) if role.is_base_at_fault())
+    }
+
     /// Asks for credentials once.
     pub(super) async fn fetch(&mut self) -> Result<Credentials, SignInError> {
         match self {
@@ -55,6 +60,7 @@ impl Source {
     pub(super) async fn mended(&mut self, trouble: Option<&SignInError>) {
         match (self, trouble) {
             (Self::Cognito(user), Some(SignInError::Rejected(_))) => user.mended().await,
+            (Self::Iot(thing), Some(SignInError::Rejected(_))) => thing.mended().await,
             (Self::Role(role), Some(_)) => role.mended().await,
             _ => std::future::pending().await,
         }
@@ -69,6 +75,19 @@ fn of_chain(error: &CredentialsError) -> SignInError {
              AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, an AWS profile, or a role of this machine"
                 .to_owned()
         }
-        _ => format!("asking the standard AWS credential chain: {}", words(error)),
+        // A process that is asked for credentials may say anything, at any length.
+        _ => format!("asking the standard AWS credential chain: {}", beginning(&words(error))),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_chain_says_is_cut_and_stays_on_one_line() {
+        let said = CredentialsError::provider_error("a\nb".repeat(1000));
+        let text = of_chain(&said).to_string();
+        assert!(text.contains("a b") && text.len() < 400 && !text.contains('\n'), "{text}");
+    }
 }

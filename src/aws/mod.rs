@@ -122,9 +122,17 @@ pub async fn load(reach: &Reach<'_>, clock: &Clock) -> Result<SdkConfig, LoadErr
 /// The credentials of a profile that was named on purpose: what lies in the environment does not come before them, as it does
 /// in the chain, and where it has none or is not there, that is an error.
 fn of_profile(sdk: &SdkConfig, profile: &str) -> SharedCredentialsProvider {
+    let provider = ProfileFileCredentialsProvider::builder().configure(&settings_of(sdk)).profile_name(profile).build();
+    SharedCredentialsProvider::new(provider)
+}
+
+/// The settings for what asks for credentials: our way to AWS and our clock. The retries are the session's.
+pub fn settings_of(sdk: &SdkConfig) -> ProviderConfig {
     let mut settings = ProviderConfig::without_region()
         .with_region(sdk.region().cloned())
         .with_use_dual_stack(sdk.use_dual_stack())
+        .with_use_fips(sdk.use_fips())
+        .with_behavior_version(sdk.behavior_version())
         .with_retry_config(RetryConfig::disabled());
     if let Some(client) = sdk.http_client() {
         settings = settings.with_http_client(client);
@@ -135,8 +143,7 @@ fn of_profile(sdk: &SdkConfig, profile: &str) -> SharedCredentialsProvider {
     if let Some(limits) = sdk.timeout_config() {
         settings = settings.with_timeout_config(limits.clone());
     }
-    let provider = ProfileFileCredentialsProvider::builder().configure(&settings).profile_name(profile).build();
-    SharedCredentialsProvider::new(provider)
+    settings
 }
 
 /// The same settings with other credentials, and no cache of them in the SDK.

@@ -19,12 +19,12 @@ use crate::delivery::outcome::SendError;
 use crate::record::{Offset, Wall};
 
 /// Where a request's own time limit comes from: this, and what its body needs on the slowest line that still serves.
-const REQUEST_LIMIT: Duration = Duration::from_secs(20);
+const LEAST_LIMIT: Duration = Duration::from_secs(20);
 const SLOWEST_BYTES_PER_SECOND: u64 = 8 * 1024;
 
 /// How long a request with a body of `bytes` may take before it counts as lost.
 pub fn time_limit(bytes: usize) -> Duration {
-    REQUEST_LIMIT + Duration::from_secs(bytes as u64 / SLOWEST_BYTES_PER_SECOND)
+    LEAST_LIMIT + Duration::from_secs(bytes as u64 / SLOWEST_BYTES_PER_SECOND)
 }
 
 /// What `send` answers within `limit`; a request that takes longer counts as lost.

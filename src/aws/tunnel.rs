@@ -52,7 +52,10 @@ impl Route {
             return Ok(Box::new(tcp(host, proxy.port_u16().unwrap_or(80)).await?));
         }
         let stream = tcp(host, proxy.port_u16().unwrap_or(443)).await?;
-        let tls = self.tls(clock).map_err(Error::other)?.with_no_client_auth();
+        // Some hundred certificates are read and taken apart: too much for the runtime's one thread.
+        let (route, clock) = (self.clone(), clock.clone());
+        let tls = tokio::task::spawn_blocking(move || route.tls(&clock)).await.map_err(Error::other)?;
+        let tls = tls.map_err(Error::other)?.with_no_client_auth();
         let name = ServerName::try_from(host.to_owned()).map_err(Error::other)?;
         Ok(Box::new(TlsConnector::from(Arc::new(tls)).connect(name, stream).await?))
     }

@@ -6,14 +6,14 @@ use aws_config::SdkConfig;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use tokio::sync::mpsc;
 
-use super::{CONFIG, Failure};
+use super::{CONFIG, Failure, start};
 use crate::agent::Access;
 use crate::auth::chain::Chain;
 use crate::auth::cognito::User;
 use crate::auth::iot::Thing;
 use crate::auth::role::Role;
 use crate::auth::{Session, Source, Start, renewal};
-use crate::aws::{self, Reach, Route};
+use crate::aws::{self, LoadError, Reach};
 use crate::clock::Clock;
 use crate::config::{Config, Facts, Iot, Network, SignIn};
 use crate::delivery::retry::Chance;
@@ -34,24 +34,33 @@ pub async fn sign_in(config: &Config, facts: &Facts, clock: &Clock, known: &[Ide
     let agent = &config.agent;
     let reach = Reach { region: agent.region.as_deref(), profile: None, network: &agent.network };
     aws::warn_of_another_region(&reach).await;
-    let sdk = aws::load(&reach, clock).await.map_err(|error| Failure::new(CONFIG, format!("error: {error}")))?;
+    let sdk = aws::load(&reach, clock).await.map_err(no_way)?;
     let way = Way { config, facts, clock, sdk };
     let (source, identities) = way.source(known)?;
-    let device = Session::start(source, Start { clock: clock.clone(), first_after: way.first_after() });
+    let device = Session::start(source, Start { first_after: way.first_after(), ..Start::at_once(clock) });
     let logs = way.session(config.logs.role.as_deref(), &device);
     let is_shared = config.metrics.role == config.logs.role;
     let metrics = if is_shared { logs.clone() } else { way.session(config.metrics.role.as_deref(), &device) };
     Ok(SignedIn { logs: way.access(logs), metrics: way.access(metrics), identities })
 }
 
-/// Says what of the way to AWS is wrong already before anything is sent: files, proxies, names.
-pub fn check(config: &Config) -> Result<(), Failure> {
-    let wrong = |reason: String| Failure::new(CONFIG, format!("error: {reason}"));
-    Route::of(&config.agent.network).map_err(|error| wrong(error.to_string()))?;
-    match &config.agent.sign_in {
-        Some(SignIn::Iot(iot)) => thing(iot, &config.agent.network, &Clock::default()).map(drop),
-        _ => Ok(()),
-    }
+/// Says what is wrong already before anything is asked of AWS. What would end `run` is an error; what it would start with, and
+/// then not sign in, is answered.
+pub fn check(config: &Config) -> Result<Option<String>, Failure> {
+    let agent = &config.agent;
+    let clock = Clock::default();
+    let reach = Reach { region: agent.region.as_deref(), profile: None, network: &agent.network };
+    start::block_on(async { aws::load(&reach, &clock).await.map_err(no_way) })?;
+    let signs_in = match &agent.sign_in {
+        Some(SignIn::Iot(iot)) => thing(iot, &agent.network, &clock)?.check(),
+        Some(SignIn::Cognito(user)) => User::check(user),
+        None => Ok(()),
+    };
+    Ok(signs_in.err())
+}
+
+fn no_way(error: LoadError) -> Failure {
+    Failure::new(CONFIG, format!("error: {error}"))
 }
 
 fn thing(iot: &Iot, network: &Network, clock: &Clock) -> Result<Thing, Failure> {
@@ -88,7 +97,7 @@ impl Way<'_> {
     fn session(&self, role: Option<&str>, device: &Session) -> Session {
         let Some(arn) = role.or(self.config.agent.role.as_deref()) else { return device.clone() };
         let role = Role::new(arn, &self.facts.instance_id, &self.sdk, self.clock, device.clone());
-        Session::start(Source::Role(Box::new(role)), Start { clock: self.clock.clone(), first_after: Duration::ZERO })
+        Session::start(Source::Role(Box::new(role)), Start::at_once(self.clock))
     }
 
     fn access(&self, session: Session) -> Access {
@@ -104,7 +113,7 @@ impl Way<'_> {
         let uptime = Duration::from_millis(self.clock.now().0);
         let wait = renewal::first_after(uptime, agent.startup_spread, Chance(fastrand::f64()));
         if !wait.is_zero() {
-            log::info!(seconds = wait.as_secs(); "the machine just started: the first sign-in waits, so that a fleet does not come back as one");
+            log::info!(seconds = wait.as_secs(); "the machine just started: the first sign-in waits (agent.startup_spread), so that a fleet does not come back as one");
         }
         wait
     }

@@ -11,11 +11,17 @@ use crate::identity;
 pub fn perform(path: &Path) -> Result<(), Failure> {
     let loaded = start::load(path)?;
     let facts = start::facts(&loaded.config)?;
-    access::check(&loaded.config)?;
+    let sign_in = access::check(&loaded.config)?;
     print!("{}", describe(&loaded.config, &facts));
     let remarks = warnings_text(path, &loaded.warnings);
     if !remarks.is_empty() {
         println!("\n{}", remarks.trim_end());
+    }
+    if let Some(reason) = sign_in {
+        println!(
+            "\nwarning: {reason}\n         `run` would start and not sign in; check as the user of the service, who may have \
+             other rights"
+        );
     }
     if identity::is_nameless(&loaded.config.agent.instance) {
         println!(

@@ -28,7 +28,11 @@ pub fn perform(path: &Path) -> Result<(), Failure> {
     let (store, opened) = open_state(&state_directory(&config))?;
     start::block_on(async {
         let clock = Clock::default();
-        let known = store.identities().map_err(anyhow::Error::from)?;
+        // An identity that is not known is asked for again: no reason to send nothing.
+        let known = store.identities().unwrap_or_else(|error| {
+            log::warn!(error:%; "the identities of earlier runs cannot be read: they are asked for anew");
+            Vec::new()
+        });
         let access::SignedIn { logs, metrics, identities } = access::sign_in(&config, &facts, &clock, &known).await?;
         let setup = Setup {
             never: own_log.as_deref().map(own_files).unwrap_or_default(),

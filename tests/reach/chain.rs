@@ -103,6 +103,25 @@ fn a_web_identity_is_exchanged_with_sts() {
 }
 
 #[test]
+fn a_chain_that_is_made_anew_goes_the_same_way_as_the_first() {
+    let nobody = Server::plain(|_| Answer::new(404, ""));
+    let proxy = Proxy::to(nobody.address, None);
+    let home = home();
+    let token = file(&home, "token", "a.web.token");
+    let url = proxy.url();
+    let variables = [
+        REGION,
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", token.as_str()),
+        ("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/r"),
+        ("REACH_HTTPS_PROXY", &url),
+        ("REACH_DUAL_STACK", "yes"),
+    ];
+    let said = child("credentials again", home.path(), &variables);
+    let asked = proxy.asked();
+    assert_eq!(asked, ["CONNECT sts.eu-west-1.api.aws:443"; 2], "{said}");
+}
+
+#[test]
 fn a_container_is_given_credentials_without_a_proxy() {
     let ecs = Server::plain(|_| {
         Answer::new(200, format!(r#"{{"AccessKeyId":"ECS","SecretAccessKey":"S","Token":"T","Expiration":"{END}"}}"#))

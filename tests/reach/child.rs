@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use aws_credential_types::provider::ProvideCredentials;
+use cloudwatch_publisher::auth::chain::Chain;
 use cloudwatch_publisher::aws::{self, Reach};
 use cloudwatch_publisher::clock::Clock;
 use cloudwatch_publisher::config::Network;
@@ -29,7 +30,11 @@ pub fn child(what: &str, home: &Path, variables: &[(&str, &str)]) -> String {
 async fn in_a_process_of_its_own() {
     let text = |name: &str| env::var(name).ok();
     let (region, profile) = (text("REACH_REGION"), text("REACH_PROFILE"));
-    let network = Network { https_proxy: text("REACH_HTTPS_PROXY"), ..Network::default() };
+    let network = Network {
+        https_proxy: text("REACH_HTTPS_PROXY"),
+        is_dual_stack: text("REACH_DUAL_STACK").is_some(),
+        ..Network::default()
+    };
     let reach = Reach { region: region.as_deref(), profile: profile.as_deref(), network: &network };
     let sdk = match aws::load(&reach, &Clock::default()).await {
         Ok(sdk) => sdk,
@@ -40,6 +45,12 @@ async fn in_a_process_of_its_own() {
             Ok(found) => format!("{} {}", found.access_key_id(), found.session_token().unwrap_or("no token")),
             Err(error) => aws::words(&error),
         },
+        "credentials again" => {
+            let chain = Chain::new(&sdk);
+            // The first one is the SDK's own, the second ours.
+            let _ = chain.provide_credentials().await;
+            chain.provide_credentials().await.map_or_else(|error| aws::words(&error), |_| "found".to_owned())
+        }
         "region" => sdk.region().unwrap().to_string(),
         "logs" => {
             let client = aws_sdk_cloudwatchlogs::Client::new(&sdk);

@@ -5,17 +5,21 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-/// What it answers from now on.
+/// What it answers.
 #[derive(Clone, Copy, Debug)]
 pub enum Answer {
     Lends,
     Denies,
+    /// Once, and lends after it; by a clock that is so far ahead.
+    RefusesOnce {
+        code: &'static str,
+        ahead: Duration,
+    },
 }
 
 /// A running one; ends with the process.
 pub struct Sts {
     pub url: String,
-    answer: Arc<Mutex<Answer>>,
     requests: Arc<Mutex<Vec<String>>>,
 }
 
@@ -23,15 +27,19 @@ impl Sts {
     pub fn start(answer: Answer) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let sts = Self { url, answer: Arc::new(Mutex::new(answer)), requests: Arc::default() };
-        let (answer, requests) = (Arc::clone(&sts.answer), Arc::clone(&sts.requests));
+        let sts = Self { url, requests: Arc::default() };
+        let requests = Arc::clone(&sts.requests);
         std::thread::spawn(move || {
+            let (mut next, mut ahead) = (answer, Duration::ZERO);
             for stream in listener.incoming().flatten() {
                 if let Some(request) = read(&stream) {
                     requests.lock().unwrap().push(request);
-                    let answer = *answer.lock().unwrap();
+                    let answer = next;
+                    if let Answer::RefusesOnce { ahead: by, .. } = answer {
+                        (next, ahead) = (Answer::Lends, by);
+                    }
                     // A client that left needs no answer.
-                    let _ = write(&stream, answer);
+                    let _ = write(&stream, answer, SystemTime::now() + ahead);
                 }
             }
         });
@@ -62,10 +70,10 @@ fn read(stream: &TcpStream) -> Option<String> {
     (!head.is_empty()).then(|| head + &String::from_utf8_lossy(&body))
 }
 
-fn write(mut stream: &TcpStream, answer: Answer) -> std::io::Result<()> {
+fn write(mut stream: &TcpStream, answer: Answer, now: SystemTime) -> std::io::Result<()> {
     let (status, body) = match answer {
         Answer::Lends => {
-            let end = jiff::Timestamp::try_from(SystemTime::now() + Duration::from_secs(3600)).unwrap();
+            let end = jiff::Timestamp::try_from(now + Duration::from_secs(3600)).unwrap();
             let body = format!(
                 "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult><Credentials>\
                  <AccessKeyId>ASIAROLE</AccessKeyId><SecretAccessKey>secret</SecretAccessKey>\
@@ -79,10 +87,15 @@ fn write(mut stream: &TcpStream, answer: Answer) -> std::io::Result<()> {
                         <Message>rpi-1 is not authorized to perform: sts:AssumeRole</Message></Error></ErrorResponse>";
             ("403 Forbidden", body.to_owned())
         }
+        Answer::RefusesOnce { code, .. } => {
+            let body = format!("<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code></Error></ErrorResponse>");
+            ("403 Forbidden", body)
+        }
     };
+    let date = jiff::Timestamp::try_from(now).unwrap().strftime("%a, %d %b %Y %H:%M:%S GMT");
     write!(
         stream,
-        "HTTP/1.1 {status}\r\ncontent-type: text/xml\r\nx-amzn-requestid: 1\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        "HTTP/1.1 {status}\r\ndate: {date}\r\ncontent-type: text/xml\r\nx-amzn-requestid: 1\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     )
 }

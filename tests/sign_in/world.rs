@@ -8,13 +8,15 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use cloudwatch_publisher::auth::cognito::{Identity, User};
+use cloudwatch_publisher::auth::cognito::User;
 use cloudwatch_publisher::auth::role::Role;
 use cloudwatch_publisher::auth::{Session, Source, Start, Told};
 use cloudwatch_publisher::aws::{self, LearnTime, Reach, with_credentials};
 use cloudwatch_publisher::clock::Clock;
 use cloudwatch_publisher::config::{Cognito, Network, PasswordSource};
+use cloudwatch_publisher::delivery::retry::Chance;
 use cloudwatch_publisher::local::{Endpoint, Operation, Options, PoolIds, PoolSetup};
+use cloudwatch_publisher::record::Identity;
 
 pub const USER: &str = "rpi-1";
 pub const PASSWORD: &str = "C0rrect-Horse-Battery";
@@ -67,7 +69,7 @@ impl World {
         let tell = Box::new(move |identity| told.lock().unwrap().push(identity));
         let user =
             User::new(&settings, USER, &self.sdk(&self.endpoint.url()).await, &self.clock, self.identity.clone(), tell);
-        let start = Start { clock: self.clock.clone(), first_after: self.first_after };
+        let start = Start { first_after: self.first_after, ..self.early() };
         Session::start(Source::Cognito(Box::new(user)), start)
     }
 
@@ -75,8 +77,12 @@ impl World {
     pub async fn assume(&self, device: &Session, sts: &str) -> Session {
         let role =
             Role::new("arn:aws:iam::000000000000:role/x", USER, &self.sdk(sts).await, &self.clock, device.clone());
-        let start = Start { clock: self.clock.clone(), first_after: Duration::ZERO };
-        Session::start(Source::Role(Box::new(role)), start)
+        Session::start(Source::Role(Box::new(role)), self.early())
+    }
+
+    /// Early moments: what has to come before an end comes long before it, also on a machine that is busy.
+    fn early(&self) -> Start {
+        Start { chance: || Chance(0.1), ..Start::at_once(&self.clock) }
     }
 
     pub fn password_file(&self) -> PathBuf {

@@ -106,6 +106,8 @@ pub struct Metrics {
     /// What is being sent; its next request goes when the one under way is answered.
     work: Option<Work>,
     under_way: JoinSet<Answer>,
+    /// The number of the credentials that sign it.
+    credentials: u64,
     next_id: RoundId,
     /// Rounds on disk that are not known to be sent: from here
     backlog: RoundId,
@@ -135,6 +137,7 @@ impl Metrics {
             fresh: VecDeque::new(),
             work: None,
             under_way: JoinSet::new(),
+            credentials: 0,
             next_id: waiting.next,
             backlog: waiting.oldest.unwrap_or(waiting.next),
             backlog_end: waiting.next,
@@ -257,6 +260,7 @@ impl Metrics {
         let request = MetricsRequest { datums, offset: work.offset };
         self.gate.started();
         let Way { sink, session } = self.way.clone();
+        self.credentials = session.number();
         self.under_way.spawn(async move {
             let result = match session.credentials().await {
                 Ok(_) => sink.send(request.clone()).await,
@@ -337,7 +341,7 @@ impl Metrics {
                     log::warn!(cause = error.kind(), error:% = error; "samples were not taken");
                 }
                 if error.is_unauthorised() {
-                    self.way.session.refused();
+                    self.way.session.refused(self.credentials);
                 }
                 self.abandon_work();
                 self.next_flush = Monotonic(0);

@@ -261,6 +261,14 @@ mod tests {
     }
 
     #[test]
+    fn an_identity_that_another_login_has_is_forgotten_once_an_attempt() {
+        let mut at_hand = AtHand { identity: true, ..AtHand::default() };
+        let taken = |step| (step == Step::Exchange).then(|| refusal("ResourceConflictException", "linked already"));
+        let steps = play(&mut Flow::new(false), &mut at_hand, taken);
+        assert_eq!(steps, [Step::Prove, Step::Exchange, Step::Identify, Step::Exchange]);
+    }
+
+    #[test]
     fn tokens_of_a_session_that_was_ended_lead_to_a_whole_sign_in_and_fresh_ones_do_not() {
         let ended = || refusal("NotAuthorizedException", "Invalid login token. Token has been revoked.");
         let mut at_hand = AtHand { identity: true, id_token: true, refresh_token: true };

@@ -19,11 +19,10 @@ use self::flow::{AtHand, Flow, Step, Turn};
 use self::refusal::{Refusal, Who};
 use self::requests::Pools;
 use super::error::SignInError;
-use super::password::Password;
+use super::password::{self, Password};
 use crate::clock::Clock;
 use crate::config;
-pub use crate::record::Identity;
-use crate::record::Monotonic;
+use crate::record::{Identity, Monotonic};
 
 /// An id token serves as long as this is left of its life.
 const TOKEN_MARGIN: Duration = Duration::from_secs(30);
@@ -116,13 +115,21 @@ impl User {
         format!("{} {} {name}", settings.identity_pool_id, settings.user_pool_id)
     }
 
+    /// Looks at the file with the password, where the settings name one.
+    ///
+    /// # Errors
+    /// What a sign-in would stumble over.
+    pub fn check(settings: &config::Cognito) -> Result<(), String> {
+        password::check(&settings.password)
+    }
+
     /// Its name in the own log.
     pub(super) fn name(&self) -> String {
         format!("Cognito, user {} of {}", self.who.user, self.who.user_pool)
     }
 
     /// Comes back when the password is another than at the last attempt; never where that cannot be seen.
-    pub(super) async fn mended(&self) {
+    pub(super) async fn mended(&mut self) {
         self.password.changed().await;
     }
 

@@ -9,11 +9,8 @@
 use std::borrow::Cow;
 
 use super::flow::Step;
-use crate::auth::error::SignInError;
+use crate::auth::error::{SignInError, beginning};
 use crate::delivery::outcome::SendError;
-
-/// Of what was said this much is quoted.
-const QUOTED_CHARACTERS: usize = 300;
 
 /// A request that was not answered as it should.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,10 +78,11 @@ impl Refusal {
             && self.message.contains("not enabled")
     }
 
-    /// Whether another identity id may help: this one is of a user who was deleted and made again, or is gone.
+    /// Whether another identity id may help: this one is of a user who was deleted and made again, or is gone; or the user
+    /// belongs to another one by now.
     pub fn may_be_about_identity(&self) -> bool {
-        matches!(self.code.as_str(), "NotAuthorizedException" | "ResourceNotFoundException")
-            && !self.is_about_id_token()
+        let codes = ["NotAuthorizedException", "ResourceNotFoundException", "ResourceConflictException"];
+        codes.contains(&self.code.as_str()) && !self.is_about_id_token()
     }
 
     /// Whether it is the id token that the identity pool does not take.
@@ -99,7 +97,9 @@ impl Refusal {
                 | "ExternalServiceException"
                 | "ResourceConflictException"
                 | "ConcurrentModificationException"
-                | "UnexpectedLambdaException",
+                | "UnexpectedLambdaException"
+                // A web ACL: its rule may be one of rate, which passes.
+                | "ForbiddenException",
                 _,
             )
             | (_, SendError::Busy { .. }) => Kind::Busy,
@@ -115,7 +115,14 @@ impl Refusal {
         match self.kind() {
             Kind::Unreachable => {
                 let detail = detail(&self.reaction);
-                SignInError::Unreachable(format!("{doing}: no answer from AWS: {}", quoted(detail)))
+                SignInError::Unreachable(format!("{doing}: no answer from AWS: {}", beginning(detail)))
+            }
+            Kind::Busy if self.code == "ForbiddenException" => {
+                let pool = &who.user_pool;
+                let words = self.words();
+                SignInError::Busy(format!(
+                    "{doing}: Cognito says `{words}`: a web ACL of the user pool `{pool}` (AWS WAF) is in the way"
+                ))
             }
             Kind::Busy => SignInError::Busy(format!("{doing}: Cognito asks for patience: {}", self.words())),
             Kind::No => {
@@ -125,7 +132,7 @@ impl Refusal {
     }
 
     fn words(&self) -> Cow<'_, str> {
-        if self.message.is_empty() { self.code.as_str().into() } else { quoted(&self.message) }
+        if self.message.is_empty() { self.code.as_str().into() } else { beginning(&self.message) }
     }
 
     /// What to do.
@@ -172,7 +179,6 @@ impl Refusal {
             ("InvalidParameterException", Step::SendPassword) if self.message.contains("not enabled") => {
                 format!("turn on ALLOW_USER_SRP_AUTH for the app client `{client}`")
             }
-            ("ForbiddenException", _) => format!("a web ACL of the user pool `{user_pool}` (AWS WAF) is in the way"),
             ("LimitExceededException", _) => "a quota of the AWS account is used up; ask AWS for more".to_owned(),
             (code, _) => format!("it is a {code}; check the ids in agent.authentication and the set-up of the pools"),
         }
@@ -227,15 +233,6 @@ fn detail(reaction: &SendError) -> &str {
     }
 }
 
-/// The beginning of a text, on one line and without the full stop at its end.
-fn quoted(text: &str) -> Cow<'_, str> {
-    let text = text.trim().trim_end_matches('.');
-    if text.chars().count() <= QUOTED_CHARACTERS && !text.contains(char::is_control) {
-        return text.into();
-    }
-    text.chars().take(QUOTED_CHARACTERS).map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -281,7 +278,6 @@ mod tests {
             (Step::Exchange, "NotAuthorizedException", "Logins don't match.", "has to take users"),
             (Step::Exchange, "InvalidIdentityPoolConfigurationException", "Invalid", "no role"),
             (Step::SendPassword, "InvalidParameterException", "flow not enabled", "ALLOW_USER_SRP_AUTH"),
-            (Step::Prove, "ForbiddenException", "Forbidden", "WAF"),
             (Step::Identify, "LimitExceededException", "", "quota"),
             (Step::Prove, "SomethingNew", "x", "SomethingNew"),
         ];
@@ -301,6 +297,8 @@ mod tests {
             let error = refusal(code, "later").explain(Step::Exchange, &who(false));
             assert!(matches!(error, SignInError::Busy(_)), "{code}: {error}");
         }
+        let error = refusal("ForbiddenException", "Forbidden").explain(Step::Prove, &who(false));
+        assert!(matches!(&error, SignInError::Busy(text) if text.contains("AWS WAF")), "{error}");
         let error = refusal("", "").explain(Step::Prove, &who(false));
         assert!(matches!(&error, SignInError::Unreachable(text) if text.contains("no route to host")), "{error}");
     }

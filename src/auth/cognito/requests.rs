@@ -1,5 +1,6 @@
 //! The requests of both Cognito services, one function each.
 
+use std::sync::Once;
 use std::time::Duration;
 
 use aws_config::{Region, SdkConfig};
@@ -14,15 +15,13 @@ use zeroize::Zeroizing;
 
 use super::refusal::{Refusal, Who};
 use super::{Failure, Tokens};
+use crate::auth::REQUEST_LIMIT;
 use crate::auth::error::SignInError;
 use crate::aws::{LearnTime, reaction, within};
 use crate::clock::Clock;
 use crate::config::{self, Secret};
 use crate::delivery::outcome::SendError;
 use crate::srp::{self, Challenge, RANDOM_BYTES};
-
-/// How long one request may take, its connection included.
-const REQUEST_LIMIT: Duration = Duration::from_secs(30);
 
 /// A user pool and an identity pool.
 pub(super) struct Pools {
@@ -34,6 +33,8 @@ pub(super) struct Pools {
     account: String,
     /// Under what name the identity pool knows the user pool.
     login: String,
+    /// That the user has another name there is said once.
+    other_name: Once,
 }
 
 impl Pools {
@@ -53,6 +54,7 @@ impl Pools {
             client: settings.app_client_id.clone(),
             account: settings.account_id.clone(),
             login,
+            other_name: Once::new(),
         }
     }
 
@@ -91,6 +93,12 @@ impl Pools {
         let mut parameters = challenge.challenge_parameters.unwrap_or_default();
         let mut parameter = |name: &str| parameters.remove(name).unwrap_or_default();
         let (user_id, salt) = (parameter("USER_ID_FOR_SRP"), parameter("SALT"));
+        if !user_id.is_empty() && user_id != who.user {
+            self.other_name.call_once(|| {
+                let (user, known_as) = (who.user.as_str(), user_id.as_str());
+                log::warn!(user, known_as; "the user pool knows the user under another name, and the role's policy goes by that one");
+            });
+        }
         let (srp_b, secret_block) = (parameter("SRP_B"), parameter("SECRET_BLOCK"));
         let timestamp = srp::timestamp(clock.wall().0.div_euclid(1000));
         let answers = self.users.respond_to_auth_challenge().client_id(&self.client);

@@ -2,20 +2,23 @@
 //!
 //! Nothing of a key is ever quoted.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
 
+use crate::auth::files;
+
+/// Chains of a few certificates have some KiB: what is larger is another file.
+const MAX_BYTES: u64 = 1024 * 1024;
+
 /// The chain, the device's own certificate first, and the key; in one sentence what is wrong with them.
 pub(super) fn read(
     certificate: &Path,
     key: Option<&Path>,
 ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), String> {
-    let chain = Zeroizing::new(bytes("certificate", certificate)?);
+    let chain = bytes("certificate", certificate)?;
     let of = |path: &Path, what: &dyn std::fmt::Display| format!("{}: {what}", path.display());
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&chain).collect();
     let found = found.map_err(|error| of(certificate, &format!("its certificate is damaged: {error}")))?;
@@ -24,10 +27,9 @@ pub(super) fn read(
     }
     let path = key.unwrap_or(certificate);
     let text = match key {
-        Some(path) => Zeroizing::new(bytes("key", path)?),
+        Some(path) => bytes("key", path)?,
         None => chain,
     };
-    warn_of_readers(path);
     match PrivateKeyDer::from_pem_slice(&text) {
         Ok(key) => Ok((found, key)),
         Err(rustls_pki_types::pem::Error::NoItemsFound) => Err(of(path, &missing(&text, key.is_none()))),
@@ -35,8 +37,8 @@ pub(super) fn read(
     }
 }
 
-fn bytes(what: &str, path: &Path) -> Result<Vec<u8>, String> {
-    fs::read(path).map_err(|error| format!("reading the device's {what}: {}: {error}", path.display()))
+fn bytes(what: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
+    files::content(path, MAX_BYTES).map_err(|error| format!("reading the device's {what}: {}: {error}", path.display()))
 }
 
 /// Why a file holds no key that we can read.
@@ -48,12 +50,5 @@ fn missing(text: &[u8], is_one_file: bool) -> &'static str {
         "it holds no private key; where that is in a file of its own, `certificate` is a list of both paths"
     } else {
         "it holds no private key in PEM (`-----BEGIN PRIVATE KEY-----`)"
-    }
-}
-
-fn warn_of_readers(path: &Path) {
-    let mode = fs::metadata(path).map(|file| file.permissions().mode());
-    if mode.is_ok_and(|mode| mode & 0o004 != 0) {
-        log::warn!(path:% = path.display(); "everybody on this machine can read the device's private key: `chmod 600` it");
     }
 }
