@@ -3,6 +3,7 @@
 //!
 //! What is proved of a password is that a device signs in with it by SRP: a password that merely looks right is none.
 
+#![cfg(feature = "provision")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

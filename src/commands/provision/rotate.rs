@@ -17,13 +17,14 @@ use crate::provision::worker::Worker;
 #[allow(clippy::print_stderr, reason = "what a rotation does not end")]
 pub async fn perform(options: &Rotate) -> Result<(), Failure> {
     let ids = fleet::each_once(&options.systems);
+    fleet::refuse_strange(&ids)?;
     let template = fleet::template(&options.configs)?;
     let (sdk, stack) = fleet::reach(&options.target).await?;
     let pool = Pool::new(&sdk, &stack.user_pool_id);
     let (blank, folder) = fleet::configs(&options.configs, template, stack, &ids)?;
     let journal = fleet::journal(pool.id())?;
     let stop = watch::Sender::new(false);
-    let board = Rc::new(Board::new(&options.target, "New password", ids.len()));
+    let board = Rc::new(Board::new(&options.target, Some(&options.configs), "New password", ids.len()));
     let told = Rc::clone(&board);
     let worker = Rc::new(Worker {
         pool,

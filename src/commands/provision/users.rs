@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use tokio::sync::watch;
 
-use super::super::Failure;
+use super::super::{CONFIG, Failure};
 use super::board::Board;
 use super::fleet;
 use crate::cli::provision::Users;
@@ -40,10 +40,14 @@ pub async fn perform(options: &Users) -> Result<(), Failure> {
     let journal = fleet::journal(pool.id())?;
     let alarms = options.alarms.then(|| Alarms::new(&sdk, options.topic.clone()));
     if alarms.is_some() {
-        fleet::confirm(&alarms::price(systems.ids.len()), options.yes)?;
+        // Their configs differ in the id alone.
+        let watched = systems.ids.first().map_or(Ok(()), |id| blank.watched(id).map(drop));
+        watched.map_err(|problem| Failure::new(CONFIG, format!("error: {problem}")))?;
+        let question = [Some(alarms::price(systems.ids.len())), alarms::in_vain()];
+        fleet::confirm(&question.into_iter().flatten().collect::<Vec<_>>().join("\n"), options.yes)?;
     }
     let stop = watch::Sender::new(false);
-    let board = Rc::new(Board::new(&options.target, "Added user", systems.ids.len()));
+    let board = Rc::new(Board::new(&options.target, Some(&options.configs), "Added user", systems.ids.len()));
     let told = Rc::clone(&board);
     let worker = Rc::new(Worker {
         pool,
