@@ -105,7 +105,11 @@ impl Board {
         let mut tally = self.tally.borrow_mut();
         tally.done += 1;
         *tally.counts.entry(word).or_default() += 1;
-        tally.is_forbidden |= matches!(result, Err(Trouble::Call(call)) if call.kind == CallFailure::NotPermitted);
+        tally.is_forbidden |= match result {
+            Err(Trouble::Call(call)) => call.kind == CallFailure::NotPermitted,
+            Err(Trouble::Io { .. }) => true,
+            _ => false,
+        };
         match reason {
             Some(why) if word == "rotate" => tally.to_rotate.push((name.to_owned(), why)),
             Some(why) => tally.failed.push((name.to_owned(), why)),
@@ -198,7 +202,7 @@ fn word(result: &Result<Outcome, Trouble>) -> &'static str {
 fn verdict(result: &Result<Outcome, Trouble>) -> Verdict {
     match result {
         Err(Trouble::Call(call)) => road::verdict(call),
-        Err(Trouble::Mute(_) | Trouble::Random(_)) => Verdict::All,
+        Err(Trouble::Mute(_) | Trouble::Random(_) | Trouble::Io { .. }) => Verdict::All,
         _ => Verdict::ThisOne,
     }
 }

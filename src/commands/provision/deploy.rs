@@ -112,11 +112,12 @@ impl Deployment<'_> {
             return forbidden.map_or(Ok(Outcome::Shown), |why| Err(Failure::new(UNAVAILABLE, format!("error: {why}"))));
         }
         let follower = Follower::new(&self.client, &proposal.stack_id).await?;
-        let resources = match proposal.changes.len() {
-            1 => "1 resource".to_owned(),
-            count => format!("{count} resources"),
+        let what = match proposal.changes.len() {
+            0 => format!("changing what stack `{name}` says of itself"),
+            1 => format!("changing 1 resource of stack `{name}`"),
+            count => format!("changing {count} resources of stack `{name}`"),
         };
-        self.progress.now(&format!("changing {resources} of stack `{name}`"));
+        self.progress.now(&what);
         stack::execute(&self.client, &proposal).await?;
         let followed = follower.follow(false, |event| self.progress.event(event)).await?;
         match (kind, followed.status.as_str()) {

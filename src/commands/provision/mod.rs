@@ -21,6 +21,7 @@ use aws_credential_types::provider::ProvideCredentials;
 
 use super::print::print;
 use super::{Failure, NOT_PERMITTED, UNAVAILABLE, start};
+use crate::agent::Stop;
 use crate::aws::{self, LoadError, Reach};
 use crate::cli::provision::{Provision, Target};
 use crate::clock::Clock;
@@ -97,9 +98,10 @@ async fn has_credentials(sdk: &SdkConfig) -> Result<(), Failure> {
 
 /// Does `work`, unless it is interrupted: then what goes on without us is said.
 async fn interruptible<T>(stack: &str, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let mut signals = start::signals()?;
     tokio::select! {
         result = work => result,
-        _ = tokio::signal::ctrl_c() => Err(Failure::new(
+        _ = signals.wait_for(|stop| *stop >= Stop::Soon) => Err(Failure::new(
             super::INTERRUPTED,
             format!("interrupted: what CloudFormation has begun with stack `{stack}` goes on\n  the same command again waits for it"),
         )),

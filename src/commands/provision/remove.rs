@@ -16,9 +16,9 @@ use crate::provision::users::Pool;
 use crate::provision::worker::Worker;
 
 const STAYS: &str = "\
-their log groups and metrics stay, and so do configs that were written for them: delete these, or the old password comes back
-with a system that is added again. Credentials that a device was given before live on for an hour at the most; to cut them off
-at once, deny them in the role of the stack: `Deny` on `*` where `aws:PrincipalTag/username` is the system";
+their log groups and metrics stay, and so do configs that were written for them. Credentials that a device was given before
+live on for an hour at the most; to cut them off at once, deny them in the role of the stack: `Deny` on `*` where
+`aws:PrincipalTag/username` is the system";
 
 /// Performs the command.
 #[allow(clippy::print_stderr, reason = "what removing does not end")]

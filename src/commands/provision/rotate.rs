@@ -11,7 +11,7 @@ use super::fleet;
 use crate::cli::provision::Rotate;
 use crate::provision::folder::Place;
 use crate::provision::users::Pool;
-use crate::provision::worker::Worker;
+use crate::provision::worker::{Outcome, Worker};
 
 /// Performs the command.
 #[allow(clippy::print_stderr, reason = "what a rotation does not end")]
@@ -41,11 +41,15 @@ pub async fn perform(options: &Rotate) -> Result<(), Failure> {
             (id, result)
         }
     });
+    let mut is_rotated = false;
     fleet::each(&stop, &worker.road, jobs, |(id, result)| {
+        is_rotated |= matches!(result, Ok(Outcome::Rotated));
         let config = worker.configs.as_ref().map(|(folder, _)| folder.path_of(&id, Place::InUse));
         board.note(&id, &result, config)
     })
     .await?;
-    eprintln!("what a device was given before lives on for an hour at the most; then it needs the new password");
+    if is_rotated {
+        eprintln!("what a device was given before lives on for an hour at the most; then it needs the new password");
+    }
     board.close(&worker.road, worker.journal.borrow().begun())
 }

@@ -62,8 +62,32 @@ pub async fn perform(options: &Users) -> Result<(), Failure> {
         let listed = known.as_ref().map(|known| known.get(id).cloned().unwrap_or(User::Absent));
         enrol(Rc::clone(&worker), id.clone(), listed, alarms.clone().map(|alarms| (alarms, blank.clone())))
     });
-    fleet::each(&stop, &worker.road, jobs, |(id, result)| note(&board, &worker, &id, &result)).await?;
+    let mut without_config = Vec::new();
+    fleet::each(&stop, &worker.road, jobs, |(id, result)| {
+        let verdict = note(&board, &worker, &id, &result);
+        without_config.extend(has_no_config(&worker, &id, &result).then_some(id));
+        verdict
+    })
+    .await?;
+    tell_without_config(&without_config);
     board.close(&worker.road, worker.journal.borrow().begun())
+}
+
+/// Whether a system was left as it was, and a folder is asked for in which it has no file.
+fn has_no_config(worker: &Worker, id: &str, result: &Result<Outcome, Trouble>) -> bool {
+    let is_left = matches!(result, Ok(Outcome::Left));
+    is_left && worker.configs.as_ref().is_some_and(|(folder, _)| !folder.path_of(id, Place::InUse).exists())
+}
+
+#[allow(clippy::print_stderr, reason = "a remark on what is not in the folder")]
+fn tell_without_config(ids: &[String]) {
+    if let Some(first) = ids.first() {
+        let count = ids.len();
+        eprintln!(
+            "{count} of the systems had their user before and have no config in the folder (`{first}`…): only `provision rotate \
+             --output` writes one, with a new password"
+        );
+    }
 }
 
 async fn enrol(
