@@ -3,6 +3,7 @@
 //!
 //! What is proved of a password is that a device signs in with it by SRP: a password that merely looks right is none.
 
+#![cfg(feature = "provision")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -29,10 +30,10 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use cloudwatch_publisher::config::{self, Facts};
-use cloudwatch_publisher::local::{Operation, PoolSetup};
+use cloudwatch_publisher::local::{Fault, Operation, PoolSetup};
 use scene::{AT_ONCE, Ran, Scene, told};
 use serde_json::{Value, json};
 
@@ -192,6 +193,8 @@ fn a_rotation_that_was_cut_short_goes_on_with_the_password_that_lies_there() {
     let ran = scene.run(&["users", &list, "--output", &folder]);
     assert_eq!(ran.code, Some(69));
     assert!(ran.err.contains("rpi-1: its rotation was cut short"), "{}", ran.err);
+    let whole = format!("give them a new one: cloudwatch-publisher provision rotate --output {folder} rpi-1\n");
+    assert!(ran.err.contains(&whole), "{}", ran.err);
     assert_eq!(scene.run(&["rotate", "rpi-1", "--output", &folder]).code, Some(0));
     assert_eq!((scene.written("devices", "rpi-1"), aside.exists()), (Some(new.clone()), false));
     scene.sign_in("rpi-1", &new).unwrap();
@@ -220,6 +223,75 @@ fn a_removed_system_signs_in_no_more_and_nobody_is_removed_unasked() {
 }
 
 #[test]
+fn a_removed_systems_password_does_not_come_back_with_a_config_that_was_left() {
+    let scene = Scene::new();
+    let list = scene.list(FLEET);
+    let folder = scene.path("devices").display().to_string();
+    let users = ["users", &list, "--output", &folder];
+    assert_eq!(scene.run(&users).code, Some(0));
+    let (config, aside) = (scene.path("devices/rpi-1.json"), scene.path("devices/rpi-1.json.new"));
+    // One of them in the middle of a rotation.
+    fs::copy(&config, &aside).unwrap();
+    let old = ["rpi-1", "rpi-2"].map(|name| scene.written("devices", name).unwrap());
+    assert_eq!(scene.run(&["remove", "rpi-1", "rpi-2", "--yes"]).code, Some(0));
+    let ran = scene.run(&users);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    for (name, old) in ["rpi-1", "rpi-2"].into_iter().zip(old) {
+        assert!(scene.sign_in(name, &old).is_err(), "{name} has its old password again");
+        scene.sign_in(name, &scene.written("devices", name).unwrap()).unwrap();
+    }
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 3, "something waits still");
+}
+
+#[test]
+fn a_password_that_may_have_been_set_is_named_whatever_cognito_says_in_the_end() {
+    let scene = Scene::new();
+    let on = |fault| scene.endpoint.misbehave_on(Operation::AdminSetUserPassword, fault, Some(1));
+    on(Fault::LoseAnswer);
+    on(Fault::Code { code: "InvalidParameterException", status: 400 });
+    let list = scene.list("rpi-1\n");
+    let ran = scene.run(&["users", &list]);
+    assert_eq!(ran.code, Some(69), "{ran:?}");
+    for ran in [ran, scene.run(&["users", &list])] {
+        assert!(ran.err.contains("provision rotate rpi-1\n"), "{}", ran.err);
+    }
+    assert_eq!(scene.run(&["rotate", "rpi-1"]).code, Some(0));
+    assert_eq!(scene.run(&["users", &list]).code, Some(0));
+}
+
+#[test]
+fn an_id_that_no_list_could_hold_is_not_rotated() {
+    let scene = Scene::new();
+    let folder = scene.path("devices").display().to_string();
+    let ran = scene.run(&["rotate", "rpi-1", "../rpi-2", "--output", &folder]);
+    assert_eq!(ran.code, Some(64), "{ran:?}");
+    assert!(ran.err.contains("`../rpi-2` holds `/`") && ran.err.contains("nothing was done"), "{}", ran.err);
+    assert_eq!(scene.endpoint.counts().all_requests(), 0);
+}
+
+#[test]
+fn a_result_that_nobody_reads_is_a_quiet_end_and_a_full_disk_an_error() {
+    let scene = Scene::new();
+    scene.half_make("rpi-1");
+    let folder = scene.path("devices").display().to_string();
+    scene.run(&["users", &scene.list("rpi-1\n"), "--output", &folder]);
+    let mut check = Command::new(env!("CARGO_BIN_EXE_cloudwatch-publisher"));
+    check.arg("check").arg(scene.path("devices/rpi-1.json"));
+    let list = scene.command(&["list"]);
+    let dashboard = scene.command(&["dashboard", "--region", "eu-west-1", "--namespace", "A"]);
+    for mut command in [check, list, dashboard] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let ran = Ran::from(command.stdout(full).output().unwrap());
+        assert_eq!(ran.code, Some(77), "{command:?} {ran:?}");
+        assert!(ran.err.contains("printing the result: No space left"), "{command:?} {ran:?}");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let ran = Ran::from(command.stdout(writer).output().unwrap());
+        assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{command:?}");
+    }
+}
+
+#[test]
 fn the_list_says_who_is_ready_and_who_is_half_made() {
     let scene = Scene::new();
     scene.run(&["users", &scene.list("rpi-1\n")]);
@@ -240,7 +312,7 @@ fn nobodys_password_is_set_after_one_could_not_be_printed() {
     let list = scene.list(&names);
     let arguments = [&["users", &list][..], &AT_ONCE].concat();
     let ran = Ran::from(scene.command(&arguments).stdout(full).output().unwrap());
-    assert_eq!(ran.code, Some(69), "{ran:?}");
+    assert_eq!(ran.code, Some(77), "{ran:?}");
     let set = scene.endpoint.counts().requests_to(Operation::AdminSetUserPassword);
     assert!((1..=32).contains(&set), "{set} passwords were set");
     assert!(ran.err.contains("provision rotate rpi-"), "{}", ran.err);

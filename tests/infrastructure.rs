@@ -250,6 +250,43 @@ fn an_interrupted_deployment_goes_on_and_the_next_one_waits_for_it() {
 }
 
 #[test]
+fn a_state_that_comes_late_is_not_taken_for_the_end() {
+    let Some(double) = scene() else { return };
+    double.control(&json!({ "seconds": 0.1, "lag": 1 }));
+    run(double.provision(&["deploy", "--log-group-prefix", "/fleet"])).with(0);
+    run(double.provision(&["deploy", "--retention", "90"])).with(0).says("is changed");
+    run(double.provision(&["destroy", "--yes"])).with(0).says("is deleted");
+}
+
+#[test]
+fn a_stack_whose_deletion_met_the_protection_is_destroyed_all_the_same() {
+    let Some(double) = scene() else { return };
+    run(double.provision(&["deploy"])).with(0);
+    double.by_hand("DeleteStack", STACK);
+    let is_over = || double.stack(STACK)["status"] == "DELETE_FAILED";
+    assert!((0..600).any(|_| {
+        std::thread::sleep(Duration::from_millis(20));
+        is_over()
+    }));
+    run(double.provision(&["deploy"])).with(69).says("provision destroy");
+    run(double.provision(&["destroy", "--yes"])).with(0).says("can be deleted now").says("DELETE_COMPLETE  UserPool");
+    assert_eq!(double.state()["stacks"], json!({}));
+}
+
+#[test]
+fn a_stack_that_somebody_proposed_is_left_until_a_person_says_so() {
+    let Some(double) = scene() else { return };
+    double.control(&json!({ "plant": { "name": STACK, "status": "REVIEW_IN_PROGRESS" } }));
+    for arguments in [&["deploy"][..], &["deploy", "--dry-run"]] {
+        run(double.provision(arguments)).with(69).says("somebody proposed it").says("provision destroy");
+    }
+    assert_eq!(double.state()["seen"]["CreateChangeSet"], Value::Null);
+    assert_eq!(double.stack(STACK)["status"], "REVIEW_IN_PROGRESS");
+    run(double.provision(&["destroy", "--yes"])).with(0);
+    run(double.provision(&["deploy"])).with(0);
+}
+
+#[test]
 fn without_credentials_the_ways_to_have_some_are_told() {
     let Some(double) = scene() else { return };
     let mut command = double.provision(&["deploy"]);

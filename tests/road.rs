@@ -42,7 +42,7 @@ fn a_fleet_from_deploy_to_destroy_with_a_cognito_that_checks_every_proof() {
     let scene = Scene::new(&["app.log"]);
     scene.endpoint.set_up_cognito(|cognito| cognito.isolation = vec!["/system/rpi".to_owned()]);
     let Some((double, alarms)) = Double::with(Some(&scene.endpoint.url())).zip(StandIn::start()) else { return };
-    Road { scene, double, alarms, flow: "USER_SRP_AUTH" }.walk(|road, outputs| {
+    Road { scene, double, alarms, flow: None }.walk(|road, outputs| {
         let counts = road.scene.endpoint.counts();
         assert_eq!(counts.requests_to(Operation::RespondToAuthChallenge), 1, "the password was not proved");
         assert_eq!(counts.refused.get("AccessDeniedException"), None, "a device was kept out of its own group");
@@ -56,7 +56,7 @@ fn a_fleet_from_deploy_to_destroy_with_motos_cognito() {
     let scene = Scene::new(&["app.log"]);
     let Some((double, alarms)) = Double::start().zip(StandIn::start()) else { return };
     // It takes any proof, and its secret block is none: it is the password that it checks.
-    Road { scene, double, alarms, flow: "USER_PASSWORD_AUTH" }.walk(|_, _| {});
+    Road { scene, double, alarms, flow: Some("USER_PASSWORD_AUTH") }.walk(|_, _| {});
 }
 
 struct Road {
@@ -64,7 +64,8 @@ struct Road {
     double: Double,
     /// Where alarms are.
     alarms: StandIn,
-    flow: &'static str,
+    /// Put into the configuration; none where the written file itself serves.
+    flow: Option<&'static str>,
 }
 
 impl Road {
@@ -105,7 +106,9 @@ impl Road {
         agent.stop();
         assert_eq!(self.scene.endpoint.taken(GROUP, "app.log"), 100, "a removed device still writes");
 
+        assert_eq!(self.alarms.ask(&["alarms"]).as_array().unwrap().len(), 6, "three a system that is there");
         self.administrator(&["destroy", "--yes"]);
+        assert_eq!(self.alarms.ask(&["alarms"]), json!([]), "alarms of nobody cost on");
         let state = self.double.state();
         assert_eq!(
             (&state["stacks"], &state["seen"]["DeleteStack"]),
@@ -119,7 +122,7 @@ impl Road {
         let (systems, enrolment, template) = (self.path("systems.txt"), self.path("enrolment"), self.template());
         fs::write(&systems, SYSTEMS).unwrap();
         let arguments = ["users", &systems, "--output", &enrolment, "--template", &template];
-        self.administrator(&arguments);
+        self.administrator(&[&arguments[..], &["--alarms", "--yes"]].concat());
         let config = PathBuf::from(&enrolment).join("rpi-1.json");
         let first = fs::read_to_string(&config).unwrap();
         self.administrator(&arguments);
@@ -160,14 +163,13 @@ impl Road {
         out.into_owned()
     }
 
-    /// The agent with its configuration, and nothing in its environment that could sign in for it.
+    /// The agent with the configuration that was written, and nothing in its environment that could sign in for it.
     fn device(&self, written: &Path) -> Agent {
-        let mut config: Value = serde_json::from_str(&fs::read_to_string(written).unwrap()).unwrap();
-        config["agent"]["authentication"]["authFlow"] = self.flow.into();
-        let here = self.scene.path("here.json");
-        fs::write(&here, config.to_string()).unwrap();
         let mut command = self.scene.program(&["run"]);
-        command.arg(here);
+        command.arg(match self.flow {
+            None => written.to_path_buf(),
+            Some(flow) => self.with_flow(written, flow),
+        });
         for (name, value) in self.double.environment() {
             if name.starts_with("AWS_ENDPOINT_URL") {
                 command.env(name, value);
@@ -177,6 +179,14 @@ impl Road {
             command.env_remove(name);
         }
         self.scene.spawn(command)
+    }
+
+    fn with_flow(&self, written: &Path, flow: &str) -> PathBuf {
+        let mut config: Value = serde_json::from_str(&fs::read_to_string(written).unwrap()).unwrap();
+        config["agent"]["authentication"]["authFlow"] = flow.into();
+        let here = self.scene.path("here.json");
+        fs::write(&here, config.to_string()).unwrap();
+        here
     }
 
     fn wait_for(&self, count: u64) {

@@ -18,7 +18,7 @@ pub struct Cli {
     pub config: Option<PathBuf>,
 }
 
-const AFTER_HELP: &str = "Exit codes: 0 done, 64 wrong usage, 69 AWS did not do it, 70 defect, 75 another agent uses the \
+const AFTER_HELP: &str = "Exit codes: 0 done, 64 wrong usage, 65 a wrong list, 66 no list, 69 AWS did not do it, 70 defect, 75 another agent uses the \
                           state, 77 not permitted, 78 wrong configuration, 130 interrupted.";
 
 /// What there is to do.

@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+/// The stack where none is named.
+pub const DEFAULT_STACK: &str = "cloudwatch-publisher";
+
 /// What an administrator sets up in AWS.
 #[derive(Debug, Subcommand)]
 pub enum Provision {
@@ -27,7 +30,7 @@ pub enum Provision {
 #[derive(Debug, Args)]
 pub struct Target {
     /// The CloudFormation stack
-    #[arg(long, default_value = "cloudwatch-publisher")]
+    #[arg(long, default_value = DEFAULT_STACK)]
     pub stack: String,
     /// The AWS region [default: the environment's or the profile's]
     #[arg(long)]

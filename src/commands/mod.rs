@@ -3,6 +3,7 @@
 mod access;
 mod check;
 mod local;
+mod print;
 #[cfg(feature = "provision")]
 mod provision;
 mod run;

@@ -4,6 +4,8 @@
 //! system's device and type are known here. The rule that is easy to break: the name of an alarm is how it is found again, so
 //! that a second run changes it and `remove` deletes it.
 
+use std::collections::HashSet;
+
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_sdk_cloudwatch::Client;
@@ -11,7 +13,7 @@ use aws_sdk_cloudwatch::config::Builder;
 use aws_sdk_cloudwatch::types::{ComparisonOperator, MetricDataQuery};
 
 use super::call::CallError;
-use super::metric_names::{DISK_USED_PERCENT, HEARTBEAT, SELF_RECORDS_REFUSED};
+use super::metric_names::{DISK_USED_PERCENT, HEARTBEAT, NOT_YET, SELF_RECORDS_REFUSED};
 use super::pace::Category;
 use super::road::Road;
 
@@ -24,6 +26,15 @@ pub const QUOTA: usize = 200;
 
 /// How many alarms a system has.
 pub const A_SYSTEM: usize = 3;
+
+/// What they look at.
+const WATCHED: [&str; A_SYSTEM] = [HEARTBEAT, DISK_USED_PERCENT, SELF_RECORDS_REFUSED];
+
+/// Nine tenths of CloudWatch's 3 a second, as `pace` has it.
+const ALARMS_IN_TEN_SECONDS: usize = 27;
+
+/// How every alarm of ours is called first.
+const NAME: &str = "cloudwatch-publisher ";
 
 /// What the alarms look at, beside the system's id.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,7 +103,13 @@ pub fn names(id: &str) -> [String; A_SYSTEM] {
 }
 
 fn name(id: &str, kind: &str) -> String {
-    format!("cloudwatch-publisher {id} {kind}")
+    format!("{NAME}{id} {kind}")
+}
+
+/// Whose alarm is called so; none where it is not one of ours.
+fn system_of(name: &str) -> Option<&str> {
+    let (id, _) = name.strip_prefix(NAME)?.rsplit_once(' ')?;
+    names(id).iter().any(|each| each == name).then_some(id)
 }
 
 /// What alarms for so many systems cost and take, in words.
@@ -100,9 +117,11 @@ pub fn price(systems: usize) -> String {
     let alarms = systems * A_SYSTEM;
     #[allow(clippy::cast_precision_loss, reason = "no fleet has 2^52 alarms")]
     let dollars = alarms as f64 * DOLLARS_A_MONTH;
+    let seconds = alarms * 10 / ALARMS_IN_TEN_SECONDS;
     let mut text = format!(
-        "{A_SYSTEM} alarms for each of {systems} systems: {alarms} alarms, about ${dollars:.2} a month (${DOLLARS_A_MONTH:.2} \
-         each, us-east-1, early 2026)"
+        "{A_SYSTEM} alarms for each of {systems} systems: {alarms} alarms, at least ${dollars:.2} a month \
+         (${DOLLARS_A_MONTH:.2} each, us-east-1, early 2026), made in about {seconds} s\na heartbeat alarm rings until its \
+         device has reported"
     );
     if alarms > QUOTA {
         text.push_str(&format!(
@@ -111,6 +130,22 @@ pub fn price(systems: usize) -> String {
         ));
     }
     text
+}
+
+/// What the alarms look at in vain, in words; none where the agents of this version publish all of it.
+pub fn in_vain() -> Option<String> {
+    let missing: Vec<_> = WATCHED.into_iter().filter(|name| NOT_YET.contains(name)).collect();
+    if missing.is_empty() {
+        return None;
+    }
+    let rings = match missing.contains(&HEARTBEAT) {
+        true => "\nevery heartbeat alarm will ring, and go on ringing, until a version that does is on the device",
+        false => "",
+    };
+    let names = missing.join(", ");
+    Some(format!(
+        "WARNING: agents of this version do not publish {names} yet: these alarms cost and see nothing{rings}"
+    ))
 }
 
 /// CloudWatch's alarms.
@@ -168,6 +203,44 @@ impl Alarms {
         Ok(deleted)
     }
 
+    /// Deletes every alarm of ours whose system is one of these, in a pool that may have many systems and few alarms; how many
+    /// there were. `systems` is asked for once there is an alarm.
+    ///
+    /// # Errors
+    /// What CloudWatch says, or whoever knows the systems.
+    pub async fn delete_all<F>(&self, road: &Road, systems: F) -> Result<usize, CallError>
+    where
+        F: Future<Output = Result<HashSet<String>, CallError>>,
+    {
+        let mut names = Vec::new();
+        let mut token = None;
+        loop {
+            let page = road.send("DescribeAlarms", Category::Alarms, || self.page(token.clone())).await;
+            let (page, next) = page?;
+            names.extend(page);
+            token = next;
+            if token.is_none() {
+                break;
+            }
+        }
+        if names.is_empty() {
+            return Ok(0);
+        }
+        let systems = systems.await?;
+        names.retain(|name| system_of(name).is_some_and(|id| systems.contains(id)));
+        for names in names.chunks(NAMES) {
+            road.send("DeleteAlarms", Category::Alarms, || self.delete_named(names)).await?;
+        }
+        Ok(names.len())
+    }
+
+    async fn page(&self, token: Option<String>) -> Result<(Vec<String>, Option<String>), CallError> {
+        let asked = self.client.describe_alarms().alarm_name_prefix(NAME).max_records(100).set_next_token(token);
+        let answer = asked.send().await.map_err(|error| CallError::new("looking for alarms", error))?;
+        let alarms = answer.metric_alarms.unwrap_or_default();
+        Ok((alarms.into_iter().filter_map(|alarm| alarm.alarm_name).collect(), answer.next_token))
+    }
+
     async fn there(&self, names: &[String]) -> Result<Vec<String>, CallError> {
         let asked = self.client.describe_alarms().set_alarm_names(Some(names.to_vec())).max_records(100);
         let answer = asked.send().await.map_err(|error| CallError::new("looking for alarms", error))?;
@@ -208,10 +281,34 @@ mod tests {
     }
 
     #[test]
+    fn an_alarm_is_known_by_its_name_and_what_another_made_is_not_ours() {
+        for id in ["rpi-1", "a-b.c_d"] {
+            for name in names(id) {
+                assert_eq!(system_of(&name), Some(id), "{name}");
+            }
+        }
+        for name in ["cloudwatch-publisher rpi-1 cpu", "cloudwatch-publisher disk", "rpi-1 disk", "x rpi-1 disk"] {
+            assert_eq!(system_of(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_the_agents_do_not_publish_is_named_before_it_costs() {
+        let text = in_vain().unwrap_or_default();
+        let watched = of_system("rpi-1", &watched());
+        for (alarm, name) in watched.iter().zip(WATCHED) {
+            assert!(alarm.query.contains(&format!("MAX({name})")), "{}", alarm.query);
+            assert_eq!(text.contains(name), NOT_YET.contains(&name), "{text}");
+        }
+        assert_eq!(text.contains("will ring"), NOT_YET.contains(&HEARTBEAT));
+    }
+
+    #[test]
     fn the_price_is_said_and_so_is_a_quota_that_it_passes() {
         assert_eq!(
             price(12),
-            "3 alarms for each of 12 systems: 36 alarms, about $3.60 a month ($0.10 each, us-east-1, early 2026)"
+            "3 alarms for each of 12 systems: 36 alarms, at least $3.60 a month ($0.10 each, us-east-1, early 2026), made in \
+             about 13 s\na heartbeat alarm rings until its device has reported"
         );
         assert!(price(67).contains("an account has 200 such alarms"));
         assert!(!price(66).contains("an account has"));

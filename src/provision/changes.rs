@@ -52,8 +52,9 @@ pub enum Destroying {
 pub fn deploying(seen: Option<&Seen>) -> Deploying {
     let Some(seen) = seen else { return Deploying::Create };
     match seen.status.as_str() {
-        // A change set that was never executed left it: nothing is in it, and no template.
-        "REVIEW_IN_PROGRESS" | "DELETE_COMPLETE" => Deploying::Create,
+        "DELETE_COMPLETE" => Deploying::Create,
+        // Nothing is in it, and nothing says whose it is.
+        "REVIEW_IN_PROGRESS" => Deploying::Refuse(seen.proposed()),
         _ if !seen.is_ours() => Deploying::Refuse(seen.foreign()),
         status if status.ends_with("_IN_PROGRESS") => Deploying::Wait,
         "CREATE_COMPLETE"
@@ -103,6 +104,15 @@ impl Seen {
         )
     }
 
+    fn proposed(&self) -> String {
+        let name = &self.name;
+        format!(
+            "stack `{name}` is REVIEW_IN_PROGRESS: somebody proposed it and made nothing of it yet\n  that is another \
+             `deploy` at this moment, one that was cut short, or another tool; if it is nobody's any more, \
+             `cloudwatch-publisher provision destroy --stack {name}` removes it, for nothing is in it"
+        )
+    }
+
     fn stuck(&self, status: &str) -> String {
         let name = &self.name;
         let way = match status {
@@ -134,14 +144,23 @@ pub struct Change {
     pub replacement: Option<String>,
 }
 
-/// Why a change set must not be executed: it takes the users away.
+/// Why a change set must not be executed: it takes away what devices sign in with.
 pub fn forbids(changes: &[Change]) -> Option<String> {
     let loses = |change: &&Change| {
-        change.kind == "AWS::Cognito::UserPool"
-            && (change.action == "Remove" || change.replacement.as_deref() == Some("True"))
+        let replacement = change.replacement.as_deref();
+        let is_replaced = match change.kind.as_str() {
+            // Not even perhaps.
+            "AWS::Cognito::UserPool" => matches!(replacement, Some("True" | "Conditional")),
+            "AWS::Cognito::UserPoolClient" | "AWS::Cognito::IdentityPool" => replacement == Some("True"),
+            _ => return false,
+        };
+        is_replaced || change.action == "Remove"
     };
     changes.iter().find(loses).map(|change| {
-        format!("this would replace the user pool ({}) and lock every device out: nothing was changed", change.resource)
+        format!(
+            "this would replace or remove {} ({}) and lock every device out: nothing was changed",
+            change.resource, change.kind
+        )
     })
 }
 
@@ -196,7 +215,7 @@ mod tests {
     #[test]
     fn every_state_leads_to_its_step() {
         let cases = [
-            ("REVIEW_IN_PROGRESS", "create", Destroying::Delete),
+            ("REVIEW_IN_PROGRESS", "refuse", Destroying::Delete),
             ("CREATE_IN_PROGRESS", "wait", Destroying::Wait),
             ("CREATE_COMPLETE", "update", Destroying::Unprotect),
             ("CREATE_FAILED", "delete first", Destroying::Delete),
@@ -244,6 +263,13 @@ mod tests {
         let pool = "AWS::Cognito::UserPool";
         assert!(forbids(&[change("Modify", pool, Some("True"))]).is_some());
         assert!(forbids(&[change("Remove", pool, None)]).is_some());
+        assert!(forbids(&[change("Modify", pool, Some("Conditional"))]).is_some());
+        for kind in ["AWS::Cognito::UserPoolClient", "AWS::Cognito::IdentityPool"] {
+            assert!(forbids(&[change("Modify", kind, Some("True"))]).is_some(), "{kind}");
+            assert!(forbids(&[change("Remove", kind, None)]).is_some(), "{kind}");
+            // CloudFormation says so of what refers to a pool that it changes in place.
+            assert_eq!(forbids(&[change("Modify", kind, Some("Conditional"))]), None, "{kind}");
+        }
         assert_eq!(
             forbids(&[change("Modify", pool, Some("False")), change("Remove", "AWS::IAM::RolePolicy", None)]),
             None

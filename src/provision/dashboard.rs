@@ -82,6 +82,16 @@ mod tests {
     }
 
     #[test]
+    fn a_host_that_fell_silent_is_counted_no_more() {
+        let dashboard = dashboard();
+        let widgets = dashboard["widgets"].as_array().unwrap();
+        let counted = widgets.iter().find(|widget| widget["properties"]["title"] == "Hosts that report").unwrap();
+        // METRIC_COUNT would count each that a search finds: all that reported within two weeks.
+        let expression = counted["properties"]["metrics"][0][0]["expression"].as_str().unwrap();
+        assert!(expression.starts_with("SUM(SEARCH(") && expression.contains("'Maximum', 300))"), "{expression}");
+    }
+
+    #[test]
     fn no_widget_lies_on_another_and_no_search_is_too_long() {
         let dashboard = dashboard();
         let mut taken = std::collections::BTreeSet::new();

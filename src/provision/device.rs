@@ -30,6 +30,10 @@ const NO_PASSWORD_AS_JSON: &str = "\"\\u0000\"";
 /// Alarms look no closer than this: a sample that is late rings nothing.
 const SHORTEST_MINUTES: u64 = 5;
 
+/// Three periods have to lie within the three hours that a query of Metrics Insights sees (CloudWatch's user guide, read
+/// 2026-11-21).
+const LONGEST_MINUTES: u64 = 60;
+
 /// What an administrator wants to see of every device.
 const TURNED_ON: [&str; 4] = ["heartbeat", "self", "disk", "temperature"];
 
@@ -46,16 +50,16 @@ impl Template {
         Self { json: built_in(), origin: PathBuf::from("the built-in template") }
     }
 
-    /// Reads one. `origin` is the absolute path of its file.
+    /// Reads one, with remarks on it. `origin` is the absolute path of its file.
     ///
     /// # Errors
     /// Everything that is wrong with it as a configuration.
-    pub fn parse(text: &str, origin: &Path) -> Result<Self, config::Failure> {
-        understood(text, origin)?;
+    pub fn parse(text: &str, origin: &Path) -> Result<(Self, Vec<config::Problem>), config::Failure> {
+        let warnings = understood(text, origin)?.warnings;
         let json = serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
             config::Failure::Wrong(origin.to_path_buf(), vec![config::Problem::general(error.to_string())])
         })?;
-        Ok(Self { json, origin: origin.to_path_buf() })
+        Ok((Self { json, origin: origin.to_path_buf() }, warnings))
     }
 
     /// With everything filled in that the stack knows.
@@ -218,6 +222,12 @@ impl Blank {
         let config = understood(&text, &self.origin).map_err(|failure| failure.to_string())?.config;
         let facts = Facts { instance_id: id.to_string(), hostname: "x".to_string() };
         let minutes = config.agent.metrics_interval.as_secs().div_ceil(60).max(SHORTEST_MINUTES);
+        if minutes > LONGEST_MINUTES {
+            return Err(format!(
+                "agent.metrics_collection_interval is {minutes} minutes, and alarms see the last three hours only\n  at \
+                 most {LONGEST_MINUTES} minutes go with --alarms"
+            ));
+        }
         let period_seconds = i32::try_from(minutes * 60).map_err(|error| error.to_string())?;
         Ok(Watched { namespace: config.metrics.namespace.resolve(&facts), period_seconds })
     }
@@ -319,7 +329,7 @@ mod tests {
     }
 
     fn blank(template: &str, stack: Outputs) -> Blank {
-        Template::parse(template, Path::new("/t.json")).unwrap().for_stack(stack).unwrap()
+        Template::parse(template, Path::new("/t.json")).unwrap().0.for_stack(stack).unwrap()
     }
 
     fn secret() -> Secret {
@@ -404,7 +414,7 @@ mod tests {
     fn a_template_that_signs_in_some_other_way_is_refused() {
         let cognito = r#"{"agent": {"region": "${REGION}", "authentication": {"accountId": "123456789012", "userPoolId": "eu-west-1_x",
             "identityPoolId": "eu-west-1:x", "appClientId": "x", "password_file": "p"}}}"#;
-        let template = Template::parse(cognito, Path::new("/t.json")).unwrap();
+        let (template, _) = Template::parse(cognito, Path::new("/t.json")).unwrap();
         assert!(template.for_stack(stack()).unwrap_err().contains("agent.authentication.password_file"));
         assert!(Template::parse(r#"{"agent": {"debugg": true}}"#, Path::new("/t.json")).is_err());
     }

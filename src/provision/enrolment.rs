@@ -1,7 +1,8 @@
 //! Decides what a system needs, from what Cognito, the folder of configs and the journal say of it.
 //!
 //! Two rules no crash may break. With a folder, a password is in a synced file *before* Cognito has it, and a file that is
-//! there is never replaced by another password while its user may have the one in it. Without a folder, a password is told
+//! there is never replaced by another password while its user may have the one in it. That file has a name of its own until
+//! Cognito has the password: a config in its place without a user is one of a removed system, whose password never comes back. Without a folder, a password is told
 //! *after* Cognito has it, and a name is in the journal from before the password is set until it was told: a user whose
 //! password may be set and untold looks like any other, and only the journal knows it.
 //!
@@ -27,8 +28,10 @@ pub enum Written {
     NoFolder,
     /// Nothing.
     Nothing,
-    /// A config of this system and this pool, with a password.
+    /// A config of this system and this pool, with a password that its user has or had.
     Config,
+    /// Setting it up began: its first config waits to take its place.
+    Beginning,
     /// A rotation began: a new config waits to take its place.
     Rotating,
     /// Something else under that name, and what is wrong with it.
@@ -42,6 +45,8 @@ pub enum Step {
     Leave,
     /// Set it up.
     Enrol(Enrol),
+    /// All but the last of it was done: put its first config in its place.
+    Settle,
     /// Its password may be one that nobody knows: a person has to rotate it, and why.
     NameForRotation(String),
     /// A person has to look first, and at what. Nothing is touched.
@@ -64,26 +69,31 @@ pub enum Password {
     Told,
     /// A new one: written before Cognito has it.
     Written,
-    /// The one of the config that an earlier run left.
+    /// The one of the config that an earlier run left waiting.
     Found,
+    /// A new one, written likewise; but first the config that an earlier run left waiting takes its place, for its user has
+    /// the password in it.
+    WrittenOver,
 }
 
 /// What `provision users` does for a system.
 pub fn step(user: &User, written: &Written, is_begun: bool) -> Step {
     let password = match written {
-        Written::Foreign(what) => return Step::Refuse(what.clone()),
         Written::NoFolder => Password::Told,
-        Written::Nothing => Password::Written,
-        // A waiting config is not a system's first one: whatever its user is, `rotate` brings both together.
-        Written::Rotating => return Step::NameForRotation("its rotation was cut short".to_string()),
-        Written::Config => Password::Found,
+        _ => Password::Written,
     };
-    match user {
-        User::Absent => Step::Enrol(Enrol { is_new: true, password }),
-        User::HalfMade => Step::Enrol(Enrol { is_new: false, password }),
-        User::Complete if is_begun => Step::NameForRotation(UNTOLD.to_string()),
-        User::Complete => Step::Leave,
-        User::Stuck(state) => Step::NameForRotation(format!("Cognito has it as {state}")),
+    match (user, written) {
+        (_, Written::Foreign(what)) => Step::Refuse(what.clone()),
+        // Whatever lies there was for a user that is no more, or never was.
+        (User::Absent, _) => Step::Enrol(Enrol { is_new: true, password }),
+        // A waiting config is not a system's first one: whatever its user is, `rotate` brings both together.
+        (_, Written::Rotating) => Step::NameForRotation("its rotation was cut short".to_string()),
+        (User::HalfMade, Written::Beginning) => Step::Enrol(Enrol { is_new: false, password: Password::Found }),
+        (User::HalfMade, _) => Step::Enrol(Enrol { is_new: false, password }),
+        (User::Complete, _) if is_begun => Step::NameForRotation(UNTOLD.to_string()),
+        (User::Complete, Written::Beginning) => Step::Settle,
+        (User::Complete, _) => Step::Leave,
+        (User::Stuck(state), _) => Step::NameForRotation(format!("Cognito has it as {state}")),
     }
 }
 
@@ -97,6 +107,7 @@ pub fn rotation(user: &User, written: &Written) -> Result<Password, String> {
         (_, Written::Foreign(what)) => Err(what.clone()),
         (_, Written::NoFolder) => Ok(Password::Told),
         (_, Written::Rotating) => Ok(Password::Found),
+        (_, Written::Beginning) => Ok(Password::WrittenOver),
         (_, Written::Nothing | Written::Config) => Ok(Password::Written),
     }
 }
@@ -106,9 +117,13 @@ pub fn rotation(user: &User, written: &Written) -> Result<Password, String> {
 pub enum Act {
     /// Note in the journal, durably, that a password may be set from here on.
     Begin,
-    /// Write the config with the new password, durably.
+    /// Remove what a rotation left of a user that is no more.
+    Discard,
+    /// Write a system's first config with the new password, durably, under the name that it has until it is set up.
     Write,
-    /// The same beside the config that is in use.
+    /// Put that config in its place.
+    Settle,
+    /// Write a config with the new password beside the config that is in use, durably.
     WriteAside,
     /// Make the user, without a password.
     Create,
@@ -130,8 +145,10 @@ impl Enrol {
         let create = self.is_new.then_some(Act::Create);
         let (before, behind): (&[Act], &[Act]) = match self.password {
             Password::Told => (&[], &[Act::Begin, Act::Set, Act::Tell, Act::Finish]),
-            Password::Written => (&[Act::Write], &[Act::Set, Act::Finish]),
-            Password::Found => (&[], &[Act::Set, Act::Finish]),
+            Password::Written | Password::WrittenOver => {
+                (&[Act::Discard, Act::Write], &[Act::Set, Act::Settle, Act::Finish])
+            }
+            Password::Found => (&[], &[Act::Set, Act::Settle, Act::Finish]),
         };
         before.iter().copied().chain(create).chain(behind.iter().copied()).collect()
     }
@@ -145,6 +162,7 @@ impl Password {
             Self::Told => &[Act::Begin, Act::Set, Act::Tell, Act::SignOut, Act::Finish],
             Self::Written => &[Act::WriteAside, Act::Set, Act::SignOut, Act::Replace, Act::Finish],
             Self::Found => &[Act::Set, Act::SignOut, Act::Replace, Act::Finish],
+            Self::WrittenOver => &[Act::Settle, Act::WriteAside, Act::Set, Act::SignOut, Act::Replace, Act::Finish],
         }
     }
 }
@@ -161,11 +179,32 @@ mod tests {
         /// None: no user. An empty password: a half-made one.
         user: Option<u32>,
         config: Option<u32>,
+        first: Option<u32>,
         aside: Option<u32>,
         is_begun: bool,
         told: Vec<u32>,
         named: bool,
         drawn: u32,
+        /// The newest password of a user that was removed.
+        removed: u32,
+    }
+
+    /// What happens to a system.
+    #[derive(Clone, Copy, Debug)]
+    enum Event {
+        /// A run, up to so many acts of it.
+        Users(usize),
+        Rotate(usize),
+        /// Its user is deleted.
+        Remove,
+    }
+
+    fn event() -> impl Strategy<Value = Event> {
+        prop_oneof![
+            3 => (0_usize..9).prop_map(Event::Users),
+            3 => (0_usize..9).prop_map(Event::Rotate),
+            1 => Just(Event::Remove),
+        ]
     }
 
     const NONE: u32 = 0;
@@ -180,11 +219,23 @@ mod tests {
         }
 
         fn written(&self, has_folder: bool) -> Written {
-            match (has_folder, self.aside, self.config) {
-                (false, _, _) => Written::NoFolder,
-                (true, Some(_), _) => Written::Rotating,
-                (true, None, Some(_)) => Written::Config,
-                (true, None, None) => Written::Nothing,
+            match (has_folder, self.aside, self.first, self.config) {
+                (false, ..) => Written::NoFolder,
+                (true, Some(_), ..) => Written::Rotating,
+                (true, None, Some(_), _) => Written::Beginning,
+                (true, None, None, Some(_)) => Written::Config,
+                (true, None, None, None) => Written::Nothing,
+            }
+        }
+
+        fn happens(&mut self, event: Event, has_folder: bool) {
+            match event {
+                Event::Users(acts) => self.run(false, has_folder, acts),
+                Event::Rotate(acts) => self.run(true, has_folder, acts),
+                Event::Remove => {
+                    self.removed = self.removed.max(self.user.take().unwrap_or(NONE));
+                    self.is_begun = false;
+                }
             }
         }
 
@@ -199,12 +250,13 @@ mod tests {
                 match step(&user, &written, self.is_begun) {
                     Step::Enrol(enrol) => (enrol.password, enrol.acts()),
                     Step::NameForRotation(_) => return self.named = true,
+                    Step::Settle => (Password::Found, vec![Act::Settle]),
                     Step::Leave | Step::Refuse(_) => return,
                 }
             };
             let secret = match password {
-                Password::Found => self.aside.or(self.config).unwrap(),
-                Password::Told | Password::Written => {
+                Password::Found => self.aside.or(self.first).unwrap(),
+                Password::Told | Password::Written | Password::WrittenOver => {
                     self.drawn += 1;
                     self.drawn
                 }
@@ -217,11 +269,16 @@ mod tests {
         fn act(&mut self, act: Act, secret: u32) {
             match act {
                 Act::Begin => self.is_begun = true,
+                Act::Discard => self.aside = None,
                 Act::Write => {
-                    assert_eq!(self.config, None, "a config that is there was replaced");
-                    self.config = Some(secret);
+                    assert!(self.first.is_none() || self.user != self.first, "a password in use was replaced");
+                    self.first = Some(secret);
                 }
-                Act::WriteAside => self.aside = Some(secret),
+                Act::Settle => self.config = Some(self.first.take().unwrap()),
+                Act::WriteAside => {
+                    assert_eq!(self.first, None, "one of two waiting configs would be lost");
+                    self.aside = Some(secret);
+                }
                 Act::Create => {
                     assert_eq!(self.user, None);
                     self.user = Some(NONE);
@@ -241,29 +298,31 @@ mod tests {
     proptest! {
         #[test]
         fn with_a_folder_no_crash_loses_a_password(
-            runs in proptest::collection::vec((any::<bool>(), 0_usize..7), 0..12),
+            events in proptest::collection::vec(event(), 0..12),
         ) {
             let mut world = World::default();
-            for (is_rotation, crash) in runs {
-                world.run(is_rotation, true, crash);
+            for event in events {
+                world.happens(event, true);
                 if let Some(secret) = world.user.filter(|secret| *secret != NONE) {
-                    prop_assert!([world.config, world.aside].contains(&Some(secret)), "{world:?}");
+                    prop_assert!([world.config, world.first, world.aside].contains(&Some(secret)), "{world:?}");
+                    prop_assert!(secret > world.removed, "a removed system's password came back: {world:?}");
                 }
             }
             world.run(false, true, usize::MAX);
             if world.named {
                 world.run(true, true, usize::MAX);
             }
-            prop_assert!(world.user.is_some() && world.user == world.config && world.aside.is_none(), "{world:?}");
+            prop_assert!(world.user.is_some_and(|secret| secret != NONE) && world.user == world.config, "{world:?}");
+            prop_assert!(world.aside.is_none() && world.first.is_none(), "{world:?}");
         }
 
         #[test]
         fn without_a_folder_a_password_is_told_or_its_system_named(
-            runs in proptest::collection::vec((any::<bool>(), 0_usize..7), 0..12),
+            events in proptest::collection::vec(event(), 0..12),
         ) {
             let mut world = World::default();
-            for (is_rotation, crash) in runs {
-                world.run(is_rotation, false, crash);
+            for event in events {
+                world.happens(event, false);
             }
             world.run(false, false, usize::MAX);
             let is_told = world.user.is_some_and(|secret| world.told.contains(&secret));

@@ -1,8 +1,8 @@
 //! The folder of configs: `NAME.json` for each system, readable for its owner alone.
 //!
 //! A config is whole and synced under a name of its own before it takes its place, and its place is synced too: when
-//! [`Folder::write`] has answered, no cut of the power loses the password in it. `NAME.json.new` is the config of a rotation
-//! that is under way.
+//! [`Folder::write`] has answered, no cut of the power loses the password in it. `NAME.json.first` is the config of a system
+//! that is being set up, `NAME.json.new` that of a rotation that is under way.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -22,11 +22,13 @@ pub struct Folder {
     user_pool: String,
 }
 
-/// Which of a system's two configs.
+/// Which of a system's configs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// `NAME.json`.
     InUse,
+    /// `NAME.json.first`.
+    First,
     /// `NAME.json.new`.
     Aside,
 }
@@ -45,6 +47,7 @@ impl Folder {
     pub fn path_of(&self, id: &str, place: Place) -> PathBuf {
         self.path.join(match place {
             Place::InUse => format!("{id}.json"),
+            Place::First => format!("{id}.json.first"),
             Place::Aside => format!("{id}.json.new"),
         })
     }
@@ -52,13 +55,17 @@ impl Folder {
     /// What lies there for a system.
     pub fn written(&self, id: &str) -> Written {
         let foreign = |place, what: String| Written::Foreign(format!("`{}` {what}", self.path_of(id, place).display()));
-        match (self.password(id, Place::Aside), self.password(id, Place::InUse)) {
-            (Err(what), _) => foreign(Place::Aside, what),
-            (_, Err(what)) => foreign(Place::InUse, what),
-            (Ok(Some(_)), _) => Written::Rotating,
-            (Ok(None), Ok(Some(_))) => Written::Config,
-            (Ok(None), Ok(None)) => Written::Nothing,
+        let mut found = Written::Nothing;
+        let places =
+            [(Place::InUse, Written::Config), (Place::First, Written::Beginning), (Place::Aside, Written::Rotating)];
+        for (place, meaning) in places {
+            match self.password(id, place) {
+                Err(what) => return foreign(place, what),
+                Ok(Some(_)) => found = meaning,
+                Ok(None) => {}
+            }
         }
+        found
     }
 
     /// The password in a system's config; none where there is no such file.
@@ -93,22 +100,24 @@ impl Folder {
         self.sync()
     }
 
-    /// Puts the config of a rotation in the place of the one in use, durably.
+    /// Puts a config that waited in the place of the one in use, durably.
     ///
     /// # Errors
     /// What the system says.
-    pub fn replace(&self, id: &str) -> io::Result<()> {
-        fs::rename(self.path_of(id, Place::Aside), self.path_of(id, Place::InUse))?;
+    pub fn settle(&self, id: &str, waited: Place) -> io::Result<()> {
+        fs::rename(self.path_of(id, waited), self.path_of(id, Place::InUse))?;
         self.sync()
     }
 
-    /// Removes a system's config, durably.
+    /// Removes a system's config where it is there, durably.
     ///
     /// # Errors
     /// What the system says.
-    pub fn remove(&self, id: &str) -> io::Result<()> {
-        fs::remove_file(self.path_of(id, Place::InUse))?;
-        self.sync()
+    pub fn remove(&self, id: &str, place: Place) -> io::Result<()> {
+        match fs::remove_file(self.path_of(id, place)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed.and_then(|()| self.sync()),
+        }
     }
 
     fn sync(&self) -> io::Result<()> {
@@ -167,7 +176,7 @@ mod tests {
         folder.write("rpi-1", Place::InUse, &config("rpi-1", "old")).unwrap();
         folder.write("rpi-1", Place::Aside, &config("rpi-1", "new")).unwrap();
         assert_eq!(folder.written("rpi-1"), Written::Rotating);
-        folder.replace("rpi-1").unwrap();
+        folder.settle("rpi-1", Place::Aside).unwrap();
         assert_eq!(folder.written("rpi-1"), Written::Config);
         assert_eq!(folder.password("rpi-1", Place::InUse).unwrap().unwrap().reveal(), "new");
     }

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeSet;
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io::{self, Read};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
@@ -31,6 +31,8 @@ pub enum JournalError {
 #[derive(Debug)]
 pub struct Journal {
     file: File,
+    /// Of whole lines; a next one begins here, whatever a full disk left behind it.
+    whole_bytes: u64,
     begun: BTreeSet<String>,
 }
 
@@ -55,7 +57,7 @@ impl Journal {
         file.read_to_string(&mut text).map_err(fault)?;
         // What has no end was being written when the run ended: nothing was done on the strength of it.
         let whole = text.rfind('\n').map_or(0, |end| end + 1);
-        file.set_len(whole as u64).and_then(|()| file.seek(SeekFrom::End(0))).map_err(fault)?;
+        file.set_len(whole as u64).map_err(fault)?;
         let mut begun = BTreeSet::new();
         for line in text[..whole].lines() {
             match line.split_once(' ') {
@@ -64,7 +66,7 @@ impl Journal {
                 _ => {}
             }
         }
-        Ok(Self { file, begun })
+        Ok(Self { file, whole_bytes: whole as u64, begun })
     }
 
     /// Notes, durably, that the password of `name` may be set from now on.
@@ -72,8 +74,7 @@ impl Journal {
     /// # Errors
     /// What the system says: the password must not be set then.
     pub fn begin(&mut self, name: &str) -> io::Result<()> {
-        self.file.write_all(format!("begun {name}\n").as_bytes())?;
-        self.file.sync_data()?;
+        self.append(&format!("begun {name}\n"), File::sync_data)?;
         self.begun.insert(name.to_string());
         Ok(())
     }
@@ -88,9 +89,20 @@ impl Journal {
         }
         if self.begun.is_empty() {
             self.file.set_len(0)?;
-            return self.file.seek(SeekFrom::Start(0)).map(|_| ());
+            self.whole_bytes = 0;
+            return Ok(());
         }
-        self.file.write_all(format!("done {name}\n").as_bytes())
+        self.append(&format!("done {name}\n"), |_| Ok(()))
+    }
+
+    /// Writes a line behind the whole ones. Of one that could not be written nothing stays: it would swallow the next name.
+    fn append(&mut self, line: &str, sync: impl Fn(&File) -> io::Result<()>) -> io::Result<()> {
+        let written = self.file.write_all_at(line.as_bytes(), self.whole_bytes).and_then(|()| sync(&self.file));
+        match written {
+            Ok(()) => self.whole_bytes += line.len() as u64,
+            Err(_) => self.file.set_len(self.whole_bytes)?,
+        }
+        written
     }
 
     /// Those whose password may be set and was not told.
@@ -136,6 +148,20 @@ mod tests {
         journal.begin("rpi-7").unwrap();
         drop(journal);
         assert_eq!(fs::read_to_string(home.path().join("pool.journal")).unwrap(), "begun rpi-1\nbegun rpi-7\n");
+    }
+
+    #[test]
+    fn a_line_that_a_full_disk_cut_off_swallows_no_other_name() {
+        let home = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(home.path(), "pool").unwrap();
+        journal.begin("rpi-1").unwrap();
+        // As much of a line as the disk took.
+        journal.file.write_all_at(b"begun rp", journal.whole_bytes).unwrap();
+        assert!(journal.append("begun rpi-2 and more\n", |_| Err(io::ErrorKind::StorageFull.into())).is_err());
+        assert_eq!(fs::read_to_string(home.path().join("pool.journal")).unwrap(), "begun rpi-1\n");
+        journal.begin("rpi-7").unwrap();
+        drop(journal);
+        assert_eq!(names(&Journal::open(home.path(), "pool").unwrap()), ["rpi-1", "rpi-7"]);
     }
 
     #[test]

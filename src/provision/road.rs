@@ -48,6 +48,8 @@ pub fn verdict(error: &CallError) -> Verdict {
     match (error.kind, error.code.as_str()) {
         (_, "TooManyRequestsException" | "ThrottlingException" | "Throttling") => Verdict::Throttled,
         (CallFailure::NotPermitted, _) | (_, "ResourceNotFoundException") => Verdict::All,
+        // CloudWatch's: the account has as many alarms as it may.
+        (_, "LimitExceeded" | "LimitExceededFault") => Verdict::All,
         (CallFailure::Unavailable, _) => Verdict::Again,
         (CallFailure::Refused, _) => Verdict::ThisOne,
     }
@@ -171,6 +173,7 @@ mod tests {
             ("InternalErrorException", CallFailure::Unavailable, Verdict::Again),
             ("AccessDeniedException", CallFailure::NotPermitted, Verdict::All),
             ("ResourceNotFoundException", CallFailure::Refused, Verdict::All),
+            ("LimitExceeded", CallFailure::Refused, Verdict::All),
             ("InvalidPasswordException", CallFailure::Refused, Verdict::ThisOne),
         ];
         for (code, kind, expected) in cases {

@@ -204,14 +204,22 @@ pub async fn execute(client: &Client, proposal: &Proposal) -> Result<(), CallErr
     answer.map(|_| ()).map_err(|error| CallError::new("carrying out the change", error))
 }
 
-/// Takes a proposal back, and the empty stack that one for a new stack leaves.
+/// Takes a proposal back, and the empty stack that one for a new stack leaves, unless it became somebody else's meanwhile.
 ///
 /// # Errors
 /// When CloudFormation does not answer, or refuses.
 pub async fn withdraw(client: &Client, proposal: &Proposal) -> Result<(), CallError> {
-    let answer = client.delete_change_set().change_set_name(&proposal.id).send().await;
-    answer.map_err(|error| CallError::new("taking back the proposed change", error))?;
-    if proposal.kind == ChangeKind::Create { delete(client, &proposal.stack_id).await } else { Ok(()) }
+    let failed = |error| CallError::new("taking back the proposed change", error);
+    client.delete_change_set().change_set_name(&proposal.id).send().await.map_err(failed)?;
+    if proposal.kind == ChangeKind::Update {
+        return Ok(());
+    }
+    let failed = |error| CallError::new("looking whether others propose changes", error);
+    let others = client.list_change_sets().stack_name(&proposal.stack_id).send().await.map_err(failed)?;
+    let found = find(client, &proposal.stack_id).await?;
+    let is_empty =
+        others.summaries().is_empty() && found.is_some_and(|found| found.seen.status == "REVIEW_IN_PROGRESS");
+    if is_empty { delete(client, &proposal.stack_id).await } else { Ok(()) }
 }
 
 /// Begins to set parameters of a stack and leaves all else, its template too, as it is. Says whether there is anything to do.
@@ -288,7 +296,9 @@ impl<'a> Follower<'a> {
         let mut events = Vec::new();
         let mut wait = FIRST_WAIT;
         loop {
-            // The state before the events: what has ended has told everything by then.
+            // The state before the events: what has ended has told everything by then. And a state that was read before the
+            // first event came may still be the one before the operation.
+            let had_begun = begun;
             let status = self.status().await?;
             let news = self.news().await?;
             begun |= news.iter().any(|event| event.kind == "AWS::CloudFormation::Stack");
@@ -297,7 +307,7 @@ impl<'a> Follower<'a> {
                 wait = FIRST_WAIT;
             }
             events.extend(news);
-            if begun && !status.ends_with("_IN_PROGRESS") {
+            if had_begun && !status.ends_with("_IN_PROGRESS") {
                 return Ok(Followed { status, events });
             }
             pause(&mut wait).await;

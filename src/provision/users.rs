@@ -7,7 +7,9 @@ use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_sdk_cognitoidentityprovider::Client;
 use aws_sdk_cognitoidentityprovider::config::Builder;
-use aws_sdk_cognitoidentityprovider::types::{MessageActionType, UserStatusType};
+use aws_sdk_cognitoidentityprovider::types::{
+    AdminCreateUserConfigType, DeletionProtectionType, MessageActionType, UserStatusType,
+};
 
 use super::call::CallError;
 use super::enrolment::User;
@@ -118,6 +120,32 @@ impl Pool {
     pub async fn sign_out(&self, name: &str) -> Result<(), CallError> {
         let answer = self.client.admin_user_global_sign_out().user_pool_id(&self.id).username(name).send().await;
         answer.map(drop).map_err(|error| CallError::new(format!("ending the sessions of {name}"), error))
+    }
+
+    /// Lets the pool itself be deleted. Whether it could not be before, and is there at all.
+    ///
+    /// # Errors
+    /// What Cognito says.
+    pub async fn unprotect(&self) -> Result<bool, CallError> {
+        let answer = match self.client.describe_user_pool().user_pool_id(&self.id).send().await {
+            Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) => {
+                return Ok(false);
+            }
+            answer => answer.map_err(|error| CallError::new(format!("looking at user pool {}", self.id), error))?,
+        };
+        let Some(pool) = answer.user_pool else { return Ok(false) };
+        if pool.deletion_protection != Some(DeletionProtectionType::Active) {
+            return Ok(false);
+        }
+        // What an update leaves out is reset, and strangers could sign up until the pool is gone.
+        let only_admin = pool.admin_create_user_config.map(|config| config.allow_admin_create_user_only);
+        let only_admin = AdminCreateUserConfigType::builder().allow_admin_create_user_only(only_admin.unwrap_or(true));
+        let asked = self.client.update_user_pool().user_pool_id(&self.id).admin_create_user_config(only_admin.build());
+        let asked = asked.set_policies(pool.policies).set_account_recovery_setting(pool.account_recovery_setting);
+        let asked = asked.set_mfa_configuration(pool.mfa_configuration).set_user_pool_tags(pool.user_pool_tags);
+        let answer = asked.deletion_protection(DeletionProtectionType::Inactive).send().await;
+        answer.map_err(|error| CallError::new(format!("letting user pool {} be deleted", self.id), error))?;
+        Ok(true)
     }
 
     /// Deletes a user. Whether there was one.

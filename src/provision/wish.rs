@@ -42,8 +42,9 @@ pub struct Parameter {
     pub value: Option<String>,
 }
 
-/// CloudWatch Logs allows 512 characters: the prefix, a slash, and an id of 128.
-const MAX_PREFIX: usize = 512 - 1 - 128;
+/// The policy of a prefix is named `logs` and the prefix, and IAM takes names of 128 characters (model of iam in botocore
+/// 1.43.11, read 2026-11-21). CloudWatch Logs would take more: 512 with the slash and an id of 128.
+const MAX_PREFIX: usize = 128 - "logs".len();
 const MAX_NAMESPACE: usize = 255;
 /// What all policies of a role may hold together, without white space (IAM, inline policies of a role).
 const MAX_POLICIES: usize = 10_240;
@@ -133,7 +134,8 @@ impl Protection {
 }
 
 /// The beginnings under which the dashboard looks for errors: each prefix, or what all have in common where they are too
-/// many for one search.
+/// many for one search. Where they have nothing in common, the first ones: below `/` lie everybody's groups, and a search
+/// costs by what it reads.
 pub fn search_prefixes(prefixes: &[String]) -> Vec<String> {
     if prefixes.len() <= MAX_SEARCH_PREFIXES {
         return prefixes.iter().map(|prefix| format!("{prefix}/")).collect();
@@ -145,7 +147,10 @@ pub fn search_prefixes(prefixes: &[String]) -> Vec<String> {
         }
     }
     let end = common.rfind('/').map_or(0, |slash| slash + 1);
-    vec![common[..end].to_owned()]
+    match &common[..end] {
+        "" | "/" => search_prefixes(&prefixes[..MAX_SEARCH_PREFIXES]),
+        common => vec![common.to_owned()],
+    }
 }
 
 fn bad_prefix(prefix: &str, template: &Template) -> Option<String> {
@@ -255,14 +260,16 @@ mod tests {
 
     #[test]
     fn every_wrong_parameter_is_told_at_once() {
+        let long = format!("/{}", "x".repeat(124));
         let wish = Wish {
-            prefixes: list(&["system", "/system/", "/sys*tem", "/a//b", "/ok", "/ok/below", "/o-k", "/ok", ""]),
+            prefixes: list(&[&long, "system", "/system/", "/sys*tem", "/a//b", "/ok", "/ok/below", "/o-k", "/ok", ""]),
             namespaces: list(&["AWS/EC2", ":x", "a\"b", "", " x", "Good One", "Good One"]),
             retention_in_days: Some(10),
             has_dashboard: None,
         };
         let problems = wish.problems(&template()).join("\n");
         let expected = [
+            "has 125 characters, at most 124",
             "`system` does not begin with a slash",
             "`/system/` ends with a slash",
             "`/sys*tem` holds more than",
@@ -302,5 +309,7 @@ mod tests {
         assert_eq!(search_prefixes(&list(&["/a", "/b/c"]).unwrap()), ["/a/", "/b/c/"]);
         let many = list(&["/sys/a", "/sys/ab", "/sys/c", "/sys/d", "/sys/e", "/sys/f"]).unwrap();
         assert_eq!(search_prefixes(&many), ["/sys/"]);
+        let apart = list(&["/a", "/b", "/c", "/d", "/e", "/f"]).unwrap();
+        assert_eq!(search_prefixes(&apart), ["/a/", "/b/", "/c/", "/d/", "/e/"]);
     }
 }

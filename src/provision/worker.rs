@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::io;
 
-use super::call::{CallError, CallFailure};
+use super::call::CallError;
 use super::device::Blank;
 use super::enrolment::{self, Act, Password, Step, User, Written};
 use super::folder::{Folder, Place};
@@ -40,7 +40,7 @@ pub enum Outcome {
     Left,
     /// It has a new user.
     Added,
-    /// It had a user without a password, and has one now.
+    /// An earlier run had not come to its end: what was missing is done.
     Repaired,
     /// It has a new password.
     Rotated,
@@ -93,7 +93,7 @@ impl Worker {
     pub async fn enrol(&self, name: &str, listed: Option<User>) -> Result<Outcome, Trouble> {
         let written = self.written(name).await;
         let user = match listed {
-            Some(User::Absent) if written != Written::Config => User::Absent,
+            Some(User::Absent) if matches!(written, Written::NoFolder | Written::Nothing) => User::Absent,
             Some(user @ (User::Complete | User::Stuck(_))) => user,
             // What is listed is a moment old, and the end of an earlier run may be as near: a password that it set or told
             // is not to be another one now.
@@ -102,14 +102,15 @@ impl Worker {
         let is_begun = self.journal.borrow().begun().contains(name);
         match enrolment::step(&user, &written, is_begun) {
             Step::Leave => Ok(Outcome::Left),
+            Step::Settle => {
+                self.settle(name).await?;
+                Ok(Outcome::Repaired)
+            }
             Step::NameForRotation(why) => Ok(Outcome::Named(why)),
             Step::Refuse(why) => Ok(Outcome::Refused(why)),
-            Step::Enrol(enrol) => match self.perform(name, enrol.password, Place::InUse, &enrol.acts()).await {
+            Step::Enrol(enrol) => match self.perform(name, enrol.password, Place::First, &enrol.acts()).await {
                 Ok(()) if enrol.is_new => Ok(Outcome::Added),
                 Ok(()) => Ok(Outcome::Repaired),
-                Err(error @ Trouble::MadeElsewhere(_)) if enrol.password == Password::Found => {
-                    Ok(Outcome::Named(format!("{error}; its config here may hold another")))
-                }
                 Err(error) => {
                     self.take_back(name, enrol.password, &error)?;
                     Err(error)
@@ -125,6 +126,10 @@ impl Worker {
     pub async fn rotate(&self, name: &str) -> Result<Outcome, Trouble> {
         let written = self.written(name).await;
         let user = self.user(name).await?;
+        if user == User::Absent {
+            // There is no password any more that was not told.
+            self.finish(name)?;
+        }
         match enrolment::rotation(&user, &written) {
             Err(why) => Ok(Outcome::Refused(why)),
             Ok(password) => {
@@ -138,7 +143,7 @@ impl Worker {
     fn take_back(&self, name: &str, password: Password, error: &Trouble) -> Result<(), Trouble> {
         match (password, error, &self.configs) {
             (Password::Written, Trouble::MadeElsewhere(_), Some((folder, _))) => {
-                folder.remove(name).map_err(io_trouble(format!("removing the config of {name}")))
+                folder.remove(name, Place::First).map_err(io_trouble(format!("removing the config of {name}")))
             }
             _ => Ok(()),
         }
@@ -174,17 +179,10 @@ impl Worker {
             _ => passwords::generate(&mut |bytes| getrandom::fill(bytes))
                 .map_err(|error| Trouble::Random(error.to_string()))?,
         };
-        let was_begun = self.journal.borrow().begun().contains(name);
         for act in acts {
-            let done = self.act(name, *act, &secret).await;
-            if let (Act::Set, Err(Trouble::Call(error))) = (act, &done)
-                && is_final(error)
-                && !was_begun
-            {
-                // Cognito said no: there is no password that was not told.
-                self.finish(name)?;
-            }
-            done?;
+            // A name stays in the journal whatever Cognito says in the end: an attempt without an answer may have set the
+            // password before one was refused.
+            self.act(name, *act, &secret).await?;
         }
         Ok(())
     }
@@ -192,7 +190,9 @@ impl Worker {
     async fn act(&self, name: &str, act: Act, secret: &Secret) -> Result<(), Trouble> {
         match act {
             Act::Begin => self.begin(name),
-            Act::Write => self.write(name, Place::InUse, secret).await,
+            Act::Discard => self.in_folder(name, |folder, name| folder.remove(name, Place::Aside)).await,
+            Act::Write => self.write(name, Place::First, secret).await,
+            Act::Settle => self.settle(name).await,
             Act::WriteAside => self.write(name, Place::Aside, secret).await,
             Act::Create => self.create(name).await,
             Act::Set => {
@@ -207,10 +207,7 @@ impl Worker {
                 let sent = self.road.send("AdminUserGlobalSignOut", Category::UserUpdate, || self.pool.sign_out(name));
                 Ok(sent.await?)
             }
-            Act::Replace => match self.configs.clone() {
-                Some((folder, _)) => blocking(name, move |name| folder.replace(name)).await,
-                None => Ok(()),
-            },
+            Act::Replace => self.in_folder(name, |folder, name| folder.settle(name, Place::Aside)).await,
             Act::Finish => self.finish(name),
         }
     }
@@ -232,6 +229,15 @@ impl Worker {
         blocking(name, move |name| folder.write(name, place, &text)).await
     }
 
+    async fn settle(&self, name: &str) -> Result<(), Trouble> {
+        self.in_folder(name, |folder, name| folder.settle(name, Place::First)).await
+    }
+
+    async fn in_folder(&self, name: &str, work: fn(&Folder, &str) -> io::Result<()>) -> Result<(), Trouble> {
+        let Some((folder, _)) = self.configs.clone() else { return Ok(()) };
+        blocking(name, move |name| work(&folder, name)).await
+    }
+
     async fn create(&self, name: &str) -> Result<(), Trouble> {
         let sent = self.road.send("AdminCreateUser", Category::UserCreation, || self.pool.create(name));
         if sent.await? {
@@ -243,11 +249,6 @@ impl Worker {
             _ => Err(Trouble::MadeElsewhere(name.to_string())),
         }
     }
-}
-
-/// Whether AWS did not do it, and it is not just the answer that is missing.
-fn is_final(error: &CallError) -> bool {
-    !error.code.is_empty() && error.kind != CallFailure::Unavailable
 }
 
 /// Writes for `name` where it keeps no other job waiting.

@@ -1,5 +1,10 @@
 //! Alarms of a system, read back by boto3 from moto, which no one of this project wrote.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::thread;
+
+use cloudwatch_publisher::provision::metric_names::{HEARTBEAT, NOT_YET};
 use serde_json::Value;
 
 use crate::scene::Scene;
@@ -19,7 +24,8 @@ fn three_alarms_a_system_are_made_priced_changed_and_removed() {
     };
     let (code, said) = run(&["users", &list, "--alarms"]);
     assert_eq!(code, Some(64), "{said}");
-    assert!(said.contains("6 alarms, about $0.60 a month"), "{said}");
+    assert!(said.contains("6 alarms, at least $0.60 a month"), "{said}");
+    assert_eq!(said.contains("WARNING: agents of this version do not publish heartbeat"), NOT_YET.contains(&HEARTBEAT));
     assert_eq!(scene.endpoint.users(&scene.pool.user_pool), 0, "nobody had agreed");
 
     let topic = "arn:aws:sns:eu-west-1:123456789012:fleet";
@@ -37,4 +43,37 @@ fn three_alarms_a_system_are_made_priced_changed_and_removed() {
     let (code, said) = run(&["remove", "rpi-1", "--yes"]);
     assert_eq!(code, Some(0), "{said}");
     assert!(names(&moto.ask(&["alarms"])).iter().all(|name| name.contains("rpi-2")));
+}
+
+#[test]
+fn who_may_not_look_for_alarms_removes_systems_all_the_same() {
+    let scene = Scene::new();
+    scene.run(&["users", &scene.list("rpi-1\n")]);
+    let output = scene.command(&["remove", "rpi-1", "--yes"]).env("AWS_ENDPOINT_URL_CLOUDWATCH", denial()).output();
+    let output = output.unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("whether they had alarms is not known"), "{said}");
+    assert_eq!(scene.endpoint.users(&scene.pool.user_pool), 0);
+}
+
+/// A CloudWatch that allows nothing.
+fn denial() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut head = [0; 65_536];
+            let _ = stream.read(&mut head);
+            // A map of one text in CBOR.
+            let body = b"\xa1\x66__type\x6cAccessDenied";
+            let answer = format!(
+                "HTTP/1.1 403 Forbidden\r\ncontent-type: application/cbor\r\nsmithy-protocol: rpc-v2-cbor\r\n\
+                 content-length: {}\r\nconnection: close\r\n\r\n",
+                body.len()
+            );
+            let _ = stream.write_all(&[answer.as_bytes(), body].concat());
+        }
+    });
+    url
 }

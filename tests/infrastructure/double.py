@@ -9,7 +9,8 @@ the template does not allow, a protected user pool that is to be deleted.
 
 Prints one line of JSON, `{"cloudformation": URL, "moto": URL}`, once both listen. Beside the protocol:
     GET  /state      {"stacks": {NAME: {"status", "resources": {ID: {"type", "physical", "properties"}}, "change_sets"}}, "seen": {OPERATION: COUNT}}
-    POST /control    {"fail": {LOGICAL ID: REASON}, "seconds": FLOAT a resource takes, "plant": {"name", "status", "outputs", "metadata"}}
+    POST /control    {"fail": {LOGICAL ID: REASON}, "seconds": FLOAT a resource takes, "lag": COUNT of looks at a stack that
+                     still show the state before, "plant": {"name", "status", "outputs", "metadata"}}
 Ends when its standard input does: a test that dies leaves no server behind.
 """
 
@@ -34,6 +35,8 @@ from template import Reading, TemplateError, parameters_of, same
 ACCOUNT = "123456789012"
 STACK = "AWS::CloudFormation::Stack"
 NOTHING = "The submitted information didn't contain changes. Submit different information to create a change set."
+# The SDK for Rust speaks Smithy RPC v2 CBOR with it, and moto does not.
+CLOUDWATCH = "/service/GraniteServiceVersion20100801/operation/"
 CAN_UPDATE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}
 
 
@@ -48,6 +51,8 @@ class Stack:
         self.name = name
         self.id = f"arn:aws:cloudformation:{region}:{ACCOUNT}:stack/{name}/{uuid.uuid4()}"
         self.status, self.reason = "REVIEW_IN_PROGRESS", ""
+        # The state as DescribeStacks still tells it, and how often it will.
+        self.old, self.old_times, self.lag = "", 0, 0
         self.body, self.parameters, self.outputs, self.metadata = None, {}, {}, None
         # Logical id: {"type", "properties" (without functions), "made" ({"Ref", …})}, in the order in which they were made.
         self.resources, self.events, self.change_sets = {}, [], {}
@@ -64,19 +69,28 @@ class Stack:
     def turn(self, status, reason=""):
         # The event first: who sees the new state finds all that led to it.
         self.tell(self.name, STACK, self.id, status, reason)
+        self.old, self.old_times = self.status, self.lag
         self.status, self.reason = status, reason
+
+    def seen_status(self):
+        if self.old_times == 0:
+            return self.status
+        self.old_times -= 1
+        return self.old
 
 
 class Double:
     def __init__(self, world):
         self.world, self.lock, self.stacks, self.gone = world, threading.RLock(), {}, {}
-        self.fail, self.seconds, self.seen = {}, 0.05, Counter()
+        self.fail, self.seconds, self.lag, self.seen = {}, 0.05, 0, Counter()
 
     # What the calls answer.
 
     def find(self, name):
         stack = self.stacks.get(name) or self.gone.get(name)
         stack = stack or next((each for each in self.stacks.values() if each.id == name), None)
+        if stack is not None:
+            stack.lag = self.lag
         if stack is None:
             raise Refused(f"Stack with id {name} does not exist")
         return stack
@@ -86,7 +100,7 @@ class Double:
 
     def described(self, stack):
         return {
-            "StackId": stack.id, "StackName": stack.name, "CreationTime": "2026-11-21T00:00:00Z", "StackStatus": stack.status,
+            "StackId": stack.id, "StackName": stack.name, "CreationTime": "2026-11-21T00:00:00Z", "StackStatus": stack.seen_status(),
             "StackStatusReason": stack.reason,
             "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in stack.parameters.items()],
             "Outputs": [{"OutputKey": key, "OutputValue": value} for key, value in stack.outputs.items()],
@@ -215,6 +229,10 @@ class Double:
         told = {key: value for key, value in change_set.items() if key[0].isupper() and value != ""}
         told["Changes"] = change_set["Changes"][start:start + 5]
         return {**told, **({"NextToken": str(start + 5)} if start + 5 < len(change_set["Changes"]) else {})}
+
+    def ListChangeSets(self, asked):
+        return {"Summaries": [{"ChangeSetId": each["ChangeSetId"], "ChangeSetName": each["ChangeSetName"], "Status": each["Status"]}
+                              for each in self.find(asked["StackName"]).change_sets.values()]}
 
     def DeleteChangeSet(self, asked):
         stack, change_set = self.change_set(asked)
@@ -364,6 +382,7 @@ class Double:
     def control(self, asked):
         self.fail = asked.get("fail", self.fail)
         self.seconds = asked.get("seconds", self.seconds)
+        self.lag = asked.get("lag", self.lag)
         if "plant" in asked:
             planted = asked["plant"]
             stack = Stack(planted["name"], self.world.region)
@@ -409,10 +428,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(200, "application/json", json.dumps(self.double.state()))
 
     def do_POST(self):
-        body = self.rfile.read(int(self.headers["content-length"] or 0)).decode()
+        body = self.rfile.read(int(self.headers["content-length"] or 0)).decode(errors="replace")
         if self.path == "/control":
             with self.double.lock:
                 self.answer(200, "application/json", json.dumps(self.double.control(json.loads(body))))
+            return
+        if self.path.startswith(CLOUDWATCH):
+            with self.double.lock:
+                self.double.seen[self.path.removeprefix(CLOUDWATCH)] += 1
+            # An empty map in CBOR: there are no alarms here.
+            self.answer(200, "application/cbor", b"\xa0", {"smithy-protocol": "rpc-v2-cbor"})
             return
         asked = asked_for(body)
         operation = asked.get("Action", "?")
@@ -431,9 +456,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             told = xml({"Type": "Sender", "Code": error.code, "Message": error.message})
             self.answer(400, "text/xml", f"<ErrorResponse><Error>{told}</Error>{request}</ErrorResponse>")
 
-    def answer(self, status, kind, text):
-        body = text.encode()
+    def answer(self, status, kind, text, headers={}):
+        body = text if isinstance(text, bytes) else text.encode()
         self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.send_header("content-type", kind)
         self.send_header("content-length", str(len(body)))
         self.end_headers()

@@ -107,6 +107,7 @@ impl Double {
         let mut all = vec![
             ("AWS_ENDPOINT_URL", self.moto.clone()),
             ("AWS_ENDPOINT_URL_CLOUDFORMATION", self.cloudformation.clone()),
+            ("AWS_ENDPOINT_URL_CLOUDWATCH", self.cloudformation.clone()),
             ("AWS_ACCESS_KEY_ID", "made-up".to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "made-up".to_owned()),
             ("AWS_REGION", REGION.to_owned()),
@@ -124,6 +125,11 @@ impl Double {
     /// Tells the double how to behave; `double.py` says what it understands.
     pub fn control(&self, wish: &Value) {
         self.http("POST", "/control", &wish.to_string());
+    }
+
+    /// Has CloudFormation do something, as somebody with another tool would.
+    pub fn by_hand(&self, action: &str, stack: &str) {
+        self.http("POST", "/", &format!("Action={action}&StackName={stack}"));
     }
 
     /// All stacks with their resources, and how many calls of each kind there were.

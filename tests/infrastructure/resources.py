@@ -71,7 +71,9 @@ class UserPool(Resource):
         return made
 
     def delete(self, world, made, properties):
-        if properties.get("DeletionProtection") == "ACTIVE":
+        # As it is, and not as the stack made it: somebody may have changed it by hand.
+        pool = world.call("cognito-idp", "describe_user_pool", UserPoolId=made["Ref"])["UserPool"]
+        if pool.get("DeletionProtection", properties.get("DeletionProtection")) == "ACTIVE":
             raise Failed("The user pool cannot be deleted because deletion protection is activated. Deletion protection must be inactivated first.")
         world.call("cognito-idp", "delete_user_pool", UserPoolId=made["Ref"])
 
@@ -148,6 +150,8 @@ class RolePolicy(Resource):
 
     def put(self, world, properties):
         role, name = properties["RoleName"], properties["PolicyName"]
+        if len(name) > 128:
+            raise Failed("Value at 'policyName' failed to satisfy constraint: Member must have length less than or equal to 128")
         document = json.dumps(properties["PolicyDocument"], separators=(",", ":"))
         others = [each for each in world.call("iam", "list_role_policies", RoleName=role)["PolicyNames"] if each != name]
         held = sum(

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::super::{Failure, NOT_PERMITTED, UNAVAILABLE};
 use super::fleet::now;
-use crate::cli::provision::Target;
+use crate::cli::provision::{Configs, DEFAULT_STACK, Target};
 use crate::config::Secret;
 use crate::provision::call::CallFailure;
 use crate::provision::enrolment::UNTOLD;
@@ -30,6 +30,8 @@ pub(super) struct Board {
     is_json: bool,
     /// What is said of a told password: `Added user`.
     verb: &'static str,
+    /// What gives systems a new password in the same stack and folder, but for their names.
+    rotate: String,
     all: usize,
     bar: Option<ProgressBar>,
     told_at: Cell<Duration>,
@@ -48,21 +50,22 @@ struct Tally {
 
 impl Board {
     /// For so many systems.
-    pub(super) fn new(target: &Target, verb: &'static str, all: usize) -> Self {
+    pub(super) fn new(target: &Target, configs: Option<&Configs>, verb: &'static str, all: usize) -> Self {
         let bar = io::stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template("{wide_bar} {pos} of {len}, {per_sec}, {eta} left");
             let bar = ProgressBar::new(all as u64);
             style.map(|style| bar.clone().with_style(style)).unwrap_or(bar)
         });
-        Self { is_json: target.json, verb, all, bar, told_at: Cell::new(now()), tally: RefCell::default() }
+        let rotate = rotate_command(target, configs);
+        Self { is_json: target.json, verb, rotate, all, bar, told_at: Cell::new(now()), tally: RefCell::default() }
     }
 
     /// Prints a new password, and answers once the terminal or the file has it.
     pub(super) fn tell(&self, name: &str, password: &Secret) -> io::Result<()> {
         let password = password.reveal();
         let line = Zeroizing::new(match self.is_json {
-            // Neither holds a character that JSON writes in another way.
-            true => format!("{{\"system\":\"{name}\",\"result\":\"told\",\"password\":\"{password}\"}}\n"),
+            // A password holds no character that JSON writes in another way.
+            true => format!("{{\"system\":{},\"result\":\"told\",\"password\":\"{password}\"}}\n", json!(name)),
             false => format!("{}: {name} // {password}\n", self.verb),
         });
         self.print(line.as_bytes())
@@ -102,7 +105,11 @@ impl Board {
         let mut tally = self.tally.borrow_mut();
         tally.done += 1;
         *tally.counts.entry(word).or_default() += 1;
-        tally.is_forbidden |= matches!(result, Err(Trouble::Call(call)) if call.kind == CallFailure::NotPermitted);
+        tally.is_forbidden |= match result {
+            Err(Trouble::Call(call)) => call.kind == CallFailure::NotPermitted,
+            Err(Trouble::Io { .. }) => true,
+            _ => false,
+        };
         match reason {
             Some(why) if word == "rotate" => tally.to_rotate.push((name.to_owned(), why)),
             Some(why) => tally.failed.push((name.to_owned(), why)),
@@ -143,12 +150,38 @@ impl Board {
         if self.is_json {
             let _ = self.print_line(&summary(&tally, road, open));
         }
-        let text = told_at_the_end(&tally, road, open);
+        let text = told_at_the_end(&tally, &self.rotate, road, open);
         if open == 0 && tally.failed.is_empty() && tally.to_rotate.is_empty() {
             eprintln!("{text}");
             return Ok(());
         }
         Err(Failure::new(if tally.is_forbidden { NOT_PERMITTED } else { UNAVAILABLE }, text))
+    }
+}
+
+/// The whole command: another stack's users, or another folder, would be the wrong ones.
+fn rotate_command(target: &Target, configs: Option<&Configs>) -> String {
+    let mut command = "cloudwatch-publisher provision rotate".to_owned();
+    let mut option = |name: &str, value: Option<&str>| {
+        if let Some(value) = value {
+            command.push_str(&format!(" --{name} {}", quoted(value)));
+        }
+    };
+    option("stack", (target.stack != DEFAULT_STACK).then_some(&target.stack));
+    option("region", target.region.as_deref());
+    option("profile", target.profile.as_deref());
+    let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    option("output", configs.and_then(|configs| path(&configs.output)).as_deref());
+    option("template", configs.and_then(|configs| path(&configs.template)).as_deref());
+    command
+}
+
+/// As a shell takes it for one word.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-/:=@%+,".contains(c);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
     }
 }
 
@@ -169,7 +202,7 @@ fn word(result: &Result<Outcome, Trouble>) -> &'static str {
 fn verdict(result: &Result<Outcome, Trouble>) -> Verdict {
     match result {
         Err(Trouble::Call(call)) => road::verdict(call),
-        Err(Trouble::Mute(_) | Trouble::Random(_)) => Verdict::All,
+        Err(Trouble::Mute(_) | Trouble::Random(_) | Trouble::Io { .. }) => Verdict::All,
         _ => Verdict::ThisOne,
     }
 }
@@ -194,7 +227,7 @@ fn line(name: &str, word: &str, config: Option<PathBuf>, reason: Option<&str>) -
     line
 }
 
-fn told_at_the_end(tally: &Tally, road: &Road, open: usize) -> String {
+fn told_at_the_end(tally: &Tally, rotate: &str, road: &Road, open: usize) -> String {
     let mut text = String::new();
     let mut paragraph = |what: &str, names: &[(String, String)]| {
         if !names.is_empty() {
@@ -206,7 +239,9 @@ fn told_at_the_end(tally: &Tally, road: &Road, open: usize) -> String {
     paragraph("the password of these may be one that nobody knows", &tally.to_rotate);
     if !tally.to_rotate.is_empty() {
         let names: Vec<_> = tally.to_rotate.iter().map(|(name, _)| name.as_str()).collect();
-        text.push_str(&format!("give them a new one: cloudwatch-publisher provision rotate {}\n\n", names.join(" ")));
+        // A name may look like an option.
+        let end = if names.iter().any(|name| name.starts_with('-')) { "-- " } else { "" };
+        text.push_str(&format!("give them a new one: {rotate} {end}{}\n\n", names.join(" ")));
     }
     let counts: Vec<String> = tally.counts.iter().map(|(word, count)| format!("{count} {word}")).collect();
     let counts = if counts.is_empty() { "nothing done".to_owned() } else { counts.join(", ") };

@@ -8,6 +8,7 @@ use aws_sdk_cloudformation::Client;
 use super::progress::Progress;
 use super::{interruptible, print_json, print_outputs};
 use crate::cli::provision::Deploy;
+use crate::commands::print::print;
 use crate::commands::{Failure, UNAVAILABLE, USAGE};
 use crate::provision::changes::{self, Change, Deploying};
 use crate::provision::stack::{self, ChangeKind, Followed, Follower, Found};
@@ -111,11 +112,12 @@ impl Deployment<'_> {
             return forbidden.map_or(Ok(Outcome::Shown), |why| Err(Failure::new(UNAVAILABLE, format!("error: {why}"))));
         }
         let follower = Follower::new(&self.client, &proposal.stack_id).await?;
-        let resources = match proposal.changes.len() {
-            1 => "1 resource".to_owned(),
-            count => format!("{count} resources"),
+        let what = match proposal.changes.len() {
+            0 => format!("changing what stack `{name}` says of itself"),
+            1 => format!("changing 1 resource of stack `{name}`"),
+            count => format!("changing {count} resources of stack `{name}`"),
         };
-        self.progress.now(&format!("changing {resources} of stack `{name}`"));
+        self.progress.now(&what);
         stack::execute(&self.client, &proposal).await?;
         let followed = follower.follow(false, |event| self.progress.event(event)).await?;
         match (kind, followed.status.as_str()) {
@@ -142,21 +144,19 @@ impl Deployment<'_> {
     }
 
     /// What a dry run is for.
-    #[allow(clippy::print_stdout, reason = "what the command is for")]
     fn show(&self, changes: &[Change]) -> Result<(), Failure> {
         if self.options.target.json {
             return print_json(&changes);
         }
         if changes.is_empty() {
-            println!("nothing would change in stack `{}`", self.options.target.stack);
-            return Ok(());
+            return print(&format!("nothing would change in stack `{}`", self.options.target.stack));
         }
         let width = changes.iter().map(|change| change.resource.len()).max().unwrap_or_default();
-        for change in changes {
+        let line = |change: &Change| {
             let replaced = if change.replacement.as_deref() == Some("True") { "  (replaced by a new one)" } else { "" };
-            println!("{:<7} {:<width$}  {}{replaced}", change.action, change.resource, change.kind);
-        }
-        Ok(())
+            format!("{:<7} {:<width$}  {}{replaced}", change.action, change.resource, change.kind)
+        };
+        print(&changes.iter().map(line).collect::<Vec<_>>().join("\n"))
     }
 
     async fn tell(&self, is_new: bool, outcome: Outcome) -> Result<(), Failure> {

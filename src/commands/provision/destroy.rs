@@ -5,17 +5,22 @@
 
 use std::io::BufRead;
 
+use aws_config::SdkConfig;
 use aws_sdk_cloudformation::Client;
 use serde_json::json;
+use tokio::sync::watch;
 
 use super::deploy::failed;
 use super::progress::Progress;
-use super::{interruptible, print_json};
+use super::{fleet, interruptible, print_json};
 use crate::cli::provision::Destroy;
+use crate::commands::print::print;
 use crate::commands::{Failure, UNAVAILABLE, USAGE};
+use crate::provision::alarms::Alarms;
 use crate::provision::changes::{self, Destroying};
 use crate::provision::outputs::Outputs;
 use crate::provision::stack::{self, Follower, Found};
+use crate::provision::users::{self, Pool};
 
 /// Performs the command.
 pub async fn perform(options: &Destroy) -> Result<(), Failure> {
@@ -35,12 +40,19 @@ pub async fn perform(options: &Destroy) -> Result<(), Failure> {
     if !options.yes {
         ask(name, &first, users)?;
     }
-    interruptible(name, destroy(&client, name)).await?;
+    interruptible(name, async {
+        let progress = Progress::new();
+        if let Some(outputs) = &outputs {
+            delete_alarms(&sdk, outputs, &progress).await;
+        }
+        destroy(&client, &sdk, name, &progress).await
+    })
+    .await?;
     tell(options, users, outputs.as_ref())
 }
 
 /// How many devices could sign in; none where Cognito does not say.
-async fn count_users(sdk: &aws_config::SdkConfig, outputs: &Outputs) -> Option<i32> {
+async fn count_users(sdk: &SdkConfig, outputs: &Outputs) -> Option<i32> {
     let client = aws_sdk_cognitoidentityprovider::Client::new(sdk);
     let answer = client.describe_user_pool().user_pool_id(&outputs.user_pool_id).send().await.ok()?;
     Some(answer.user_pool()?.estimated_number_of_users())
@@ -65,8 +77,24 @@ fn ask(name: &str, status: &str, users: Option<i32>) -> Result<(), Failure> {
     }
 }
 
-async fn destroy(client: &Client, name: &str) -> Result<(), Failure> {
-    let progress = Progress::new();
+/// The alarms of its systems go first: without the users nobody knows any more whose they were. That they cannot be deleted
+/// keeps nobody from what he asked for.
+async fn delete_alarms(sdk: &SdkConfig, outputs: &Outputs, progress: &Progress) {
+    let pool = Pool::new(sdk, &outputs.user_pool_id);
+    let road = fleet::road(None, &watch::Sender::new(false));
+    let systems = async {
+        let users = users::all(&pool, &road).await?;
+        Ok(users.into_iter().map(|user| user.name).collect())
+    };
+    progress.now("deleting the systems' alarms");
+    match Alarms::new(sdk, None).delete_all(&road, systems).await {
+        Ok(0) => {}
+        Ok(count) => progress.say(&format!("  {count} alarms of its systems are deleted")),
+        Err(error) => progress.say(&format!("  the systems' alarms stay, and cost, if there are any: {error}")),
+    }
+}
+
+async fn destroy(client: &Client, sdk: &SdkConfig, name: &str, progress: &Progress) -> Result<(), Failure> {
     while let Some(found) = stack::find(client, name).await? {
         match changes::destroying(Some(&found.seen)) {
             Destroying::Nothing => return Ok(()),
@@ -76,10 +104,13 @@ async fn destroy(client: &Client, name: &str) -> Result<(), Failure> {
                 Follower::new(client, &found.id).await?.follow(true, |event| progress.event(event)).await?;
             }
             Destroying::Unprotect => {
-                unprotect(client, &found, &progress).await?;
-                return delete(client, &found, &progress).await;
+                unprotect(client, &found, progress).await?;
+                return delete(client, &found, progress).await;
             }
-            Destroying::Delete => return delete(client, &found, &progress).await,
+            Destroying::Delete => {
+                unprotect_by_hand(sdk, &found, progress).await?;
+                return delete(client, &found, progress).await;
+            }
         }
     }
     Ok(())
@@ -95,6 +126,16 @@ async fn unprotect(client: &Client, found: &Found, progress: &Progress) -> Resul
     if followed.status == "UPDATE_COMPLETE" { Ok(()) } else { Err(failed(&found.seen.name, &followed)) }
 }
 
+/// A stack that cannot be updated any more may hold a pool that is protected still: a deletion that was begun elsewhere, or an
+/// update that could not be taken back.
+async fn unprotect_by_hand(sdk: &SdkConfig, found: &Found, progress: &Progress) -> Result<(), Failure> {
+    let Ok(outputs) = found.outputs() else { return Ok(()) };
+    if Pool::new(sdk, &outputs.user_pool_id).unprotect().await? {
+        progress.say(&format!("  the user pool {} can be deleted now", outputs.user_pool_id));
+    }
+    Ok(())
+}
+
 async fn delete(client: &Client, found: &Found, progress: &Progress) -> Result<(), Failure> {
     progress.now("deleting the stack");
     let follower = Follower::new(client, &found.id).await?;
@@ -104,18 +145,17 @@ async fn delete(client: &Client, found: &Found, progress: &Progress) -> Result<(
     if followed.status == "DELETE_COMPLETE" { Ok(()) } else { Err(failed(&found.seen.name, &followed)) }
 }
 
-#[allow(clippy::print_stdout, reason = "what the command is for")]
 fn tell(options: &Destroy, users: Option<i32>, outputs: Option<&Outputs>) -> Result<(), Failure> {
     let name = &options.target.stack;
     if options.target.json {
         return print_json(&json!({ "stack": name, "deleted": outputs.is_some(), "users": users }));
     }
     let Some(outputs) = outputs else {
-        println!("there is no stack `{name}` any more");
-        return Ok(());
+        return print(&format!("there is no stack `{name}` any more"));
     };
-    println!("stack `{name}` is deleted, with its users");
     let groups: Vec<String> = outputs.log_group_prefixes.iter().map(|prefix| format!("{prefix}/…")).collect();
-    println!("what the devices wrote stays: metrics, and the log groups {}", groups.join(", "));
-    Ok(())
+    print(&format!(
+        "stack `{name}` is deleted, with its users\nwhat the devices wrote stays: metrics, and the log groups {}",
+        groups.join(", ")
+    ))
 }

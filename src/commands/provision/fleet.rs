@@ -22,6 +22,7 @@ use crate::provision::journal::{Journal, JournalError};
 use crate::provision::outputs::{self, Outputs};
 use crate::provision::pace::Quotas;
 use crate::provision::road::{self, Road, Verdict};
+use crate::provision::systems;
 
 /// The time since the program asked first.
 pub(super) fn now() -> Duration {
@@ -39,7 +40,8 @@ pub(super) async fn reach(target: &Target) -> Result<(SdkConfig, Outputs), Failu
     Ok((sdk.to_builder().region(region).build(), outputs))
 }
 
-/// The template that was named, or the built-in one; judged before anything is asked of AWS.
+/// The template that was named, or the built-in one; judged before anything is asked of AWS, with the remarks on it told.
+#[allow(clippy::print_stderr, reason = "remarks on the template")]
 pub(super) fn template(configs: &Configs) -> Result<Template, Failure> {
     let Some(path) = &configs.template else { return Ok(Template::built_in()) };
     let wrong = |failure: config::Failure| Failure::new(CONFIG, failure.to_string());
@@ -49,7 +51,12 @@ pub(super) fn template(configs: &Configs) -> Result<Template, Failure> {
     };
     let text = std::fs::read_to_string(path).map_err(|error| wrong(unreadable(error)))?;
     let origin = std::path::absolute(path).map_err(|error| wrong(unreadable(error)))?;
-    Template::parse(&text, &origin).map_err(wrong)
+    let (template, warnings) = Template::parse(&text, &origin).map_err(wrong)?;
+    let remarks = config::warnings_text(path, &warnings);
+    if !remarks.is_empty() {
+        eprintln!("{}\n", remarks.trim_end());
+    }
+    Ok(template)
 }
 
 /// The journal of a pool, held by this run.
@@ -91,6 +98,16 @@ pub(super) fn configs(
 pub(super) fn each_once(systems: &[String]) -> Vec<String> {
     let mut seen = std::collections::BTreeSet::new();
     systems.iter().filter(|id| seen.insert(id.as_str())).cloned().collect()
+}
+
+/// Ids become names of files: one that no list could name is refused before anything is asked of AWS.
+pub(super) fn refuse_strange(ids: &[String]) -> Result<(), Failure> {
+    let strange: Vec<_> = ids.iter().filter_map(|id| systems::refusal(id)).collect();
+    if strange.is_empty() {
+        return Ok(());
+    }
+    let lines: String = strange.iter().map(|(what, right)| format!("  {what}\n    {right}\n")).collect();
+    Err(Failure::new(USAGE, format!("error: not every one of these is a system\n\n{lines}\nnothing was done")))
 }
 
 /// Within the account's quotas; ended by the first signal.

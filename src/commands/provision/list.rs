@@ -4,13 +4,13 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use super::super::Failure;
+use super::super::print::print;
 use super::fleet;
 use crate::cli::provision::List;
 use crate::provision::enrolment::User;
 use crate::provision::users::{Listed, Pool, all};
 
 /// Performs the command.
-#[allow(clippy::print_stdout, reason = "what the command is for")]
 pub async fn perform(options: &List) -> Result<(), Failure> {
     let (sdk, stack) = fleet::reach(&options.target).await?;
     let pool = Pool::new(&sdk, &stack.user_pool_id);
@@ -23,12 +23,13 @@ pub async fn perform(options: &List) -> Result<(), Failure> {
         return super::print_json(&rows.collect::<serde_json::Value>());
     }
     let width = users.iter().map(|user| user.name.len()).max().unwrap_or_default().max("SYSTEM".len());
-    println!("{:width$}  {:<10}  {:<20}  ENABLED", "SYSTEM", "STATE", "MADE");
+    let mut lines = vec![format!("{:width$}  {:<10}  {:<20}  ENABLED", "SYSTEM", "STATE", "MADE")];
     for user in &users {
         let enabled = if user.is_enabled { "yes" } else { "no" };
-        println!("{:width$}  {:<10}  {:<20}  {enabled}", user.name, state(user), made(user).unwrap_or_default());
+        let made = made(user).unwrap_or_default();
+        lines.push(format!("{:width$}  {:<10}  {made:<20}  {enabled}", user.name, state(user)));
     }
-    Ok(())
+    print(&lines.join("\n"))
 }
 
 fn state(user: &Listed) -> String {

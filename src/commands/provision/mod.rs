@@ -19,7 +19,9 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_credential_types::provider::ProvideCredentials;
 
+use super::print::print;
 use super::{Failure, NOT_PERMITTED, UNAVAILABLE, start};
+use crate::agent::Stop;
 use crate::aws::{self, LoadError, Reach};
 use crate::cli::provision::{Provision, Target};
 use crate::clock::Clock;
@@ -27,6 +29,7 @@ use crate::config::Network;
 use crate::provision::call::{CallError, CallFailure};
 use crate::provision::outputs::{Outputs, OutputsError};
 use crate::provision::stack::StackError;
+use crate::service::memory;
 
 /// One attempt, and all attempts of one call: a person waits for it.
 const ATTEMPT_LIMIT: Duration = Duration::from_secs(20);
@@ -40,6 +43,8 @@ const NO_REGION: &str =
 
 /// Performs one of the administrator's commands.
 pub fn perform(command: &Provision) -> Result<(), Failure> {
+    // New passwords are in this process, and the administrator's own credentials.
+    memory::keep_private();
     start::block_on(async {
         match command {
             Provision::Deploy(options) => deploy::perform(options).await,
@@ -93,26 +98,25 @@ async fn has_credentials(sdk: &SdkConfig) -> Result<(), Failure> {
 
 /// Does `work`, unless it is interrupted: then what goes on without us is said.
 async fn interruptible<T>(stack: &str, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let mut signals = start::signals()?;
     tokio::select! {
         result = work => result,
-        _ = tokio::signal::ctrl_c() => Err(Failure::new(
+        _ = signals.wait_for(|stop| *stop >= Stop::Soon) => Err(Failure::new(
             super::INTERRUPTED,
             format!("interrupted: what CloudFormation has begun with stack `{stack}` goes on\n  the same command again waits for it"),
         )),
     }
 }
 
-#[allow(clippy::print_stdout, reason = "what the commands are for")]
 fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value).map_err(anyhow::Error::from)?;
-    println!("{text}");
-    Ok(())
+    print(&text)
 }
 
 /// What a device's config needs, one a line.
-#[allow(clippy::print_stdout, reason = "what the commands are for")]
 fn print_outputs(outputs: &Outputs) -> Result<(), Failure> {
     let named = serde_json::to_value(outputs).map_err(anyhow::Error::from)?;
+    let mut lines = Vec::new();
     for (name, value) in named.as_object().into_iter().flatten() {
         let text = match value {
             serde_json::Value::Array(items) => {
@@ -121,9 +125,9 @@ fn print_outputs(outputs: &Outputs) -> Result<(), Failure> {
             serde_json::Value::String(text) => text.clone(),
             other => other.to_string(),
         };
-        println!("{name:<16}  {text}");
+        lines.push(format!("{name:<16}  {text}"));
     }
-    Ok(())
+    print(&lines.join("\n"))
 }
 
 impl From<StackError> for Failure {

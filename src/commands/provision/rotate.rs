@@ -11,19 +11,20 @@ use super::fleet;
 use crate::cli::provision::Rotate;
 use crate::provision::folder::Place;
 use crate::provision::users::Pool;
-use crate::provision::worker::Worker;
+use crate::provision::worker::{Outcome, Worker};
 
 /// Performs the command.
 #[allow(clippy::print_stderr, reason = "what a rotation does not end")]
 pub async fn perform(options: &Rotate) -> Result<(), Failure> {
     let ids = fleet::each_once(&options.systems);
+    fleet::refuse_strange(&ids)?;
     let template = fleet::template(&options.configs)?;
     let (sdk, stack) = fleet::reach(&options.target).await?;
     let pool = Pool::new(&sdk, &stack.user_pool_id);
     let (blank, folder) = fleet::configs(&options.configs, template, stack, &ids)?;
     let journal = fleet::journal(pool.id())?;
     let stop = watch::Sender::new(false);
-    let board = Rc::new(Board::new(&options.target, "New password", ids.len()));
+    let board = Rc::new(Board::new(&options.target, Some(&options.configs), "New password", ids.len()));
     let told = Rc::clone(&board);
     let worker = Rc::new(Worker {
         pool,
@@ -40,11 +41,15 @@ pub async fn perform(options: &Rotate) -> Result<(), Failure> {
             (id, result)
         }
     });
+    let mut is_rotated = false;
     fleet::each(&stop, &worker.road, jobs, |(id, result)| {
+        is_rotated |= matches!(result, Ok(Outcome::Rotated));
         let config = worker.configs.as_ref().map(|(folder, _)| folder.path_of(&id, Place::InUse));
         board.note(&id, &result, config)
     })
     .await?;
-    eprintln!("what a device was given before lives on for an hour at the most; then it needs the new password");
+    if is_rotated {
+        eprintln!("what a device was given before lives on for an hour at the most; then it needs the new password");
+    }
     board.close(&worker.road, worker.journal.borrow().begun())
 }

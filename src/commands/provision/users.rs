@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use tokio::sync::watch;
 
-use super::super::Failure;
+use super::super::{CONFIG, Failure};
 use super::board::Board;
 use super::fleet;
 use crate::cli::provision::Users;
@@ -40,10 +40,14 @@ pub async fn perform(options: &Users) -> Result<(), Failure> {
     let journal = fleet::journal(pool.id())?;
     let alarms = options.alarms.then(|| Alarms::new(&sdk, options.topic.clone()));
     if alarms.is_some() {
-        fleet::confirm(&alarms::price(systems.ids.len()), options.yes)?;
+        // Their configs differ in the id alone.
+        let watched = systems.ids.first().map_or(Ok(()), |id| blank.watched(id).map(drop));
+        watched.map_err(|problem| Failure::new(CONFIG, format!("error: {problem}")))?;
+        let question = [Some(alarms::price(systems.ids.len())), alarms::in_vain()];
+        fleet::confirm(&question.into_iter().flatten().collect::<Vec<_>>().join("\n"), options.yes)?;
     }
     let stop = watch::Sender::new(false);
-    let board = Rc::new(Board::new(&options.target, "Added user", systems.ids.len()));
+    let board = Rc::new(Board::new(&options.target, Some(&options.configs), "Added user", systems.ids.len()));
     let told = Rc::clone(&board);
     let worker = Rc::new(Worker {
         pool,
@@ -58,8 +62,32 @@ pub async fn perform(options: &Users) -> Result<(), Failure> {
         let listed = known.as_ref().map(|known| known.get(id).cloned().unwrap_or(User::Absent));
         enrol(Rc::clone(&worker), id.clone(), listed, alarms.clone().map(|alarms| (alarms, blank.clone())))
     });
-    fleet::each(&stop, &worker.road, jobs, |(id, result)| note(&board, &worker, &id, &result)).await?;
+    let mut without_config = Vec::new();
+    fleet::each(&stop, &worker.road, jobs, |(id, result)| {
+        let verdict = note(&board, &worker, &id, &result);
+        without_config.extend(has_no_config(&worker, &id, &result).then_some(id));
+        verdict
+    })
+    .await?;
+    tell_without_config(&without_config);
     board.close(&worker.road, worker.journal.borrow().begun())
+}
+
+/// Whether a system was left as it was, and a folder is asked for in which it has no file.
+fn has_no_config(worker: &Worker, id: &str, result: &Result<Outcome, Trouble>) -> bool {
+    let is_left = matches!(result, Ok(Outcome::Left));
+    is_left && worker.configs.as_ref().is_some_and(|(folder, _)| !folder.path_of(id, Place::InUse).exists())
+}
+
+#[allow(clippy::print_stderr, reason = "a remark on what is not in the folder")]
+fn tell_without_config(ids: &[String]) {
+    if let Some(first) = ids.first() {
+        let count = ids.len();
+        eprintln!(
+            "{count} of the systems had their user before and have no config in the folder (`{first}`…): only `provision rotate \
+             --output` writes one, with a new password"
+        );
+    }
 }
 
 async fn enrol(
