@@ -4,9 +4,9 @@
 //! [`Folder::write`] has answered, no cut of the power loses the password in it. `NAME.json.first` is the config of a system
 //! that is being set up, `NAME.json.new` that of a rotation that is under way.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -39,7 +39,13 @@ impl Folder {
     /// # Errors
     /// What the system says.
     pub fn open(path: &Path, user_pool: &str) -> io::Result<Self> {
+        let missing: Vec<&Path> = path.ancestors().take_while(|part| !part.exists()).collect();
         DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+        // A folder is as durable as its entry in the folder above.
+        for above in missing.iter().filter_map(|part| part.parent()) {
+            let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+            File::open(above)?.sync_all()?;
+        }
         Ok(Self { path: path.to_path_buf(), user_pool: user_pool.to_string() })
     }
 
@@ -73,13 +79,21 @@ impl Folder {
     /// # Errors
     /// Where what lies there is not this system's config, or cannot be read.
     pub fn password(&self, id: &str, place: Place) -> Result<Option<Secret>, String> {
-        let bytes = match fs::read(self.path_of(id, place)) {
+        let path = self.path_of(id, place);
+        let bytes = match fs::read(&path) {
             Ok(bytes) => Zeroizing::new(bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(format!("cannot be read: {error}")),
         };
         let text = std::str::from_utf8(&bytes).map_err(|_| "is no configuration of ours".to_string())?;
-        device::password_of(text, id, &self.user_pool).map(Some)
+        let password = device::password_of(text, id, &self.user_pool)?;
+        // One that was copied or restored may have come with the rights of any other file.
+        let mode = fs::metadata(&path).map(|found| found.permissions().mode());
+        if mode.is_ok_and(|mode| mode & 0o077 != 0) {
+            fs::set_permissions(&path, Permissions::from_mode(0o600))
+                .map_err(|error| format!("is open to others: {error}"))?;
+        }
+        Ok(Some(password))
     }
 
     /// Writes a system's config, durably.
@@ -127,8 +141,6 @@ impl Folder {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     const POOL: &str = "eu-central-1_abc";
@@ -156,6 +168,10 @@ mod tests {
         assert_eq!(folder.password("rpi-1", Place::InUse).unwrap().unwrap().reveal(), "secret");
         assert_eq!(mode(&folder.path_of("rpi-1", Place::InUse)), 0o600);
         assert_eq!(mode(&home.path().join("a/devices")), 0o700);
+        // Restored from a backup, say.
+        fs::set_permissions(folder.path_of("rpi-1", Place::InUse), Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(folder.written("rpi-1"), Written::Config);
+        assert_eq!(mode(&folder.path_of("rpi-1", Place::InUse)), 0o600);
     }
 
     #[test]
