@@ -195,7 +195,7 @@ fn change(change: &types::Change) -> Option<Change> {
     })
 }
 
-/// Carries a proposal out; [`follow`] tells what becomes of it.
+/// Carries a proposal out; [`Follower::follow`] tells what becomes of it.
 ///
 /// # Errors
 /// When CloudFormation does not answer, or refuses.
