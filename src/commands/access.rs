@@ -35,13 +35,13 @@ pub async fn sign_in(config: &Config, facts: &Facts, clock: &Clock, known: &[Ide
     let reach = Reach { region: agent.region.as_deref(), profile: None, network: &agent.network };
     aws::warn_of_another_region(&reach).await;
     let sdk = aws::load(&reach, clock).await.map_err(no_way)?;
-    let way = Way { config, facts, clock, sdk };
-    let (source, identities) = way.source(known)?;
-    let device = Session::start(source, Start { first_after: way.first_after(), ..Start::at_once(clock) });
-    let logs = way.session(config.logs.role.as_deref(), &device);
+    let wiring = Wiring { config, facts, clock, sdk };
+    let (source, identities) = wiring.source(known)?;
+    let device = Session::start(source, Start { first_after: wiring.first_after(), ..Start::at_once(clock) });
+    let logs = wiring.session(config.logs.role.as_deref(), &device);
     let is_shared = config.metrics.role == config.logs.role;
-    let metrics = if is_shared { logs.clone() } else { way.session(config.metrics.role.as_deref(), &device) };
-    Ok(SignedIn { logs: way.access(logs), metrics: way.access(metrics), identities })
+    let metrics = if is_shared { logs.clone() } else { wiring.session(config.metrics.role.as_deref(), &device) };
+    Ok(SignedIn { logs: wiring.access(logs), metrics: wiring.access(metrics), identities })
 }
 
 /// Says what is wrong already before anything is asked of AWS. What would end `run` is an error; what it would start with, and
@@ -68,14 +68,14 @@ fn thing(iot: &Iot, network: &Network, clock: &Clock) -> Result<Thing, Failure> 
     Thing::new(iot, network, clock).map_err(wrong)
 }
 
-struct Way<'a> {
+struct Wiring<'a> {
     config: &'a Config,
     facts: &'a Facts,
     clock: &'a Clock,
     sdk: SdkConfig,
 }
 
-impl Way<'_> {
+impl Wiring<'_> {
     fn source(&self, known: &[Identity]) -> Result<(Source, mpsc::Receiver<Identity>), Failure> {
         // An identity is told once a sign-in; one that is not taken in time is told again at the next start.
         let (tell, identities) = mpsc::channel(1);
