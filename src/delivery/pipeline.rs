@@ -443,10 +443,8 @@ mod tests {
         assert_eq!(settled(&mut pipeline), Some(14));
     }
 
-    #[test]
-    fn a_refusal_is_split_down_to_the_one_bad_record() {
-        let mut pipeline = pipeline();
-        push(&mut pipeline, "a\nb\nbad\nc\nd\n");
+    /// Sends everything to an endpoint that refuses a batch with `bad` in it; what arrived.
+    fn send_to_one_that_refuses_bad(pipeline: &mut Pipeline) -> Vec<String> {
         let mut arrived = Vec::new();
         while let Some(batch) = pipeline.take(NOW) {
             let texts = texts(&batch);
@@ -454,6 +452,14 @@ mod tests {
             pipeline.outcome(batch, if is_bad { refused() } else { Ok(Receipt::default()) }, NOW, Chance(0.5));
             arrived.extend(if is_bad { Vec::new() } else { texts });
         }
+        arrived
+    }
+
+    #[test]
+    fn a_refusal_is_split_down_to_the_one_bad_record() {
+        let mut pipeline = pipeline();
+        push(&mut pipeline, "a\nb\nbad\nc\nd\n");
+        let arrived = send_to_one_that_refuses_bad(&mut pipeline);
         assert_eq!(arrived, ["a", "b", "c", "d"]);
         let effects = pipeline.effects();
         assert_eq!(effects.refused, [(STREAM, Cause::Invalid, 1)]);
@@ -464,13 +470,7 @@ mod tests {
     fn however_many_bad_records_never_stop_what_comes_after() {
         let mut pipeline = pipeline();
         push(&mut pipeline, &format!("{}good\n", "bad\n".repeat(40)));
-        let mut arrived = Vec::new();
-        while let Some(batch) = pipeline.take(NOW) {
-            let texts = texts(&batch);
-            let is_bad = texts.iter().any(|text| text == "bad");
-            pipeline.outcome(batch, if is_bad { refused() } else { Ok(Receipt::default()) }, NOW, Chance(0.5));
-            arrived.extend(if is_bad { Vec::new() } else { texts });
-        }
+        let arrived = send_to_one_that_refuses_bad(&mut pipeline);
         assert_eq!(arrived, ["good"]);
         assert_eq!(pipeline.effects().refused.len(), 40);
     }

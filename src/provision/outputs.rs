@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_cloudformation::Client;
+use aws_sdk_cloudformation::types::Stack;
 use serde::Serialize;
 
 use super::call::CallError;
@@ -37,11 +38,6 @@ pub struct Outputs {
 }
 
 impl Outputs {
-    /// Whether the stack was made from the template of this program.
-    pub fn is_ours(&self) -> bool {
-        self.template.as_deref() == Some(TEMPLATE)
-    }
-
     fn new(mut named: BTreeMap<String, String>) -> Result<Self, Vec<&'static str>> {
         let mut missing = Vec::new();
         let mut take = |name: &'static str| {
@@ -104,25 +100,30 @@ pub enum OutputsError {
 /// # Errors
 /// When there is no such stack, when it has not the outputs that a device needs, or when CloudFormation does not answer.
 pub async fn outputs(client: &Client, stack: &str) -> Result<Outputs, OutputsError> {
-    let answer = client.describe_stacks().stack_name(stack).send().await;
-    let no_stack = || {
+    let described = describe(client, stack).await?.ok_or_else(|| {
         let region = client.config().region().map(ToString::to_string).unwrap_or_default();
         OutputsError::NoStack { stack: stack.to_owned(), region }
-    };
-    let answer = answer.map_err(|error| CallError::new(format!("reading stack `{stack}`"), error));
-    let answer = match answer {
-        Err(error) if error.is_no_such_stack() => return Err(no_stack()),
-        answer => answer?,
-    };
-    let described = answer.stacks().first().ok_or_else(no_stack)?;
-    of(described)
+    })?;
+    of(&described)
+}
+
+/// The stack named `name`, or with that id, as CloudFormation describes it; none where there is none.
+///
+/// # Errors
+/// When CloudFormation does not answer, or refuses.
+pub(super) async fn describe(client: &Client, name: &str) -> Result<Option<Stack>, CallError> {
+    let answer = client.describe_stacks().stack_name(name).send().await;
+    match answer.map_err(|error| CallError::new(format!("reading stack `{name}`"), error)) {
+        Err(error) if error.is_no_such_stack() => Ok(None),
+        answer => Ok(answer?.stacks.unwrap_or_default().into_iter().next()),
+    }
 }
 
 /// The outputs of a stack that was described.
 ///
 /// # Errors
 /// When it has not the outputs that a device needs.
-pub fn of(described: &aws_sdk_cloudformation::types::Stack) -> Result<Outputs, OutputsError> {
+pub fn of(described: &Stack) -> Result<Outputs, OutputsError> {
     let pairs = described.outputs().iter().filter_map(|each| Some((each.output_key()?, each.output_value()?)));
     let named = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     Outputs::new(named).map_err(|missing| OutputsError::Incomplete {
@@ -157,7 +158,7 @@ mod tests {
     fn a_stack_of_the_old_tool_serves_for_users_and_is_not_ours() {
         let outputs = Outputs::new(named(&OLD)).unwrap();
         assert_eq!(outputs.user_pool_id, "eu-central-1_abc");
-        assert!(outputs.log_group_prefixes.is_empty() && !outputs.is_ours());
+        assert!(outputs.log_group_prefixes.is_empty() && outputs.template.as_deref() != Some(TEMPLATE));
     }
 
     #[test]
@@ -171,7 +172,7 @@ mod tests {
         let outputs = Outputs::new(named(&[&OLD[..], &ours].concat())).unwrap();
         assert_eq!(outputs.log_group_prefixes, ["/system/rpi", "/system/macos"]);
         assert_eq!(outputs.retention_in_days, Some(30));
-        assert!(outputs.is_ours());
+        assert_eq!(outputs.template.as_deref(), Some(TEMPLATE));
     }
 
     #[test]

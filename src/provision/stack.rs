@@ -12,7 +12,7 @@ use aws_sdk_cloudformation::types::{self, Capability, ChangeSetStatus, ChangeSet
 
 use super::call::CallError;
 use super::changes::{Change, Event, Seen};
-use super::outputs::{Outputs, OutputsError, of};
+use super::outputs::{Outputs, OutputsError, describe, of};
 use super::template::named_in;
 use super::wish::Parameter;
 
@@ -65,12 +65,7 @@ impl Found {
 /// # Errors
 /// When CloudFormation does not answer, or refuses.
 pub async fn find(client: &Client, name: &str) -> Result<Option<Found>, CallError> {
-    let answer = client.describe_stacks().stack_name(name).send().await;
-    let answer = match answer.map_err(|error| CallError::new(format!("reading stack `{name}`"), error)) {
-        Err(error) if error.is_no_such_stack() => return Ok(None),
-        answer => answer?,
-    };
-    let Some(stack) = answer.stacks.unwrap_or_default().into_iter().next() else { return Ok(None) };
+    let Some(stack) = describe(client, name).await? else { return Ok(None) };
     let status = stack.stack_status().map(ToString::to_string).unwrap_or_default();
     let said = stack.outputs().iter().find(|each| each.output_key() == Some("Template"));
     let template = match said.and_then(types::Output::output_value) {

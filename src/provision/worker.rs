@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::path::PathBuf;
 
 use super::call::CallError;
 use super::device::Blank;
@@ -30,7 +31,7 @@ pub struct Worker {
     /// Tells passwords.
     pub tell: Box<Tell>,
     /// Whether a told password could not be: no further one is set then.
-    pub is_mute: Cell<bool>,
+    is_mute: Cell<bool>,
 }
 
 /// What became of a system.
@@ -86,6 +87,16 @@ fn io_trouble(doing: impl Into<String>) -> impl FnOnce(io::Error) -> Trouble {
 }
 
 impl Worker {
+    /// A worker that has done nothing yet.
+    pub fn new(pool: Pool, road: Road, journal: Journal, configs: Option<(Folder, Blank)>, tell: Box<Tell>) -> Self {
+        Self { pool, road, journal: RefCell::new(journal), configs, tell, is_mute: Cell::new(false) }
+    }
+
+    /// Where the config of a system lies, or would; none where passwords are told.
+    pub fn config_of(&self, id: &str) -> Option<PathBuf> {
+        self.configs.as_ref().map(|(folder, _)| folder.path_of(id, Place::InUse))
+    }
+
     /// Sets a system up. `listed` is how its user stood a moment ago, where that is known.
     ///
     /// # Errors

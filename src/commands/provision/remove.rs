@@ -1,6 +1,5 @@
 //! `provision remove`: the users of systems and their alarms go; what they have written stays.
 
-use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
@@ -30,14 +29,8 @@ pub async fn perform(options: &Remove) -> Result<(), Failure> {
     fleet::confirm(&question, options.yes)?;
     let stop = watch::Sender::new(false);
     let board = Rc::new(Board::new(&options.target, None, "Removed user", ids.len()));
-    let worker = Rc::new(Worker {
-        journal: RefCell::new(fleet::journal(pool.id())?),
-        pool,
-        road: fleet::road(None, &stop),
-        configs: None,
-        tell: Box::new(|_, _| Ok(())),
-        is_mute: Cell::new(false),
-    });
+    let journal = fleet::journal(pool.id())?;
+    let worker = Rc::new(Worker::new(pool, fleet::road(None, &stop), journal, None, Box::new(|_, _| Ok(()))));
     let jobs = ids.into_iter().map(|id| {
         let worker = Rc::clone(&worker);
         async move {

@@ -1,6 +1,5 @@
 //! `provision rotate`: a new password for systems, and an end to the sessions of the old one.
 
-use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use tokio::sync::watch;
@@ -9,7 +8,6 @@ use super::super::Failure;
 use super::board::Board;
 use super::fleet;
 use crate::cli::provision::Rotate;
-use crate::provision::folder::Place;
 use crate::provision::users::Pool;
 use crate::provision::worker::{Outcome, Worker};
 
@@ -26,14 +24,9 @@ pub async fn perform(options: &Rotate) -> Result<(), Failure> {
     let stop = watch::Sender::new(false);
     let board = Rc::new(Board::new(&options.target, Some(&options.configs), "New password", ids.len()));
     let told = Rc::clone(&board);
-    let worker = Rc::new(Worker {
-        pool,
-        road: fleet::road(Some(&options.rates), &stop),
-        journal: RefCell::new(journal),
-        configs: folder.map(|folder| (folder, blank)),
-        tell: Box::new(move |name, password| told.tell(name, password)),
-        is_mute: Cell::new(false),
-    });
+    let configs = folder.map(|folder| (folder, blank));
+    let tell = Box::new(move |name: &str, password: &_| told.tell(name, password));
+    let worker = Rc::new(Worker::new(pool, fleet::road(Some(&options.rates), &stop), journal, configs, tell));
     let jobs = ids.into_iter().map(|id| {
         let worker = Rc::clone(&worker);
         async move {
@@ -44,8 +37,7 @@ pub async fn perform(options: &Rotate) -> Result<(), Failure> {
     let mut is_rotated = false;
     fleet::each(&stop, &worker.road, jobs, |(id, result)| {
         is_rotated |= matches!(result, Ok(Outcome::Rotated));
-        let config = worker.configs.as_ref().map(|(folder, _)| folder.path_of(&id, Place::InUse));
-        board.note(&id, &result, config)
+        board.note(&id, &result, worker.config_of(&id))
     })
     .await?;
     if is_rotated {

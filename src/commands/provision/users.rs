@@ -1,6 +1,5 @@
 //! `provision users`: a user for every system of a list that has none, told or written into a config.
 
-use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io::{self, Read};
 use std::path::Path;
@@ -16,8 +15,6 @@ use crate::config;
 use crate::provision::alarms::{self, Alarms};
 use crate::provision::device::Blank;
 use crate::provision::enrolment::User;
-use crate::provision::folder::Place;
-use crate::provision::road::Verdict;
 use crate::provision::systems::{self, Systems};
 use crate::provision::users::{self, Pool};
 use crate::provision::worker::{Outcome, Trouble, Worker};
@@ -49,14 +46,9 @@ pub async fn perform(options: &Users) -> Result<(), Failure> {
     let stop = watch::Sender::new(false);
     let board = Rc::new(Board::new(&options.target, Some(&options.configs), "Added user", systems.ids.len()));
     let told = Rc::clone(&board);
-    let worker = Rc::new(Worker {
-        pool,
-        road: fleet::road(Some(&options.rates), &stop),
-        journal: RefCell::new(journal),
-        configs: folder.map(|folder| (folder, blank.clone())),
-        tell: Box::new(move |name, password| told.tell(name, password)),
-        is_mute: Cell::new(false),
-    });
+    let configs = folder.map(|folder| (folder, blank.clone()));
+    let tell = Box::new(move |name: &str, password: &_| told.tell(name, password));
+    let worker = Rc::new(Worker::new(pool, fleet::road(Some(&options.rates), &stop), journal, configs, tell));
     let known = known(&worker, systems.ids.len()).await?;
     let jobs = systems.ids.iter().map(|id| {
         let listed = known.as_ref().map(|known| known.get(id).cloned().unwrap_or(User::Absent));
@@ -64,7 +56,7 @@ pub async fn perform(options: &Users) -> Result<(), Failure> {
     });
     let mut without_config = Vec::new();
     fleet::each(&stop, &worker.road, jobs, |(id, result)| {
-        let verdict = note(&board, &worker, &id, &result);
+        let verdict = board.note(&id, &result, worker.config_of(&id));
         without_config.extend(has_no_config(&worker, &id, &result).then_some(id));
         verdict
     })
@@ -76,7 +68,7 @@ pub async fn perform(options: &Users) -> Result<(), Failure> {
 /// Whether a system was left as it was, and a folder is asked for in which it has no file.
 fn has_no_config(worker: &Worker, id: &str, result: &Result<Outcome, Trouble>) -> bool {
     let is_left = matches!(result, Ok(Outcome::Left));
-    is_left && worker.configs.as_ref().is_some_and(|(folder, _)| !folder.path_of(id, Place::InUse).exists())
+    is_left && worker.config_of(id).is_some_and(|config| !config.exists())
 }
 
 #[allow(clippy::print_stderr, reason = "a remark on what is not in the folder")]
@@ -107,11 +99,6 @@ async fn enrol(
         }
     }
     (id, result)
-}
-
-fn note(board: &Board, worker: &Worker, id: &str, result: &Result<Outcome, Trouble>) -> Verdict {
-    let config = worker.configs.as_ref().map(|(folder, _)| folder.path_of(id, Place::InUse));
-    board.note(id, result, config)
 }
 
 /// The list of systems, with its remarks told.
