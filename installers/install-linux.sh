@@ -116,6 +116,7 @@ doing="starting"
 echo_is_off=
 switching=
 lock=
+user_is_new=
 
 finish() {
     status=$?
@@ -123,6 +124,7 @@ finish() {
     set +e
     if [ -n "$echo_is_off" ]; then stty echo </dev/tty; fi
     if [ -n "$switching" ] && [ "$status" -ne 0 ]; then roll_back; fi
+    if [ -n "$user_is_new" ]; then remove_user >/dev/null 2>&1; fi
     if ! is_dry && [ -n "$owns_work" ]; then
         rm -rf "$work" "$next_program" "$next_config" "$secret.new"
         # Folders of a run that came to nothing.
@@ -493,6 +495,7 @@ make_user() {
         if has groupadd; then act groupadd --system "$service"; else act addgroup -S "$service"; fi
     fi
     if ! has_user "$service"; then
+        is_dry || user_is_new=yes
         shell=/usr/sbin/nologin
         [ -x $shell ] || shell=/sbin/nologin
         if has useradd; then
@@ -507,6 +510,16 @@ make_user() {
             if id -nG "$service" 2>/dev/null | tr ' ' '\n' | grep -qx "$group"; then continue; fi
             if has usermod; then act usermod -a -G "$group" "$service"; else act addgroup "$service" "$group"; fi
         done
+    fi
+}
+
+# The group too, where it did not go with the user.
+remove_user() {
+    if has_user "$service"; then
+        if has userdel; then act userdel "$service"; else act deluser "$service"; fi
+    fi
+    if has_group "$service" && ! is_dry; then
+        if has groupdel; then act groupdel "$service"; else act delgroup "$service"; fi
     fi
 }
 
@@ -731,7 +744,10 @@ install_config() {
 # Back to what ran before. Only where something was there: a first installation stays, to be mended.
 roll_back() {
     switching=
-    [ -f "$work/unit" ] || return 0
+    if [ ! -f "$work/unit" ]; then
+        user_is_new=
+        return
+    fi
     printf 'going back to what ran before\n' >&2
     cp -p "$work/unit" "$unit_file"
     if [ -n "$takes_over" ]; then
@@ -778,6 +794,7 @@ switch() {
         if [ -z "$no_start" ]; then start; fi
     fi
     switching=
+    user_is_new=
 }
 
 start() {
@@ -878,12 +895,7 @@ purge() {
         if [ -f "$file" ]; then act rm -f "$file"; fi
     done
     doing="removing the user $service"
-    if has_user "$service"; then
-        if has userdel; then act userdel "$service"; else act deluser "$service"; fi
-    fi
-    if has_group "$service" && ! is_dry; then
-        if has groupdel; then act groupdel "$service"; else act delgroup "$service"; fi
-    fi
+    remove_user
 }
 
 # --- the command line ------------------------------------------------------------------------------------------------------
