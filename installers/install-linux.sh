@@ -651,10 +651,10 @@ SupplementaryGroups=$groups"
     elif [ -f "$drop_ins/50-groups.conf" ]; then
         act rm -f "$drop_ins/50-groups.conf"
     fi
-    if [ -n "$password" ] && hands_over_password; then
+    if { [ -n "$password" ] || [ -f "$secret" ]; } && hands_over_password; then
         write_drop_in 50-password.conf "[Service]
 LoadCredential=cognito-password:$secret"
-    elif [ -f "$drop_ins/50-password.conf" ] && [ ! -f "$secret" ]; then
+    elif [ -f "$drop_ins/50-password.conf" ]; then
         act rm -f "$drop_ins/50-password.conf"
     fi
     if [ -n "$read_all_logs" ]; then
@@ -782,9 +782,10 @@ switch() {
     doing="putting everything in its place"
     if has_systemd && ! is_dry && [ -n "$(present_unit)" ]; then keep_for_a_way_back; fi
     is_dry || switching=yes
+    # Before the configuration: where there is one, a later run does not ask for it again.
+    store_password
     install_config
     set_rights
-    store_password
     install_program
     if has_systemd; then
         set_predecessor_aside

@@ -81,7 +81,7 @@ impl Root {
         // The service's user has to come through.
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).map_err(|error| error.to_string())?;
         let root = Self { folder, shell };
-        for place in ["etc/systemd/system", "opt", "run/systemd/system", "tmp", "var/lib", "root", "fake", "src/service", "spy", "bb"] {
+        for place in ["etc/systemd/system", "opt", "run/systemd/system", "tmp", "var/lib", "root", "fake", "src/service", "spy", "bb", "own/usr-local/bin"] {
             fs::create_dir_all(root.at(place)).map_err(|error| error.to_string())?;
         }
         for (name, text) in [
@@ -115,8 +115,10 @@ impl Root {
             if !installed.status.success() {
                 return Err(format!("busybox: {}", String::from_utf8_lossy(&installed.stderr).trim()));
             }
-            // What is not there on such a system.
-            fs::write(root.at("own/usr-local/.keep"), "").map_err(|error| error.to_string())?;
+            // Debian's busybox makes no users.
+            for name in ["groupadd", "groupdel", "useradd", "userdel", "usermod"] {
+                symlink(format!("/usr/sbin/{name}"), root.at("bb").join(name)).map_err(|error| error.to_string())?;
+            }
         }
         Ok(root)
     }
