@@ -462,7 +462,18 @@ stage_config() {
         die 78 "the configuration still has values to be replaced: $(grep -o '"[^"]*": *"replace-with-[^"]*"' "$next_config" | tr '\n' ' ')" \
             "give them with --set PATH=TEXT"
     fi
+    # The file by itself; then who this machine is; then the rest, which needs both.
+    judged configure "$next_config"
+    find_instance_id
+    doing="judging the configuration"
     judged check "$next_config"
+}
+
+find_instance_id() {
+    doing="finding the instance id"
+    instance_id=$("$runner" instance-id "$next_config" </dev/null 2>"$work/complaint") && return
+    sed "s#$next_config#$config#g" "$work/complaint" >&2
+    die 78 "this machine has no instance id; give one with --serial TEXT (and --prefix TEXT). Nothing that runs was touched"
 }
 
 # judged ARGUMENTS…: the program's own word on the configuration; what it says is said where it says no.
@@ -560,14 +571,10 @@ in_sandbox() {
 
 # A command that only root can run gives the service another id, or none: then root's answer is stored.
 settle_instance_id() {
-    doing="finding the instance id"
+    doing="comparing the instance id of root with that of $service"
     if is_dry; then
         say "would compare: the instance id of root with that of $service; where they differ, root's serial is stored"
         return
-    fi
-    if ! instance_id=$("$runner" instance-id "$next_config" </dev/null 2>"$work/complaint"); then
-        sed "s#$next_config#$config#g" "$work/complaint" >&2
-        die 78 "this machine has no instance id; give one with --serial TEXT (and --prefix TEXT). Nothing that runs was touched"
     fi
     mkdir -p "$work/judge"
     (umask 077 && cat "$next_config" >"$work/judge/config.json")

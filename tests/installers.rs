@@ -45,8 +45,16 @@ const COGNITO: [&str; 12] = [
 ];
 /// Installed, and not delivering: there is no daemon behind the stand-in for systemctl.
 const NOT_DELIVERING: i32 = 69;
-const AWKWARD: [&str; 8] =
-    ["plain", "a&b\\1/c", "it's \"quoted\"", "$HOME `id` $(id)", "  two  spaces  ", "!@#$%^&*()", "-n \\n %s", "üß😀\\"];
+const AWKWARD: [&str; 8] = [
+    "plain",
+    "a&b\\1/c",
+    "it's \"quoted\"",
+    "$HOME `id` $(id)",
+    "  two  spaces  ",
+    "!@#$%^&*()",
+    "-n \\n %s",
+    "üß😀\\",
+];
 
 fn options<'a>(more: &[&'a str]) -> Vec<&'a str> {
     [&COGNITO[..], &["--wait", "0"], more].concat()
@@ -69,7 +77,8 @@ fn by_options_everything_is_where_it_belongs_and_nobody_else_reads_the_password(
     for shell in [Shell::Dash, Shell::Busybox] {
         let Some(root) = Root::new(shell) else { return };
         root.write("/src/password", "pass&word\n");
-        let run = root.install(&options(&["--password-file", "/src/password", "--prefix", "srv"])).ended(NOT_DELIVERING);
+        let run =
+            root.install(&options(&["--password-file", "/src/password", "--prefix", "srv"])).ended(NOT_DELIVERING);
         assert!(run.out.contains("instance id: srv-1\n"), "{}", run.out);
         let (_, _, group) = root.rights(CONFIG);
         assert!(group > 0);
@@ -81,7 +90,10 @@ fn by_options_everything_is_where_it_belongs_and_nobody_else_reads_the_password(
         assert_eq!(value(&root, "/agent/authentication/userPoolId"), "eu-central-1_AbCdEf123");
         assert_eq!(value(&root, "/agent/authentication/password"), serde_json::Value::Null);
         assert_eq!(root.read(&format!("/etc/systemd/system/{UNIT}")), root.read(&format!("/src/service/{UNIT}")));
-        assert_eq!(root.read(&format!("{DROP_INS}/50-groups.conf")), "[Service]\nSupplementaryGroups=adm systemd-journal\n");
+        assert_eq!(
+            root.read(&format!("{DROP_INS}/50-groups.conf")),
+            "[Service]\nSupplementaryGroups=adm systemd-journal\n"
+        );
         assert_eq!(
             root.read(&format!("{DROP_INS}/50-password.conf")),
             format!("[Service]\nLoadCredential=cognito-password:{SECRET}\n")
@@ -99,7 +111,8 @@ fn the_drop_ins_that_are_shown_are_those_that_are_written() {
     root.install(&options(&["--password-file", "/src/password", "--read-all-logs", "--no-start"])).ended(0);
     for name in ["50-password.conf", "50-groups.conf", "60-read-all-logs.conf"] {
         let shown = fs::read_to_string(format!("{}/installers/service/drop-ins/{name}", env!("CARGO_MANIFEST_DIR")));
-        let shown: Vec<String> = shown.unwrap().lines().filter(|line| !line.starts_with('#')).map(str::to_string).collect();
+        let shown: Vec<String> =
+            shown.unwrap().lines().filter(|line| !line.starts_with('#')).map(str::to_string).collect();
         assert_eq!(root.read(&format!("{DROP_INS}/{name}")).lines().collect::<Vec<_>>(), shown, "{name}");
     }
 }
@@ -158,7 +171,8 @@ fn a_ready_configuration_arrives_as_it_is() {
 #[test]
 fn without_cognito_it_is_the_standard_chain() {
     let Some(root) = Root::new(Shell::Dash) else { return };
-    let options = ["--unattended", "--region", "eu-west-1", "--template", "raspberry-pi", "--serial", "5", "--no-start"];
+    let options =
+        ["--unattended", "--region", "eu-west-1", "--template", "raspberry-pi", "--serial", "5", "--no-start"];
     root.install(&options).ended(0);
     assert_eq!(value(&root, "/agent/authentication"), serde_json::Value::Null);
     assert_eq!(value(&root, "/agent/region"), "eu-west-1");
@@ -221,8 +235,12 @@ fn every_password_arrives_and_no_program_ever_sees_it() {
 fn what_is_missing_is_said_at_once_and_nothing_is_done() {
     let Some(root) = Root::new(Shell::Dash) else { return };
     let before = root.tree();
-    let cases: [(&[&str], i32, &str); 9] = [
-        (&["--user-pool-id", "eu-central-1_a"], 64, "missing: --region --account-id --identity-pool-id --app-client-id --password-file;"),
+    let cases: [(&[&str], i32, &str); 11] = [
+        (
+            &["--user-pool-id", "eu-central-1_a"],
+            64,
+            "missing: --region --account-id --identity-pool-id --app-client-id --password-file;",
+        ),
         (&[], 64, "missing: --region;"),
         (&["--passwrd", "x"], 64, "--passwrd is unknown"),
         (&["--password", "x"], 64, "a password is no argument"),
@@ -230,7 +248,9 @@ fn what_is_missing_is_said_at_once_and_nothing_is_done() {
         (&["--wait", "soon"], 64, "--wait takes seconds"),
         (&["--config", "/nowhere"], 66, "/nowhere cannot be read"),
         (&["--binary", "/nowhere"], 66, "/nowhere does not exist"),
-        (&["--region", "eu-west-1", "--serial", "a b"], 78, "`srv-a b` holds ` `"),
+        (&["--region", "eu-west-1", "--serial", "a b"], 78, "this machine has no instance id"),
+        (&["--region", "eu-west-1", "--set", "agent.regoin=x"], 78, "did you mean `region`?"),
+        (&["--region", "eu-west-1", "--template", "iot-device"], 78, "give them with --set PATH=TEXT"),
     ];
     for (options, code, said) in cases {
         let run = root.install(options).ended(code);
@@ -257,8 +277,8 @@ fn a_second_run_changes_nothing_and_restarts_nothing() {
 fn a_changed_value_is_a_reload_and_a_changed_password_a_restart() {
     let Some(root) = Root::new(Shell::Dash) else { return };
     installed(&root);
-    root.install(&["--wait", "0", "--set-json", "agent.metrics_collection_interval=60"]).ended(NOT_DELIVERING);
-    assert_eq!(value(&root, "/agent/metrics_collection_interval"), 60);
+    root.install(&["--wait", "0", "--set-json", "agent.metrics_collection_interval=120"]).ended(NOT_DELIVERING);
+    assert_eq!(value(&root, "/agent/metrics_collection_interval"), 120);
     assert!(root.asked().contains(&format!("reload {UNIT}")));
     root.write("/src/password", "another\n");
     root.install(&["--wait", "0", "--password-file", "/src/password"]).ended(NOT_DELIVERING);
@@ -320,8 +340,13 @@ fn a_program_for_another_machine_is_refused_in_a_sentence() {
 #[test]
 fn an_archive_is_fetched_and_only_with_its_checksum() {
     let Some(root) = Root::new(Shell::Dash) else { return };
-    let packed = Command::new("tar").args(["-czf"]).arg(root.at("/src/a.tar.gz")).args(["-C"]).arg(root.at("/src"));
-    assert!(packed.args(["cloudwatch-publisher", "service"]).status().unwrap().success());
+    let mut tar = Command::new("tar");
+    // A copy: another test's hard link would be a change while tar reads.
+    fs::create_dir(root.at("/packed")).unwrap();
+    fs::copy(root.at("/src/cloudwatch-publisher"), root.at("/packed/cloudwatch-publisher")).unwrap();
+    fs::copy(root.at(&format!("/src/service/{UNIT}")), root.at(&format!("/packed/{UNIT}"))).unwrap();
+    tar.arg("-czf").arg(root.at("/src/a.tar.gz")).arg("-C").arg(root.at("/packed")).arg(".");
+    assert!(tar.status().unwrap().success());
     fs::create_dir(root.at("/alone")).unwrap();
     root.place(&root.at("/src/install-linux.sh"), "/alone/install-linux.sh");
     let from = |options: &[&str]| {
@@ -350,7 +375,10 @@ fn uninstall_keeps_configuration_and_state_and_purge_leaves_nothing() {
         root.write(&format!("{HOME}/logs/amazon-cloudwatch-publisher.log.1"), "lines");
         let run = root.install(&["--uninstall"]).ended(0);
         assert!(run.out.contains("kept: "), "{}", run.out);
-        assert_eq!(root.asked(), [&format!("disable --now --quiet {UNIT}"), "daemon-reload", &format!("reset-failed {UNIT}")]);
+        assert_eq!(
+            root.asked(),
+            [&format!("disable --now --quiet {UNIT}"), "daemon-reload", &format!("reset-failed {UNIT}")]
+        );
         assert!(root.exists(CONFIG) && root.exists(SECRET) && root.exists("/var/lib/cloudwatch-publisher/state.redb"));
         assert!(!root.exists(PROGRAM) && !root.exists(LINK) && !root.exists(DROP_INS));
         // Again, and back again.
