@@ -23,6 +23,8 @@ predecessor_unit=$home/etc/$unit.predecessor
 work=$home/.install
 next_program=$home/bin/.cloudwatch-publisher.new
 next_config=$home/etc/.amazon-cloudwatch-publisher.json.new
+# Something was put in its place, and what runs is older: a run that was killed in between leaves this to the next.
+pending=$home/.restart
 
 help() {
     cat <<'HELP'
@@ -772,6 +774,7 @@ roll_back() {
     if [ -f "$work/password" ]; then mv -f "$work/password" "$secret"; fi
     if [ -f "$work/program" ]; then mv -f "$work/program" "$program"; fi
     if [ -f "$work/config" ]; then mv -f "$work/config" "$config"; fi
+    rm -f "$pending"
     systemctl daemon-reload
     if [ "$was_active" = yes ]; then systemctl restart "$unit"; fi
 }
@@ -788,7 +791,11 @@ keep_for_a_way_back() {
 switch() {
     doing="putting everything in its place"
     if has_systemd && ! is_dry && [ -n "$(present_unit)" ]; then keep_for_a_way_back; fi
-    is_dry || switching=yes
+    if [ -f "$pending" ]; then must_restart=yes; fi
+    if ! is_dry; then
+        switching=yes
+        : >"$pending"
+    fi
     # Before the configuration: where there is one, a later run does not ask for it again.
     store_password
     install_config
@@ -796,11 +803,12 @@ switch() {
     install_program
     if has_systemd; then
         set_predecessor_aside
-        write_drop_ins
         install_unit
+        write_drop_ins
         act systemctl daemon-reload
         if [ -z "$no_start" ]; then start; fi
     fi
+    if [ -z "$no_start" ] || [ -z "$must_restart" ]; then is_dry || rm -f "$pending"; fi
     switching=
     user_is_new=
 }
@@ -886,7 +894,7 @@ uninstall() {
     fi
     doing="removing the program"
     if [ "$(readlink "$link" 2>/dev/null)" = "$program" ]; then act rm -f "$link"; fi
-    act rm -rf "$program" "$next_program" "$next_config" "$work"
+    act rm -rf "$program" "$next_program" "$next_config" "$work" "$pending"
     if [ -n "$purge" ]; then purge; else say "kept: $home/etc, $home/logs, $state and the user $service; --uninstall --purge removes them"; fi
     if ! is_dry; then rmdir "$home/bin" "$home/etc" "$home/logs" "$home" "${home%/*}" 2>/dev/null || true; fi
     if [ -n "$purge" ] && [ -d "$home" ] && ! is_dry; then

@@ -436,22 +436,30 @@ fn without_systemd_it_says_how_to_start() {
 
 #[test]
 fn a_run_that_was_killed_anywhere_can_be_run_again() {
-    let Some(whole) = Root::new(Shell::Dash) else { return };
-    let path = [("PATH", SPIED_PATH)];
-    let run = |root: &Root| {
+    let fresh = || {
+        let root = Root::new(Shell::Dash)?;
         root.write("/src/password", "pass&word\n");
-        root.install_with(&options(&["--password-file", "/src/password"]), &path)
+        Some(root)
     };
-    run(&whole).ended(NOT_DELIVERING);
+    killed_anywhere(&fresh, &options(&["--password-file", "/src/password"]));
+    killed_anywhere(&|| predecessor::old_style(r#""command": "cat /root/serial""#), &["--unattended", "--wait", "0"]);
+}
+
+/// Kills the installer at every fifth of its acts, and runs it again: what comes out is what a whole run makes.
+fn killed_anywhere(fresh: &dyn Fn() -> Option<Root>, options: &[&str]) {
+    let path = [("PATH", SPIED_PATH)];
+    let Some(whole) = fresh() else { return };
+    whole.install_with(options, &path).ended(NOT_DELIVERING);
     let calls = whole.read("/fake/calls").lines().count();
     assert!(calls > 20, "the spy saw {calls} calls");
-    for at in (1..=calls).step_by(3) {
-        let root = Root::new(Shell::Dash).unwrap();
+    for at in (1..=calls).step_by(5) {
+        let root = fresh().unwrap();
         root.write("/fake/kill-at", &at.to_string());
-        run(&root);
+        root.install_with(options, &path);
         assert!(root.exists("/fake/killed"), "call {at} of {calls} killed nobody");
         fs::remove_file(root.at("/fake/kill-at")).unwrap();
-        run(&root).ended(NOT_DELIVERING);
+        root.install_with(options, &path).ended(NOT_DELIVERING);
         assert_eq!(difference(&whole.tree(), &root.tree()), Vec::<String>::new(), "killed at call {at}");
+        assert!(root.asked().contains(&format!("restart {UNIT}")), "killed at call {at}: what runs is the old one");
     }
 }
