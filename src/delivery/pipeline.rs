@@ -460,7 +460,7 @@ mod tests {
 
     fn pipeline() -> Pipeline {
         let settings = Settings { interval: Duration::ZERO, concurrency: 2, max_bytes: 1_000_000 };
-        let debug = Filter { include: Vec::new(), exclude: vec![Pattern::new("debug").unwrap()] };
+        let debug = Filter { exclude: vec![Pattern::new("debug").unwrap()], ..Filter::default() };
         let mut pipeline = Pipeline::new(settings, vec![debug]);
         pipeline.follow(FILE, STREAM, 0);
         pipeline

@@ -5,4 +5,5 @@
 pub mod child;
 pub mod file;
 pub mod host;
+pub mod journal;
 pub mod records;
