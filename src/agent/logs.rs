@@ -409,16 +409,14 @@ impl LogThread {
     fn perform_effects(&mut self) {
         let Effects { settled, rewind, refused, held } = self.pipeline.effects();
         let mut to_save = Changes::default();
-        let records = &mut self.records;
-        let mut source_of = |file| records.iter_mut().find(|records| records.file == file).map(|it| &mut it.source);
         for (file, mark) in settled {
-            match source_of(file) {
+            match source_of(&mut self.records, file) {
                 Some(source) => to_save.journals.extend(source.settle(mark)),
                 None => to_save.save.extend(self.files.settle(file, mark)),
             }
         }
         for file in rewind {
-            match source_of(file) {
+            match source_of(&mut self.records, file) {
                 Some(source) => source.rewind(),
                 None => self.files.rewind(file),
             }
@@ -465,6 +463,11 @@ impl LogThread {
         let sources = self.records.iter().filter_map(|records| records.source.next_due()).min().unwrap_or(next_look);
         due.min(next_look).min(sources).since(now).max(Duration::from_millis(1))
     }
+}
+
+/// The source with this number; none where it is a file's.
+fn source_of(records: &mut [Records], file: FileId) -> Option<&mut RecordSource> {
+    records.iter_mut().find(|records| records.file == file).map(|records| &mut records.source)
 }
 
 impl RecordSource {

@@ -251,7 +251,9 @@ mod tests {
 
     fn shell(script: &str) -> (Child, mpsc::Receiver<()>) {
         let (woken, wakes) = mpsc::channel();
-        let wake: Wake = Arc::new(move || drop(woken.send(())));
+        let wake: Wake = Arc::new(move || {
+            let _ = woken.send(());
+        });
         (Child::start("sh", &["-c".to_owned(), script.to_owned()], wake).unwrap(), wakes)
     }
 

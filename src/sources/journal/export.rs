@@ -13,7 +13,7 @@ use std::ops::Range;
 pub const FIELD_BYTES: usize = 64 * 1024;
 /// What is kept of a message: it makes a few events, more than any program writes at once.
 pub const MESSAGE_BYTES: usize = 4 * 1024 * 1024;
-/// Once an entry's fields hold this much, only its message is still taken.
+/// Once an entry's fields hold this much, only its message and what journald says of it are still taken.
 const ENTRY_BYTES: usize = 1024 * 1024;
 
 /// The field that is worth being cut rather than skipped.
@@ -39,7 +39,7 @@ impl Entry {
     }
 
     /// Every value of a field.
-    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+    pub fn all<'a, 'n>(&'a self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
         self.fields().filter(move |(known, _)| *known == name.as_bytes()).map(|(_, value)| value)
     }
 
@@ -60,11 +60,15 @@ impl Entry {
         self.cut = 0;
     }
 
-    /// How much of a field's value may be held: all that fits, or nothing.
+    /// How much of a field's value may be held. What journald itself says of an entry (`_…`) is short, and always taken.
     fn room(&self, name: &Range<usize>) -> usize {
-        let held: usize = self.fields.iter().map(|(_, value)| value.len()).sum();
-        match &self.bytes[name.clone()] {
-            MESSAGE => MESSAGE_BYTES,
+        let is_message = |name: &Range<usize>| &self.bytes[name.clone()] == MESSAGE;
+        let is_for_message = is_message(name);
+        let alike = self.fields.iter().filter(|(known, _)| is_message(known) == is_for_message);
+        let held: usize = alike.map(|(_, value)| value.len()).sum();
+        match self.bytes.get(name.start) {
+            _ if is_for_message => MESSAGE_BYTES.saturating_sub(held),
+            Some(b'_') => FIELD_BYTES,
             _ if held >= ENTRY_BYTES => 0,
             _ => FIELD_BYTES,
         }
