@@ -86,7 +86,7 @@ fn every_key_of_the_predecessor_is_read() {
     assert_eq!((entry.pattern.as_str(), entry.retention_days), ("/etc/cwp/logs/*.log", Some(7)));
     assert_eq!((entry.include_patterns.len(), entry.exclude_patterns.len()), (1, 1));
     let warnings: Vec<&str> = warnings.iter().map(|warning| warning.message.as_str()).collect();
-    assert_eq!(warnings, []);
+    assert!(warnings.is_empty(), "{warnings:?}");
     assert_eq!(config.logs.journals[0].include_patterns, ["x"]);
 }
 
