@@ -1,10 +1,11 @@
-//! The log thread: looks at folders, reads files, and has the pipeline decide what becomes of it.
+//! The log thread: looks at folders, reads files and the journal, and has the pipeline decide what becomes of it.
 //!
-//! One plain thread owns the table of files and the pipeline; everything else reaches it as an [`Event`] and hears of it as
+//! One plain thread owns the table of files, the readings of the journal and the pipeline; everything else reaches it as an [`Event`] and hears of it as
 //! an [`Action`]. Easy to break: a position is saved only from [`Effects::settled`].
 
 use std::collections::HashMap;
 use std::io;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
@@ -12,13 +13,16 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::saver::Urgency;
 use crate::clock::Clock;
+use crate::config::JournalConfig;
 use crate::delivery::batch::Batch;
 use crate::delivery::filter::Filter;
 use crate::delivery::outcome::{Receipt, SendError};
 use crate::delivery::pipeline::{Counts, Effects, Pipeline, Settings};
 use crate::delivery::retry::Chance;
-use crate::record::{FileId, Monotonic, SavedFile, StreamId, StreamName};
+use crate::record::{BootId, FileId, Mark, Monotonic, SavedFile, SavedJournal, StreamId, StreamName};
+use crate::sources::child::Wake;
 use crate::sources::file::{Change, FileEntry, Files};
+use crate::sources::journal::{Journal, Own, Start};
 use crate::state::{Changes, FileKey};
 
 /// A look at least this often: a new file is noticed within it, whatever becomes of notifications.
@@ -48,6 +52,41 @@ pub struct Parts {
     pub never: Vec<std::path::PathBuf>,
     /// Descriptors that files may use.
     pub max_open: usize,
+    /// What is read of the journal. Their filters and retentions come behind those of `entries`.
+    pub journals: Vec<JournalParts>,
+    /// Where the last run ended in them.
+    pub saved_journals: Vec<SavedJournal>,
+    /// The boot that this is.
+    pub boot: BootId,
+    /// Who this program is to the journal: what it writes there is not read.
+    pub own: Own,
+}
+
+/// One reading of the journal.
+pub struct JournalParts {
+    /// What is read.
+    pub config: JournalConfig,
+    /// Where its records go.
+    pub stream: StreamName,
+    /// Where it begins where nothing is saved, in place of what the config says.
+    pub start: Option<Start>,
+}
+
+/// A source of whole records that bring their own times.
+enum RecordSource {
+    /// The journal of systemd.
+    Journal(Box<Journal>),
+}
+
+/// A source of records and its number, which is to the pipeline what a file's is.
+struct Records {
+    file: FileId,
+    source: RecordSource,
+}
+
+/// Numbers of sources are counted down from the last, those of files up from the first.
+fn number_of_source(index: usize) -> FileId {
+    FileId(u64::MAX - index as u64)
 }
 
 /// What the log thread is told.
@@ -55,6 +94,8 @@ pub struct Parts {
 pub enum Event {
     /// Something may have happened to a file.
     Wake,
+    /// A source of records may have something.
+    Ready,
     /// What became of a batch.
     Outcome(Batch, Result<Receipt, SendError>),
     /// The store began anew: everything is to be saved again.
@@ -121,7 +162,12 @@ pub fn start(parts: Parts, clock: Clock) -> io::Result<(Logs, UnboundedReceiver<
     let wake = inbox.clone();
     let thread = std::thread::Builder::new().name("logs".to_owned());
     thread.spawn(move || {
-        let mut thread = LogThread::new(parts, clock, outbox);
+        let ready = wake.clone();
+        let ready: Wake = Arc::new(move || {
+            let _ = ready.send(Event::Ready);
+        });
+        let mut thread = LogThread::new(parts, clock, outbox, &ready);
+        drop(ready);
         // A hint must not keep the thread alive: it holds the sender only as long as the table lives.
         thread.files.wake_by(Box::new(move || {
             let _ = wake.send(Event::Wake);
@@ -135,6 +181,7 @@ struct LogThread {
     clock: Clock,
     outbox: UnboundedSender<Action>,
     files: Files,
+    records: Vec<Records>,
     pipeline: Pipeline,
     streams: HashMap<StreamName, StreamId>,
     destinations: Vec<Destination>,
@@ -149,12 +196,15 @@ struct LogThread {
 }
 
 impl LogThread {
-    fn new(parts: Parts, clock: Clock, outbox: UnboundedSender<Action>) -> Self {
-        let keys = parts.entries.iter().map(|entry| entry.key.clone()).collect();
-        Self {
+    fn new(parts: Parts, clock: Clock, outbox: UnboundedSender<Action>, ready: &Wake) -> Self {
+        let keys: Vec<String> = parts.entries.iter().map(|entry| entry.key.clone()).collect();
+        let first_journal = parts.entries.len();
+        let (journals, saved_journals, boot, own) = (parts.journals, parts.saved_journals, parts.boot, parts.own);
+        let mut thread = Self {
             clock,
             outbox,
             files: Files::new(parts.entries, parts.saved, parts.never, parts.max_open),
+            records: Vec::new(),
             pipeline: Pipeline::new(parts.settings, parts.filters),
             streams: HashMap::new(),
             destinations: Vec::new(),
@@ -166,7 +216,32 @@ impl LogThread {
             next_tell: Monotonic(0),
             sent_at_last_save: 0,
             is_stopping: false,
+        };
+        for (index, journal) in journals.into_iter().enumerate() {
+            let saved = saved_journals.iter().find(|saved| saved.entry == journal.config.key).cloned();
+            thread.add_journal(first_journal + index, journal, own.clone(), &boot, saved, ready);
         }
+        thread
+    }
+
+    fn add_journal(
+        &mut self,
+        entry: usize,
+        parts: JournalParts,
+        own: Own,
+        boot: &BootId,
+        saved: Option<SavedJournal>,
+        ready: &Wake,
+    ) {
+        let JournalParts { config, stream, start } = parts;
+        log::info!(journal = config.key, stream:% = stream; "reading the journal");
+        let mut journal = Journal::new(config, own, boot, saved, Arc::clone(ready));
+        if let Some(start) = start {
+            journal.begin_at(start);
+        }
+        let (file, stream) = (number_of_source(self.records.len()), self.stream(stream, entry));
+        self.pipeline.follow(file, stream, entry);
+        self.records.push(Records { file, source: RecordSource::Journal(Box::new(journal)) });
     }
 
     fn run(mut self, events: &Receiver<Event>) {
@@ -176,7 +251,7 @@ impl LogThread {
                 self.look(now);
             }
             self.send_due(now);
-            let has_read = self.read_one(now);
+            let has_read = self.read_one(now) | self.read_records(now);
             self.perform_effects();
             self.tell(now);
             if self.is_stopping && self.pipeline.is_empty() {
@@ -198,17 +273,21 @@ impl LogThread {
 
     fn handle(&mut self, event: Event) {
         match event {
+            Event::Ready => {}
             Event::Wake => self.next_look = self.next_look.min(self.looks_not_before),
             Event::Outcome(batch, result) => {
                 self.pipeline.outcome(batch, result, self.clock.now(), Chance(fastrand::f64()));
             }
             Event::SaveAll => {
-                let changes = Changes { save: self.files.saved(), entries: self.keys.clone(), ..Changes::default() };
+                let journals = self.records.iter().filter_map(|records| records.source.saved()).collect();
+                let (save, entries) = (self.files.saved(), self.keys.clone());
+                let changes = Changes { save, journals, entries, ..Changes::default() };
                 self.save(changes, Urgency::Now);
             }
             Event::Stop => {
                 self.is_stopping = true;
                 self.pipeline.drain();
+                self.records.iter_mut().for_each(|records| records.source.stop());
             }
         }
     }
@@ -304,14 +383,43 @@ impl LogThread {
         true
     }
 
+    /// Takes what each source of records has, where there is room for it.
+    fn read_records(&mut self, now: Monotonic) -> bool {
+        let mut has_read = false;
+        let mut to_save = Changes::default();
+        for Records { file, source } in &mut self.records {
+            source.tend(now, &self.clock);
+            to_save.journals.extend(source.to_save());
+            if !self.pipeline.may_read(*file, now) {
+                continue;
+            }
+            let RecordSource::Journal(journal) = source;
+            if let Some((from, chunk)) = journal.read(now) {
+                let ends = self.pipeline.push_records(*file, from, chunk.records(from), now);
+                journal.advance(&ends);
+                has_read = true;
+            }
+        }
+        if !to_save.is_empty() {
+            self.save(to_save, Urgency::Now);
+        }
+        has_read
+    }
+
     fn perform_effects(&mut self) {
         let Effects { settled, rewind, refused, held } = self.pipeline.effects();
         let mut to_save = Changes::default();
         for (file, mark) in settled {
-            to_save.save.extend(self.files.settle(file, mark));
+            match source_of(&mut self.records, file) {
+                Some(source) => to_save.journals.extend(source.settle(mark)),
+                None => to_save.save.extend(self.files.settle(file, mark)),
+            }
         }
         for file in rewind {
-            self.files.rewind(file);
+            match source_of(&mut self.records, file) {
+                Some(source) => source.rewind(),
+                None => self.files.rewind(file),
+            }
         }
         for (stream, cause, count) in refused {
             let stream = &self.destinations[stream.0 as usize].stream;
@@ -321,7 +429,7 @@ impl LogThread {
             let stream = &self.destinations[stream.0 as usize].stream;
             log::warn!(stream:% = stream, error, pause_s = pause.as_secs(); "a stream is put aside for a while");
         }
-        if !to_save.save.is_empty() {
+        if !to_save.is_empty() {
             let sent = self.pipeline.counts().bytes_sent;
             let is_much = sent - self.sent_at_last_save > SAVE_BYTES;
             if is_much {
@@ -352,6 +460,56 @@ impl LogThread {
     fn pause(&self, now: Monotonic) -> Duration {
         let next_look = if self.is_stopping { now.after(TELL_PAUSE) } else { self.next_look };
         let due = self.pipeline.next_due().unwrap_or(next_look);
-        due.min(next_look).since(now).max(Duration::from_millis(1))
+        let sources = self.records.iter().filter_map(|records| records.source.next_due()).min().unwrap_or(next_look);
+        due.min(next_look).min(sources).since(now).max(Duration::from_millis(1))
+    }
+}
+
+/// The source with this number; none where it is a file's.
+fn source_of(records: &mut [Records], file: FileId) -> Option<&mut RecordSource> {
+    records.iter_mut().find(|records| records.file == file).map(|records| &mut records.source)
+}
+
+impl RecordSource {
+    fn tend(&mut self, now: Monotonic, clock: &Clock) {
+        match self {
+            Self::Journal(journal) => journal.tend(now, clock.wall()),
+        }
+    }
+
+    fn to_save(&mut self) -> Option<SavedJournal> {
+        match self {
+            Self::Journal(journal) => journal.to_save(),
+        }
+    }
+
+    fn next_due(&self) -> Option<Monotonic> {
+        match self {
+            Self::Journal(journal) => journal.next_due(),
+        }
+    }
+
+    fn settle(&mut self, to: Mark) -> Option<SavedJournal> {
+        match self {
+            Self::Journal(journal) => journal.settle(to),
+        }
+    }
+
+    fn rewind(&mut self) {
+        match self {
+            Self::Journal(journal) => journal.rewind(),
+        }
+    }
+
+    fn saved(&self) -> Option<SavedJournal> {
+        match self {
+            Self::Journal(journal) => journal.saved(),
+        }
+    }
+
+    fn stop(&mut self) {
+        match self {
+            Self::Journal(journal) => journal.stop(),
+        }
     }
 }

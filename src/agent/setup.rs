@@ -1,13 +1,15 @@
 //! Turns a config and what the last run left into the parts that the agent runs.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::{Setup, logs, metrics, resources};
-use crate::config::{FileEntryConfig, InitialPosition};
+use crate::config::{FileEntryConfig, FilterConfig, InitialPosition, JournalConfig};
 use crate::delivery::filter::{Filter, Pattern};
 use crate::delivery::pipeline::Settings;
-use crate::record::Dimensions;
+use crate::record::{Dimensions, StreamName};
 use crate::sources::file::{FileEntry, StartAt};
+use crate::sources::journal::{Own, Start};
 use crate::state::Opened;
 
 /// Text held in memory at the most: beyond it the files are the buffer.
@@ -31,7 +33,10 @@ pub fn parts(setup: &Setup) -> anyhow::Result<Parts> {
     let entries: Vec<_> = entries
         .map(|entry| file_entry(setup, entry, !is_lost && !known.contains(&entry.key)))
         .collect::<Result<_, _>>()?;
-    let filters = config.logs.entries.iter().map(filter).collect::<Result<_, _>>()?;
+    let journals = &config.logs.journals;
+    let of_files = config.logs.entries.iter().map(file_filter);
+    let filters = of_files.chain(journals.iter().map(journal_filter)).collect::<Result<_, _>>()?;
+    let of_files = config.logs.entries.iter().map(|entry| entry.retention_days);
     let settings = Settings {
         interval: config.agent.logs_interval,
         concurrency: config.logs.concurrency,
@@ -41,8 +46,12 @@ pub fn parts(setup: &Setup) -> anyhow::Result<Parts> {
         entries,
         filters,
         settings,
-        retention_days: config.logs.entries.iter().map(|entry| entry.retention_days).collect(),
+        retention_days: of_files.chain(journals.iter().map(|journal| journal.retention_days)).collect(),
         saved: setup.store.files()?,
+        journals: journals.iter().map(|journal| journal_parts(setup, journal, is_lost)).collect(),
+        saved_journals: setup.store.journals()?,
+        boot: setup.boot.clone(),
+        own: own(),
         never: setup.never.clone(),
         max_open: resources::descriptors_for_files(),
     };
@@ -86,10 +95,38 @@ fn file_entry(setup: &Setup, entry: &FileEntryConfig, is_new: bool) -> anyhow::R
     })
 }
 
-fn filter(entry: &FileEntryConfig) -> anyhow::Result<Filter> {
-    // The config has checked them: an error here is a defect of ours.
-    let compile = |patterns: &[String]| -> anyhow::Result<Vec<Pattern>> {
-        patterns.iter().map(|pattern| Pattern::new(pattern).map_err(anyhow::Error::msg)).collect()
+fn journal_parts(setup: &Setup, config: &JournalConfig, is_lost: bool) -> logs::JournalParts {
+    // What a file's name is in the name of a stream, the journal is in it.
+    let named = |template: &crate::config::Template| template.resolve_for(&setup.facts, Path::new("journal")).into();
+    let start = match setup.start_at {
+        Some(StartAt::LinesBeforeEnd(count)) => Some(Start::Recent(count)),
+        // The journal may reach back for months: its current boot is what was being read when the state was lost.
+        _ => is_lost.then_some(Start::Boot),
     };
-    Ok(Filter { include: compile(&entry.include_patterns)?, exclude: compile(&entry.exclude_patterns)? })
+    let stream = StreamName { group: named(&config.group), stream: named(&config.stream) };
+    logs::JournalParts { config: config.clone(), stream, start }
+}
+
+/// Who this program is to the journal; where that is not known, its process id alone.
+fn own() -> Own {
+    Own::new(std::process::id(), &std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default())
+}
+
+fn file_filter(entry: &FileEntryConfig) -> anyhow::Result<Filter> {
+    filter(&entry.include_patterns, &entry.exclude_patterns, &entry.filters)
+}
+
+fn journal_filter(journal: &JournalConfig) -> anyhow::Result<Filter> {
+    filter(&journal.include_patterns, &journal.exclude_patterns, &journal.filters)
+}
+
+fn filter(include: &[String], exclude: &[String], filters: &[FilterConfig]) -> anyhow::Result<Filter> {
+    // The config has checked them: an error here is a defect of ours.
+    let compile = |pattern: &String| Pattern::new(pattern).map_err(anyhow::Error::msg);
+    let agreeing = filters.iter().map(|filter| Ok((!filter.is_exclude, compile(&filter.expression)?)));
+    Ok(Filter {
+        include: include.iter().map(compile).collect::<Result<_, _>>()?,
+        exclude: exclude.iter().map(compile).collect::<Result<_, _>>()?,
+        agreeing: agreeing.collect::<anyhow::Result<_>>()?,
+    })
 }

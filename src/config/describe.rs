@@ -3,9 +3,13 @@
 //! Pure.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
-use super::settings::{Compression, Config, FileEntryConfig, InitialPosition, Network, PasswordSource, SignIn};
+use super::settings::{
+    Compression, Config, FileEntryConfig, FilterConfig, InitialPosition, JournalConfig, JournalFormat, Network,
+    PasswordSource, SignIn, Since,
+};
 use super::template::Facts;
 use super::{DEFAULT_LOG_FILE, DEFAULT_STATE_DIRECTORY};
 
@@ -33,6 +37,9 @@ pub fn describe(config: &Config, facts: &Facts) -> String {
     line("logs", &logs(config));
     for entry in &config.logs.entries {
         text.push_str(&describe_entry(entry, facts));
+    }
+    for journal in &config.logs.journals {
+        text.push_str(&describe_journal(journal, facts));
     }
     text
 }
@@ -109,10 +116,10 @@ fn metrics(config: &Config, facts: &Facts) -> String {
 
 fn logs(config: &Config) -> String {
     let logs = &config.logs;
-    if logs.entries.is_empty() {
+    let count = logs.entries.len() + logs.journals.len();
+    if count == 0 {
         return "none".to_string();
     }
-    let count = logs.entries.len();
     let noun = if count == 1 { "entry" } else { "entries" };
     let body = match logs.compression {
         Compression::Gzip => "gzip",
@@ -136,15 +143,67 @@ fn describe_entry(entry: &FileEntryConfig, facts: &Facts) -> String {
         InitialPosition::Beginning => "; at the first start from the beginning\n",
         InitialPosition::End => "; at the first start from the end\n",
     });
-    let lists = [("only records with", &entry.include_patterns), ("no records with", &entry.exclude_patterns)];
-    for (what, patterns) in lists.iter().filter(|(_, patterns)| !patterns.is_empty()) {
-        let all = patterns.iter().map(|pattern| format!("`{pattern}`")).collect::<Vec<_>>().join(", ");
-        let _ = writeln!(text, "    {what} {all}");
-    }
+    text.push_str(&patterns(&entry.include_patterns, &entry.exclude_patterns, &entry.filters));
     if let Some(blacklist) = &entry.blacklist {
         let _ = writeln!(text, "    no files named like `{blacklist}`");
     }
     text
+}
+
+fn describe_journal(journal: &JournalConfig, facts: &Facts) -> String {
+    let stream = journal.stream.resolve_for(facts, Path::new("journal"));
+    let mut text =
+        format!("  {}\n    to {} / {stream}", journal.key, journal.group.resolve_for(facts, Path::new("journal")));
+    if let Some(kept) = journal.retention_days {
+        let _ = write!(text, ", kept {}", days(u64::from(kept)));
+    }
+    let _ = match journal.since {
+        Since::Now => writeln!(text, "; at the first start from now on"),
+        Since::Boot => writeln!(text, "; at the first start from the boot on"),
+        Since::Ago(ago) => writeln!(text, "; at the first start from {} ago", seconds(ago)),
+    };
+    let matches = |all: &[Vec<(String, String)>]| -> Vec<String> {
+        let one =
+            |pairs: &Vec<(String, String)>| pairs.iter().map(|(field, value)| format!("{field}={value}")).collect();
+        all.iter().map(one).map(|pairs: Vec<String>| pairs.join(" ")).collect()
+    };
+    let priority: Vec<String> = journal.priority.iter().cloned().collect();
+    let lists = [
+        ("only units", journal.units.clone()),
+        ("no units", journal.exclude_units.clone()),
+        ("only identifiers", journal.identifiers.clone()),
+        ("only priority", priority),
+        ("only entries with", matches(&journal.matches)),
+        ("no entries with", matches(&journal.exclude_matches)),
+    ];
+    for (what, texts) in lists.iter().filter(|(_, texts)| !texts.is_empty()) {
+        let _ = writeln!(text, "    {what} {}", quoted(texts));
+    }
+    match journal.format {
+        JournalFormat::Text => {}
+        JournalFormat::Json => text.push_str("    as objects of all fields\n"),
+        JournalFormat::Message => text.push_str("    the message alone\n"),
+    }
+    text.push_str(&patterns(&journal.include_patterns, &journal.exclude_patterns, &journal.filters));
+    text
+}
+
+fn patterns(include: &[String], exclude: &[String], filters: &[FilterConfig]) -> String {
+    let mut text = String::new();
+    for (what, patterns) in [("only records with", include), ("no records with", exclude)] {
+        if !patterns.is_empty() {
+            let _ = writeln!(text, "    {what} {}", quoted(patterns));
+        }
+    }
+    for filter in filters {
+        let what = if filter.is_exclude { "no records with" } else { "only records with" };
+        let _ = writeln!(text, "    {what} `{}`", filter.expression);
+    }
+    text
+}
+
+fn quoted(texts: &[String]) -> String {
+    texts.iter().map(|text| format!("`{text}`")).collect::<Vec<_>>().join(", ")
 }
 
 fn endpoint(url: Option<&str>) -> String {

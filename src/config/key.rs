@@ -123,3 +123,70 @@ impl<'de> Visitor<'de> for OneOrManyVisitor {
         Ok(OneOrMany(texts))
     }
 }
+
+/// A text, or a whole number that stands for one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TextOrNumber(pub String);
+
+impl<'de> Deserialize<'de> for TextOrNumber {
+    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextOrNumberVisitor)
+    }
+}
+
+struct TextOrNumberVisitor;
+
+impl Visitor<'_> for TextOrNumberVisitor {
+    type Value = TextOrNumber;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text or a whole number")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<TextOrNumber, E> {
+        Ok(TextOrNumber(text.to_string()))
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<TextOrNumber, E> {
+        Ok(TextOrNumber(number.to_string()))
+    }
+}
+
+/// `FIELD=value`, or an object of fields and values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Match {
+    /// One field.
+    Text(String),
+    /// Several, all of which must hold.
+    Pairs(Vec<(String, String)>),
+}
+
+impl<'de> Deserialize<'de> for Match {
+    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(MatchVisitor)
+    }
+}
+
+struct MatchVisitor;
+
+impl<'de> Visitor<'de> for MatchVisitor {
+    type Value = Match;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("`FIELD=value` or an object of fields and values")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Match, E> {
+        Ok(Match::Text(text.to_string()))
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Match, A::Error> {
+        let mut pairs = Vec::new();
+        while let Some(pair) = map.next_entry::<String, String>()? {
+            pairs.push(pair);
+        }
+        // The reader of trees gives the last first.
+        pairs.sort();
+        Ok(Match::Pairs(pairs))
+    }
+}

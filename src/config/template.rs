@@ -160,7 +160,8 @@ impl Template {
 /// Judges every name of `config` now that this machine's own are known.
 pub(super) fn check_names(config: &Config, facts: &Facts) -> Vec<Problem> {
     let entries = config.logs.entries.iter().flat_map(|entry| [&entry.group, &entry.stream]);
-    let names = entries.chain(std::iter::once(&config.metrics.namespace));
+    let journals = config.logs.journals.iter().flat_map(|journal| [&journal.group, &journal.stream]);
+    let names = entries.chain(journals).chain(std::iter::once(&config.metrics.namespace));
     let mut problems: Vec<Problem> = names.filter_map(|name| name.refusal(facts)).collect();
     problems.sort_by_key(|problem| problem.place);
     problems.dedup();

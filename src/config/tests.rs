@@ -86,7 +86,8 @@ fn every_key_of_the_predecessor_is_read() {
     assert_eq!((entry.pattern.as_str(), entry.retention_days), ("/etc/cwp/logs/*.log", Some(7)));
     assert_eq!((entry.include_patterns.len(), entry.exclude_patterns.len()), (1, 1));
     let warnings: Vec<&str> = warnings.iter().map(|warning| warning.message.as_str()).collect();
-    assert_eq!(warnings, ["logs.logs_collected.journal is known but not built yet: the journal is not read"]);
+    assert!(warnings.is_empty(), "{warnings:?}");
+    assert_eq!(config.logs.journals[0].include_patterns, ["x"]);
 }
 
 #[test]
@@ -208,6 +209,71 @@ fn an_entry_overrides_what_the_section_says() {
     assert_eq!(entry.stream.resolve_for(&facts(), Path::new("/var/a:b*")), "s-pi-/var/a-b-");
     assert_eq!(entry.initial_position, InitialPosition::Beginning);
     assert_eq!(entry.partial_line_timeout, Duration::from_secs(5));
+}
+
+fn journals(text: &str) -> Vec<JournalConfig> {
+    read(&format!(r#"{{"logs": {{"logs_collected": {text}}}}}"#)).config.logs.journals
+}
+
+#[test]
+fn the_journal_is_read_in_every_form_and_without_files() {
+    assert_eq!(journals(r#"{"journal": true}"#), [JournalConfig::new("journal")]);
+    assert_eq!(journals(r#"{"journal": {}}"#), [JournalConfig::new("journal")]);
+    assert_eq!(journals(r#"{"journal": false}"#), []);
+    assert_eq!(journals(r#"{"journal": {"collect": false, "units": ["ssh"]}}"#), []);
+    let pair = |field: &str, value: &str| (field.to_string(), value.to_string());
+    let whole = r#"{"journal": {"collect": true, "units": ["ssh*", "cron"], "exclude_units": ["a"], "identifiers": ["sudo"],
+        "priority": 4, "matches": ["_UID=0", "_COMM=x=y", {"_TRANSPORT": "kernel", "A": "b"}],
+        "exclude_matches": ["B=1", "C=2"], "since": "2h", "namespace": "shop", "format": "json",
+        "include_patterns": ["x"], "exclude_patterns": ["y"], "filters": [{"type": "exclude", "expression": "z"}],
+        "log_group_name": "g", "log_stream_name": "{hostname}-{file_name}", "retention_in_days": 7}}"#;
+    let journal = &journals(whole)[0];
+    assert_eq!((journal.key.as_str(), journal.priority.as_deref()), ("journal of shop", Some("4")));
+    let kernel = vec![pair("A", "b"), pair("_TRANSPORT", "kernel")];
+    assert_eq!(journal.matches, [kernel, vec![pair("_UID", "0"), pair("_COMM", "x=y")]]);
+    assert_eq!(journal.exclude_matches, [vec![pair("B", "1")], vec![pair("C", "2")]]);
+    assert_eq!(journal.since, Since::Ago(Duration::from_secs(7_200)));
+    assert_eq!(journal.format, JournalFormat::Json);
+    assert_eq!(journal.filters, [FilterConfig { is_exclude: true, expression: "z".to_string() }]);
+    assert_eq!(journal.stream.resolve_for(&facts(), Path::new("journal")), "pi-journal");
+    assert_eq!((journal.group.text(), journal.retention_days), ("g", Some(7)));
+}
+
+#[test]
+fn the_agents_journald_has_several_readings_with_keys_of_their_own() {
+    let text = r#"{"journald": {"collect_list": [
+        {"log_group_name": "a", "units": ["sshd"], "retention_in_days": 1},
+        {"log_group_name": "a", "units": ["nginx"]},
+        {"log_group_name": "b", "priority": "err", "matches": [{"_UID": "0"}, {"_TRANSPORT": "kernel"}]}]}}"#;
+    let journals = journals(text);
+    let keys: Vec<&str> = journals.iter().map(|journal| journal.key.as_str()).collect();
+    assert_eq!(keys, ["journald to a journal", "journald to a journal (2)", "journald to b journal"]);
+    assert_eq!(journals[2].matches.len(), 2, "objects are alternatives");
+    assert_eq!(journals[0].retention_days, Some(1));
+}
+
+#[test]
+fn what_is_wrong_with_the_journal_is_told_by_name() {
+    let cases = [
+        (r#"{"priority": "loud"}"#, "priority is `loud`, which is no priority"),
+        (r#"{"priority": 8}"#, "priority is `8`, which is no priority"),
+        (r#"{"matches": ["x"]}"#, "matches[0] is `x`, which is no match"),
+        (r#"{"exclude_matches": [{"lower": "x"}]}"#, "exclude_matches[0] names `lower`, which is no field"),
+        (r#"{"since": "yesterday"}"#, "since is `yesterday`, which is no beginning"),
+        (r#"{"since": "15d"}"#, "CloudWatch takes nothing older than 14 days"),
+        (r#"{"namespace": "x", "directory": "/x"}"#, "directory stands beside `namespace`"),
+        (r#"{"units": [""]}"#, "units[0] is empty"),
+        (r#"{"format": "xml"}"#, "`text` or `json` or `message` is expected"),
+    ];
+    for (journal, message) in cases {
+        let failure = refused(&format!(r#"{{"logs": {{"logs_collected": {{"journal": {journal}}}}}}}"#));
+        assert!(failure.contains(message), "{journal}: {failure}");
+    }
+    let twice = r#"{"logs": {"logs_collected": {"journald": {"collect_list": [{"units": ["a"]}, {"units": ["a"]}]}}}}"#;
+    assert!(refused(twice).contains("reads the same of the journal into the same stream"));
+    let retentions = r#"{"logs": {"log_group_name": "g", "logs_collected": {"journal": {"retention_in_days": 7},
+        "files": {"collect_list": [{"file_path": "/x", "retention_in_days": 1}]}}}}"#;
+    assert!(refused(retentions).contains("a group has one retention"));
 }
 
 #[test]

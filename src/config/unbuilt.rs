@@ -34,17 +34,18 @@ const LATER: &[Unbuilt] = &[
     unless("agent.quiet", "false", "the own log is as talkative as ever"),
     unless("logs.log_group_class", "\"STANDARD\"", "groups are made as `STANDARD`"),
     unless("logs.mask", "[]", "records are sent unmasked"),
-    later("logs.logs_collected.journal", "the journal is not read"),
-    later("logs.logs_collected.journald", "the journal is not read"),
+    unless("logs.logs_collected.journal.mask", "[]", "records are sent unmasked"),
+    later("logs.logs_collected.journal.predicate", "the unified log of macOS is not read"),
+    later("logs.logs_collected.journal.level", "the unified log of macOS is not read"),
     unless(
-        "logs.logs_collected.files.collect_list[].log_group_class",
+        "logs.logs_collected.journald.collect_list[].log_group_class",
         "\"STANDARD\"",
         "the group is made as `STANDARD`",
     ),
     unless(
-        "logs.logs_collected.files.collect_list[].filters",
-        "[]",
-        "every record is sent; `include_patterns` and `exclude_patterns` work",
+        "logs.logs_collected.files.collect_list[].log_group_class",
+        "\"STANDARD\"",
+        "the group is made as `STANDARD`",
     ),
     later("logs.logs_collected.files.collect_list[].multi_line_start_pattern", "a line is a record"),
     later(
@@ -139,15 +140,9 @@ pub fn warn(tree: &Node, warnings: &mut Vec<Problem>) {
 fn is_harmless(value: &Value, key: &Unbuilt) -> bool {
     match value {
         Value::Null => true,
-        Value::Bool(it) => key.harmless == it.to_string() || (key.path.ends_with(".journal") && !it),
+        Value::Bool(it) => key.harmless == it.to_string(),
         Value::Text(it) => key.harmless.eq_ignore_ascii_case(&format!("\"{}\"", it.as_str())),
         Value::List(items) => items.is_empty() && key.harmless == "[]",
-        Value::Object(pairs) => key.path.ends_with(".journal") && says_no(pairs),
-        Value::Number(_) => false,
+        Value::Object(_) | Value::Number(_) => false,
     }
-}
-
-/// A journal section that switches itself off.
-fn says_no(pairs: &[(String, Node)]) -> bool {
-    pairs.iter().any(|(key, node)| key == "collect" && node.value == Value::Bool(false))
 }

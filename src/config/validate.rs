@@ -4,6 +4,7 @@
 //!
 //! Pure.
 
+mod journal;
 mod logs;
 mod sign_in;
 

@@ -48,13 +48,17 @@ pub struct Filter {
     pub include: Vec<Pattern>,
     /// A line that matches one of them is left out, whatever `include` says.
     pub exclude: Vec<Pattern>,
+    /// The CloudWatch Agent's: all must agree. Whether what one finds is kept, and what it finds.
+    pub agreeing: Vec<(bool, Pattern)>,
 }
 
 impl Filter {
     /// Whether `text` is to be sent.
     pub fn keeps(&self, text: &str) -> bool {
         let is_included = self.include.is_empty() || self.include.iter().any(|pattern| pattern.matches(text));
-        is_included && !self.exclude.iter().any(|pattern| pattern.matches(text))
+        is_included
+            && !self.exclude.iter().any(|pattern| pattern.matches(text))
+            && self.agreeing.iter().all(|(is_kept, pattern)| pattern.matches(text) == *is_kept)
     }
 }
 
@@ -64,7 +68,17 @@ mod tests {
 
     fn filter(include: &[&str], exclude: &[&str]) -> Filter {
         let compile = |patterns: &[&str]| patterns.iter().map(|pattern| Pattern::new(pattern).unwrap()).collect();
-        Filter { include: compile(include), exclude: compile(exclude) }
+        Filter { include: compile(include), exclude: compile(exclude), agreeing: Vec::new() }
+    }
+
+    #[test]
+    fn every_filter_of_the_agent_must_agree() {
+        let agreeing = [(true, "user"), (true, "log"), (false, "failed")]
+            .map(|(is_kept, text)| (is_kept, Pattern::new(text).unwrap()));
+        let filter = Filter { agreeing: agreeing.into(), ..Filter::default() };
+        for (text, kept) in [("user login", true), ("user", false), ("user login failed", false), ("log", false)] {
+            assert_eq!(filter.keeps(text), kept, "{text}");
+        }
     }
 
     #[test]

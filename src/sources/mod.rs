@@ -2,5 +2,8 @@
 //!
 //! A source hands over blocks of bytes or rounds of figures and remembers where it stands; it never sees a destination.
 
+pub mod child;
 pub mod file;
 pub mod host;
+pub mod journal;
+pub mod records;

@@ -111,7 +111,7 @@ pub struct World {
 }
 
 fn pipeline(settings: Settings) -> Pipeline {
-    let debug = Filter { include: Vec::new(), exclude: vec![Pattern::new("debug").unwrap()] };
+    let debug = Filter { exclude: vec![Pattern::new("debug").unwrap()], ..Filter::default() };
     Pipeline::new(settings, vec![Filter::default(), debug])
 }
 

@@ -3,7 +3,7 @@
 //! Pure.
 
 use super::Credentials;
-use crate::config::key::{Anything, Key, List, Texts};
+use crate::config::key::{Key, List, Match, TextOrNumber, Texts};
 use serde::Deserialize;
 
 /// Logs and where they go.
@@ -187,11 +187,11 @@ pub struct Journal {
     /// Only these syslog identifiers.
     pub identifiers: List<String>,
     /// Only this priority and more urgent ones.
-    pub priority: Key<Anything>,
+    pub priority: Key<TextOrNumber>,
     /// Only entries with these fields.
-    pub matches: List<Anything>,
+    pub matches: List<Match>,
     /// Not entries with these fields.
-    pub exclude_matches: List<Anything>,
+    pub exclude_matches: List<Match>,
     /// Where to begin: `now`, `boot` or a duration.
     pub since: Key<String>,
     /// The journal's namespace.
@@ -199,7 +199,7 @@ pub struct Journal {
     /// The journal's folder.
     pub directory: Key<String>,
     /// `text`, `json` or `message`.
-    pub format: Key<String>,
+    pub format: Key<JournalFormat>,
     /// As for files.
     pub include_patterns: List<String>,
     /// As for files.
@@ -218,6 +218,18 @@ pub struct Journal {
     pub predicate: Key<String>,
     /// macOS: the least level.
     pub level: Key<String>,
+}
+
+/// What a record of the journal looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JournalFormat {
+    /// A line with host, program and process id.
+    Text,
+    /// An object of all fields.
+    Json,
+    /// The message alone.
+    Message,
 }
 
 /// The journal in the CloudWatch Agent's form.

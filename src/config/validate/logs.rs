@@ -10,7 +10,7 @@ use super::Judge;
 use crate::config::DEFAULT_LOG_FILE;
 use crate::config::file;
 use crate::config::key::{Key, List};
-use crate::config::settings::{Agent, Compression, FileEntryConfig, InitialPosition, Logs, defaults};
+use crate::config::settings::{Agent, Compression, FileEntryConfig, FilterConfig, InitialPosition, Logs, defaults};
 use crate::config::template::Purpose;
 use crate::delivery::filter::Pattern;
 
@@ -23,14 +23,16 @@ impl Judge<'_> {
     pub(super) fn logs(&mut self, shape: &file::Logs, agent: &Agent, endpoint: Option<&String>) -> Logs {
         let own_log = agent.log_file.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_LOG_FILE));
         let standard = self.log_defaults(shape);
-        let mut entries = Vec::new();
-        if let Some(collected) = shape.logs_collected.get()
-            && let Some((id, files)) = collected.files.placed()
-        {
-            entries = self.entries(id, files, &standard, &own_log);
+        let (mut entries, mut journals, mut retentions) = (Vec::new(), Vec::new(), Retentions::default());
+        if let Some(collected) = shape.logs_collected.get() {
+            if let Some((id, files)) = collected.files.placed() {
+                entries = self.entries(id, files, &standard, &own_log, &mut retentions);
+            }
+            journals = self.journals(shape, collected, &standard, &mut retentions);
         }
         Logs {
             entries,
+            journals,
             endpoint: self.endpoint(&shape.endpoint_override).or_else(|| endpoint.cloned()),
             role: self.role(&shape.credentials),
             concurrency: self
@@ -57,7 +59,7 @@ impl Judge<'_> {
         standard
     }
 
-    fn retention(&mut self, key: &Key<i64>) -> Option<u16> {
+    pub(super) fn retention(&mut self, key: &Key<i64>) -> Option<u16> {
         let (id, days) = key.placed()?;
         // The CloudWatch Agent's word for "leave it".
         if *days == -1 {
@@ -76,6 +78,7 @@ impl Judge<'_> {
         files: &file::Files,
         standard: &FileEntryConfig,
         own_log: &Path,
+        retentions: &mut Retentions,
     ) -> Vec<FileEntryConfig> {
         let list = files.collect_list.get().map(Vec::as_slice).unwrap_or_default();
         if list.is_empty() {
@@ -86,12 +89,11 @@ impl Judge<'_> {
         }
         let mut entries: Vec<FileEntryConfig> = Vec::new();
         let mut ids = Vec::new();
-        let mut retentions = Retentions::default();
         for (id, shape) in list.iter().filter_map(Key::placed) {
             let Some(mut entry) = self.entry(id, shape, standard) else {
                 continue;
             };
-            retentions.add(self, id, shape, &entry);
+            retentions.add(self, id, &shape.retention_in_days, entry.group.text(), entry.retention_days);
             if let Some(first) = entries.iter().position(|other| is_same(other, &entry)) {
                 let first = ids.get(first).map(|id| self.path(*id)).unwrap_or_default();
                 self.wrong(id, &format!(" follows the same files to the same stream as {first}"), "keep one of them");
@@ -135,7 +137,7 @@ impl Judge<'_> {
         entry.blacklist = shape.blacklist.placed().and_then(|(id, text)| self.regular_expression(id, text));
         entry.include_patterns = self.regular_expressions(&shape.include_patterns);
         entry.exclude_patterns = self.regular_expressions(&shape.exclude_patterns);
-        self.filters(&shape.filters);
+        entry.filters = self.filters(&shape.filters);
         (!entry.pattern.is_empty()).then_some(entry)
     }
 
@@ -169,7 +171,7 @@ impl Judge<'_> {
         Some(pattern)
     }
 
-    fn regular_expressions(&mut self, list: &List<String>) -> Vec<String> {
+    pub(super) fn regular_expressions(&mut self, list: &List<String>) -> Vec<String> {
         let placed = list.get().map(Vec::as_slice).unwrap_or_default().iter().filter_map(Key::placed);
         placed.filter_map(|(id, text)| self.regular_expression(id, text)).collect()
     }
@@ -184,25 +186,32 @@ impl Judge<'_> {
         }
     }
 
-    fn filters(&mut self, list: &List<file::Filter>) {
+    pub(super) fn filters(&mut self, list: &List<file::Filter>) -> Vec<FilterConfig> {
+        let mut filters = Vec::new();
         for (id, filter) in list.get().map(Vec::as_slice).unwrap_or_default().iter().filter_map(Key::placed) {
-            match filter.expression.placed() {
-                Some((id, text)) => {
-                    self.regular_expression(id, text);
+            let expression = match filter.expression.placed() {
+                Some((id, text)) => self.regular_expression(id, text),
+                None if filter.expression.is_wrong() => None,
+                None => {
+                    self.wrong(id, " has no `expression`", "it is a regular expression");
+                    None
                 }
-                None if filter.expression.is_wrong() => {}
-                None => self.wrong(id, " has no `expression`", "it is a regular expression"),
-            }
+            };
             if filter.kind.get().is_none() && !filter.kind.is_wrong() {
                 self.wrong(id, " has no `type`", "it is `include` or `exclude`");
             }
+            let is_exclude = filter.kind.get() == Some(&file::FilterKind::Exclude);
+            filters.extend(expression.map(|expression| FilterConfig { is_exclude, expression }));
         }
+        filters
     }
 }
 
 /// Two entries that would send the same records to the same stream.
 fn is_same(one: &FileEntryConfig, other: &FileEntryConfig) -> bool {
-    let same_filters = one.include_patterns == other.include_patterns && one.exclude_patterns == other.exclude_patterns;
+    let same_filters = one.include_patterns == other.include_patterns
+        && one.exclude_patterns == other.exclude_patterns
+        && one.filters == other.filters;
     one.pattern == other.pattern
         && one.group.text() == other.group.text()
         && one.stream.text() == other.stream.text()
@@ -212,14 +221,13 @@ fn is_same(one: &FileEntryConfig, other: &FileEntryConfig) -> bool {
 
 /// Which retention each group was given, and where.
 #[derive(Default)]
-struct Retentions(Vec<(String, u16, usize)>);
+pub(super) struct Retentions(Vec<(String, u16, usize)>);
 
 impl Retentions {
     /// A group has one retention: the second, different one is a problem.
-    fn add(&mut self, judge: &mut Judge<'_>, id: usize, shape: &file::FileEntry, entry: &FileEntryConfig) {
-        let Some(days) = entry.retention_days else { return };
-        let group = entry.group.text();
-        let at = shape.retention_in_days.placed().map_or(id, |(id, _)| id);
+    pub(super) fn add(&mut self, judge: &mut Judge<'_>, id: usize, key: &Key<i64>, group: &str, days: Option<u16>) {
+        let Some(days) = days else { return };
+        let at = key.placed().map_or(id, |(id, _)| id);
         match self.0.iter().find(|(known, ..)| known == group) {
             Some((_, other, earlier)) if *other != days => {
                 let line = judge.place(*earlier).line;

@@ -1,0 +1,238 @@
+//! Judges `journal` and `journald`: what is read of the journal, and where it goes.
+//!
+//! Pure.
+
+use std::time::Duration;
+
+use super::Judge;
+use super::logs::Retentions;
+use crate::config::file;
+use crate::config::key::{Key, List, Match};
+use crate::config::settings::{FileEntryConfig, JournalConfig, JournalFormat, Since};
+use crate::config::template::{Purpose, Template};
+
+/// The names of priorities, most urgent first (syslog(3)).
+const PRIORITIES: [&str; 8] = ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"];
+/// A longer `since` than this is a mistake: CloudWatch takes nothing older than 14 days.
+const LONGEST_SINCE: Duration = Duration::from_secs(14 * 86_400);
+
+impl Judge<'_> {
+    /// Every reading of the journal.
+    pub(super) fn journals(
+        &mut self,
+        logs: &file::Logs,
+        shape: &file::LogsCollected,
+        standard: &FileEntryConfig,
+        retentions: &mut Retentions,
+    ) -> Vec<JournalConfig> {
+        let mut journals: Vec<(usize, JournalConfig)> = Vec::new();
+        let mut base = JournalConfig::new("journal");
+        (base.group, base.retention_days) = (standard.group.clone(), standard.retention_days);
+        if logs.log_stream_name.get().is_some() {
+            base.stream = standard.stream.clone();
+        }
+        if let Some((id, shape)) = shape.journal.placed()
+            && shape.collect.get() != Some(&false)
+        {
+            let journal = self.journal(shape, base.clone());
+            retentions.add(self, id, &shape.retention_in_days, journal.group.text(), journal.retention_days);
+            journals.push((id, journal));
+        }
+        let list = shape.journald.get().and_then(|shape| shape.collect_list.get());
+        for (id, shape) in list.map(Vec::as_slice).unwrap_or_default().iter().filter_map(Key::placed) {
+            let journal = self.journald(shape, base.clone());
+            retentions.add(self, id, &shape.retention_in_days, journal.group.text(), journal.retention_days);
+            journals.push((id, journal));
+        }
+        self.with_keys(journals)
+    }
+
+    /// Gives each reading a key of its own; two that are the same in all are a problem.
+    fn with_keys(&mut self, journals: Vec<(usize, JournalConfig)>) -> Vec<JournalConfig> {
+        let mut named: Vec<(usize, JournalConfig)> = Vec::new();
+        for (id, mut journal) in journals {
+            let is_same = |other: &JournalConfig| *other == JournalConfig { key: other.key.clone(), ..journal.clone() };
+            if let Some((first, _)) = named.iter().find(|(_, other)| is_same(other)) {
+                let first = self.path(*first);
+                self.wrong(
+                    id,
+                    &format!(" reads the same of the journal into the same stream as {first}"),
+                    "keep one of them",
+                );
+            }
+            let key = journal.key.clone();
+            let begins = |other: &str| other == key || other.starts_with(&format!("{key} ("));
+            let earlier = named.iter().filter(|(_, other)| begins(&other.key)).count();
+            if earlier > 0 {
+                journal.key = format!("{key} ({})", earlier + 1);
+            }
+            named.push((id, journal));
+        }
+        named.into_iter().map(|(_, journal)| journal).collect()
+    }
+
+    fn journal(&mut self, shape: &file::Journal, mut journal: JournalConfig) -> JournalConfig {
+        self.names(&mut journal, &shape.log_group_name, &shape.log_stream_name, &shape.retention_in_days);
+        journal.units = self.texts(&shape.units);
+        journal.exclude_units = self.texts(&shape.exclude_units);
+        journal.identifiers = self.texts(&shape.identifiers);
+        if let Some((id, priority)) = shape.priority.placed() {
+            journal.priority = self.priority(id, &priority.0);
+        }
+        journal.matches = self.matches(&shape.matches, true);
+        journal.exclude_matches = self.matches(&shape.exclude_matches, false);
+        if let Some((id, since)) = shape.since.placed() {
+            journal.since = self.since(id, since);
+        }
+        journal.namespace = self.text(&shape.namespace);
+        journal.directory = self.text(&shape.directory).map(|path| self.absolute(&path));
+        if let (Some(_), Some((id, _))) = (&journal.namespace, shape.directory.placed()) {
+            self.wrong(id, " stands beside `namespace`", "a namespace is of this machine's journal: keep one of them");
+        }
+        journal.format = match shape.format.get() {
+            None | Some(file::JournalFormat::Text) => JournalFormat::Text,
+            Some(file::JournalFormat::Json) => JournalFormat::Json,
+            Some(file::JournalFormat::Message) => JournalFormat::Message,
+        };
+        journal.include_patterns = self.regular_expressions(&shape.include_patterns);
+        journal.exclude_patterns = self.regular_expressions(&shape.exclude_patterns);
+        journal.filters = self.filters(&shape.filters);
+        // Another journal has other places.
+        if let Some(namespace) = &journal.namespace {
+            journal.key = format!("journal of {namespace}");
+        }
+        if let Some(directory) = &journal.directory {
+            journal.key = format!("journal in {}", directory.display());
+        }
+        journal
+    }
+
+    fn journald(&mut self, shape: &file::JournaldEntry, mut journal: JournalConfig) -> JournalConfig {
+        self.names(&mut journal, &shape.log_group_name, &shape.log_stream_name, &shape.retention_in_days);
+        journal.key = format!("journald to {} {}", journal.group.text(), journal.stream.text());
+        journal.units = self.texts(&shape.units);
+        if let Some((id, priority)) = shape.priority.placed() {
+            journal.priority = self.priority(id, priority);
+        }
+        let list = shape.matches.get().map(Vec::as_slice).unwrap_or_default();
+        for (id, pairs) in list.iter().filter_map(Key::placed) {
+            let pairs = pairs.get().into_iter().flatten();
+            let pairs: Vec<_> =
+                pairs.filter_map(|(field, value)| Some((field.clone(), value.get()?.clone()))).collect();
+            self.fields(id, &pairs);
+            journal.matches.extend((!pairs.is_empty()).then_some(pairs));
+        }
+        journal.filters = self.filters(&shape.filters);
+        journal
+    }
+
+    fn names(&mut self, journal: &mut JournalConfig, group: &Key<String>, stream: &Key<String>, retention: &Key<i64>) {
+        let set = |template: &mut Template, given: Option<Template>| *template = given.unwrap_or(template.clone());
+        set(&mut journal.group, self.template(group, Purpose::Group));
+        set(&mut journal.stream, self.template(stream, Purpose::Stream));
+        if retention.get().is_some() {
+            journal.retention_days = self.retention(retention);
+        }
+    }
+
+    /// Texts of which none is empty.
+    fn texts(&mut self, list: &List<String>) -> Vec<String> {
+        list.get().map(Vec::as_slice).unwrap_or_default().iter().filter_map(|key| self.text(key)).collect()
+    }
+
+    /// A priority or a range of them, by name or number.
+    fn priority(&mut self, id: usize, text: &str) -> Option<String> {
+        let level = |text: &str| {
+            let by_number = text.parse().ok().filter(|level| *level < PRIORITIES.len());
+            by_number.or_else(|| PRIORITIES.iter().position(|name| *name == text))
+        };
+        let ends: Vec<&str> = text.split("..").collect();
+        let is_good = ends.len() <= 2 && ends.iter().all(|end| level(end).is_some());
+        if !is_good {
+            let all = PRIORITIES.map(|name| format!("`{name}`")).join(", ");
+            self.wrong(id, &format!(" is `{text}`, which is no priority"), &format!("there are {all}, or 0 to 7"));
+        }
+        is_good.then(|| text.to_string())
+    }
+
+    /// Texts together are one choice as journalctl makes it where `is_choice`; else each stands for itself, as an object does.
+    fn matches(&mut self, list: &List<Match>, is_choice: bool) -> Vec<Vec<(String, String)>> {
+        let (mut all, mut texts) = (Vec::new(), Vec::new());
+        for (id, one) in list.get().map(Vec::as_slice).unwrap_or_default().iter().filter_map(Key::placed) {
+            let pairs = match one {
+                Match::Pairs(pairs) => pairs.clone(),
+                Match::Text(text) => match text.split_once('=') {
+                    Some((field, value)) => vec![(field.to_string(), value.to_string())],
+                    None => {
+                        self.wrong(
+                            id,
+                            &format!(" is `{text}`, which is no match"),
+                            "one looks like `_TRANSPORT=kernel`",
+                        );
+                        continue;
+                    }
+                },
+            };
+            self.fields(id, &pairs);
+            match one {
+                Match::Text(_) if is_choice => texts.extend(pairs),
+                _ => all.push(pairs),
+            }
+        }
+        all.push(texts);
+        all.retain(|pairs: &Vec<_>| !pairs.is_empty());
+        all
+    }
+
+    /// Names of fields as journald takes them.
+    fn fields(&mut self, id: usize, pairs: &[(String, String)]) {
+        let is_good = |name: &str| {
+            name.len() <= 64
+                && name.starts_with(|c: char| c.is_ascii_uppercase() || c == '_')
+                && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+        };
+        for (field, _) in pairs.iter().filter(|(field, _)| !is_good(field)) {
+            self.wrong(
+                id,
+                &format!(" names `{}`, which is no field of the journal", field.escape_debug()),
+                "a field is of capital letters, digits and `_`; `journalctl -N` lists them",
+            );
+        }
+    }
+
+    fn since(&mut self, id: usize, text: &str) -> Since {
+        match text {
+            "now" => return Since::Now,
+            "boot" => return Since::Boot,
+            _ => {}
+        }
+        let ago = duration(text);
+        match ago {
+            None => self.wrong(
+                id,
+                &format!(" is `{text}`, which is no beginning"),
+                "`now`, `boot`, or a duration such as `90s`, `30m`, `12h`, `7d`",
+            ),
+            Some(ago) if ago > LONGEST_SINCE => {
+                self.wrong(id, &format!(" is `{text}`"), "CloudWatch takes nothing older than 14 days");
+            }
+            Some(_) => {}
+        }
+        Since::Ago(ago.unwrap_or_default())
+    }
+}
+
+/// `90s`, `30m`, `12h`, `7d`.
+fn duration(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    let number: u64 = number.trim().parse().ok()?;
+    Some(Duration::from_secs(number.checked_mul(seconds)?))
+}

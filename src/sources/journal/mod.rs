@@ -1,0 +1,397 @@
+//! Reads the journal of systemd through a supervised `journalctl`.
+//!
+//! [`Journal`] is owned by one thread that tends it ([`Journal::tend`]), takes what it has ([`Journal::read`],
+//! [`Journal::advance`]) and passes on what is acknowledged ([`Journal::settle`]). A reading is one run of journalctl after
+//! the other: questions first (`resume` decides which), then what is left of earlier boots, then the current boot for good. Easy
+//! to break: a place is saved only when it is settled, but where reading begins is saved at once, so that nothing that comes
+//! after it is lost if the program ends before the first entry.
+//!
+//! Never waits: the child has threads of its own.
+
+mod arguments;
+mod cursor;
+pub mod export;
+mod resume;
+mod rules;
+mod text;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::cursor::is_same_entry;
+use self::export::{Entry, Parser};
+pub use self::resume::Start;
+use self::resume::{Answer, Answers, Leg, Question, Seen, Situation, Step, next_step};
+pub use self::rules::Own;
+use self::rules::Rules;
+use super::child::{Backoff, Child, Ending, Output, Wake};
+use super::records::{Chunk, Track};
+use crate::config::{JournalConfig, Since};
+use crate::record::{BootId, Mark, Monotonic, SavedJournal, Wall};
+
+/// Who reads the journal.
+const PROGRAM: &str = "journalctl";
+/// A run that has lasted this long worked, whatever it said.
+const WORKED_AFTER: Duration = Duration::from_secs(60);
+
+/// What journalctl is busy with.
+enum Run {
+    Nothing,
+    Asking(Question, Child),
+    Reading(Leg, Child, Monotonic),
+}
+
+/// One reading of the journal.
+pub struct Journal {
+    config: JournalConfig,
+    rules: Rules,
+    start: Option<Start>,
+    boot: String,
+    wake: Wake,
+    run: Run,
+    backoff: Backoff,
+    answers: Answers,
+    is_caught_up: bool,
+    is_stopped: bool,
+    track: Track,
+    parser: Parser,
+    chunk: Chunk,
+    /// The entry at which this run begins and that is not to be handed over, as long as none came.
+    expected: Option<SavedJournal>,
+    /// The filters were the same when that entry was read, so that it comes if it is still there.
+    is_expected_surely: bool,
+    to_save: Option<SavedJournal>,
+    /// The trouble that was told last.
+    told: String,
+    record: String,
+}
+
+impl Journal {
+    /// A reading that goes on at `saved`, and else begins as the config says, or `recent` entries before the end. `wake` is
+    /// called when there is something to take.
+    pub fn new(config: JournalConfig, own: Own, boot: &BootId, saved: Option<SavedJournal>, wake: Wake) -> Self {
+        let rules = Rules::new(&config, own);
+        Self {
+            track: Track::new(&config.key, saved),
+            rules,
+            start: None,
+            boot: boot.0.replace('-', ""),
+            wake,
+            run: Run::Nothing,
+            backoff: Backoff::default(),
+            answers: Answers::default(),
+            is_caught_up: false,
+            is_stopped: false,
+            parser: Parser::default(),
+            chunk: Chunk::default(),
+            expected: None,
+            is_expected_surely: false,
+            to_save: None,
+            told: String::new(),
+            record: String::new(),
+            config,
+        }
+    }
+
+    /// Where it begins where nothing is saved, in place of what the config says.
+    pub fn begin_at(&mut self, start: Start) {
+        self.start = Some(start);
+    }
+
+    /// Keeps journalctl running: to be called often. `wall` is the time of now.
+    pub fn tend(&mut self, now: Monotonic, wall: Wall) {
+        if self.is_stopped {
+            return;
+        }
+        match &mut self.run {
+            Run::Nothing if self.backoff.is_over(now) => self.go_on(now, wall),
+            Run::Nothing => {}
+            Run::Asking(..) => self.listen(now, wall),
+            Run::Reading(_, child, since) => {
+                if now.since(*since) >= WORKED_AFTER {
+                    self.backoff.worked();
+                }
+                while let Some(said) = child.complaint() {
+                    log::warn!(journal = self.config.key, said; "journalctl complains");
+                }
+            }
+        }
+    }
+
+    /// When it is to be tended at the latest.
+    pub fn next_due(&self) -> Option<Monotonic> {
+        (matches!(self.run, Run::Nothing) && !self.is_stopped).then(|| self.backoff.until())
+    }
+
+    /// Where reading begins for the first time: to be saved at once.
+    pub fn to_save(&mut self) -> Option<SavedJournal> {
+        self.to_save.take()
+    }
+
+    /// The records that came next, and the offset at which the first begins. They are to be pushed and then passed by
+    /// [`Journal::advance`]. None where there is nothing now; whoever does not ask keeps journalctl waiting.
+    pub fn read(&mut self, now: Monotonic) -> Option<(u64, &Chunk)> {
+        self.chunk.clear();
+        let Run::Reading(_, child, _) = &mut self.run else {
+            return None;
+        };
+        match child.take()? {
+            Output::Bytes(bytes) => self.take_in(&bytes),
+            Output::Ended(ending) => self.ended(ending, now),
+        }
+        (!self.chunk.is_empty()).then_some((self.track.offset(), &self.chunk))
+    }
+
+    /// The pipeline took what was read; besides the last offset it may settle `ends`.
+    pub fn advance(&mut self, ends: &[u64]) {
+        self.track.advance(&self.chunk, ends);
+        self.chunk.clear();
+    }
+
+    /// Everything up to `to` is acknowledged: what is to be saved of it.
+    pub fn settle(&mut self, to: Mark) -> Option<SavedJournal> {
+        self.track.settle(to)
+    }
+
+    /// What was read beyond the settled position will not be settled: it is read again from there.
+    pub fn rewind(&mut self) {
+        self.track.rewind();
+        self.run = Run::Nothing;
+        self.is_caught_up = false;
+        self.backoff.skip();
+    }
+
+    /// What is to be saved of it, for a state that began anew.
+    pub fn saved(&self) -> Option<SavedJournal> {
+        self.track.saved()
+    }
+
+    /// Reads no more.
+    pub fn stop(&mut self) {
+        self.is_stopped = true;
+        self.run = Run::Nothing;
+    }
+
+    fn start(&self, wall: Wall) -> Start {
+        self.start.unwrap_or(match self.config.since {
+            Since::Now => Start::Now,
+            Since::Boot => Start::Boot,
+            Since::Ago(duration) => {
+                let ago = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+                Start::Since(Wall(wall.0.saturating_sub(ago)))
+            }
+        })
+    }
+
+    /// Does what is next: asks, saves the beginning, or reads.
+    fn go_on(&mut self, now: Monotonic, wall: Wall) {
+        let start = *self.start.get_or_insert(self.start(wall));
+        loop {
+            let saved = self.track.resume();
+            let situation = Situation {
+                start,
+                boot: &self.boot,
+                is_folder: self.config.directory.is_some(),
+                is_caught_up: self.is_caught_up,
+                answers: &self.answers,
+                now: wall,
+            };
+            match next_step(saved.as_ref(), &situation) {
+                Step::Begin(begun) => {
+                    let saved = SavedJournal {
+                        entry: self.config.key.clone(),
+                        cursor: begun.cursor,
+                        is_past: begun.is_past,
+                        time: begun.time,
+                        boot: begun.boot,
+                    };
+                    self.answers.at_cursor = Some(Answer::Known);
+                    self.to_save = Some(self.track.begin(saved));
+                }
+                Step::Ask(question) => {
+                    let arguments = arguments::to_ask(&self.config, &self.boot, &question);
+                    if let Some(child) = self.launch(&arguments, now) {
+                        self.run = Run::Asking(question, child);
+                    }
+                    return;
+                }
+                Step::Read(leg) => return self.read_leg(leg, saved, now),
+            }
+        }
+    }
+
+    fn read_leg(&mut self, leg: Leg, saved: Option<SavedJournal>, now: Monotonic) {
+        let arguments = arguments::to_read(&self.config, &self.rules, &leg);
+        let Some(child) = self.launch(&arguments, now) else { return };
+        self.expected = saved;
+        self.parser = Parser::default();
+        self.run = Run::Reading(leg, child, now);
+    }
+
+    fn launch(&mut self, arguments: &[String], now: Monotonic) -> Option<Child> {
+        log::debug!(journal = self.config.key, arguments = arguments.join(" "); "starting journalctl");
+        match Child::start(PROGRAM, arguments, Arc::clone(&self.wake)) {
+            Ok(child) => Some(child),
+            Err(error) => {
+                self.failed(&format!("{PROGRAM} cannot be started: {error}"), now);
+                None
+            }
+        }
+    }
+
+    /// Takes in what journalctl answers to a question.
+    fn listen(&mut self, now: Monotonic, wall: Wall) {
+        let Run::Asking(question, child) = &mut self.run else { return };
+        let mut seen = None;
+        let mut ending = None;
+        while seen.is_none() && ending.is_none() {
+            match child.take() {
+                Some(Output::Bytes(bytes)) => self.parser.push(&bytes, |entry| {
+                    seen = seen.take().or_else(|| entry_seen(entry));
+                }),
+                Some(Output::Ended(ended)) => ending = Some(ended),
+                None => return,
+            }
+        }
+        let complaint = if ending.is_some() { child.last_complaint() } else { child.complaint() };
+        let question = question.clone();
+        self.run = Run::Nothing;
+        self.parser = Parser::default();
+        let answer = match (seen, ending) {
+            (Some(seen), _) => Answer::Entry(seen),
+            (None, Some(ending)) => match answer_of(ending, complaint.as_deref().unwrap_or_default()) {
+                Some(answer) => answer,
+                None => return self.failed(&trouble(ending, complaint), now),
+            },
+            (None, None) => return,
+        };
+        if complaint.is_some_and(|said| said.contains("not seeing messages")) {
+            self.tell("it shows this user's entries only: add the user to the group systemd-journal or adm");
+        }
+        self.hear(&question, answer);
+        self.go_on(now, wall);
+    }
+
+    /// Notes an answer, and tells what it means for what was saved.
+    fn hear(&mut self, question: &Question, answer: Answer) {
+        if let (Question::At(_), Some(saved)) = (question, self.track.resume()) {
+            if answer == Answer::BadCursor {
+                log::warn!(journal = self.config.key; "the saved place in the journal is not understood: reading goes on by time");
+            }
+            if saved.boot.0 == self.boot {
+                self.tell_gap(resume::gap(&saved, &answer));
+            }
+        }
+        self.answers.take(question, answer);
+    }
+
+    fn tell_gap(&self, gap: Option<Duration>) {
+        if let Some(gap) = gap {
+            log::warn!(
+                journal = self.config.key, gap_s = gap.as_secs();
+                "the journal was vacuumed before all of it was read: what it held of this time is lost"
+            );
+        }
+    }
+
+    /// Makes records of what was written.
+    fn take_in(&mut self, bytes: &[u8]) {
+        let Self { parser, chunk, rules, record, expected, config, .. } = self;
+        let is_surely = self.is_expected_surely;
+        let mut gap = None;
+        parser.push(bytes, |entry| {
+            let (Some(cursor), Some(time)) = (entry.text("__CURSOR"), time_of(entry)) else { return };
+            if let Some(expected) = expected.take().filter(|expected| expected.is_past) {
+                if is_same_entry(&expected.cursor, cursor) {
+                    return;
+                }
+                gap = Some((time.0 - expected.time.0).max(0)).filter(|_| is_surely);
+            }
+            record.clear();
+            if rules.keeps(entry) {
+                text::write(entry, config.format, record);
+            }
+            chunk.push(record, time, cursor, entry.text("_BOOT_ID").unwrap_or_default());
+        });
+        self.tell_gap(gap.and_then(|gap| u64::try_from(gap).ok()).map(Duration::from_millis));
+        if !self.chunk.is_empty() {
+            self.is_expected_surely = true;
+            self.answers.at_cursor = Some(Answer::Known);
+            self.worked();
+        }
+    }
+
+    fn worked(&mut self) {
+        self.backoff.worked();
+        if !std::mem::take(&mut self.told).is_empty() {
+            log::info!(journal = self.config.key; "the journal is read again");
+        }
+    }
+
+    /// journalctl ended while it read.
+    fn ended(&mut self, ending: Ending, now: Monotonic) {
+        let Run::Reading(leg, mut child, _) = std::mem::replace(&mut self.run, Run::Nothing) else { return };
+        let complaint = child.last_complaint();
+        let is_catch = matches!(leg, Leg::Catch { .. });
+        let answer = answer_of(ending, complaint.as_deref().unwrap_or_default());
+        let has_no_such_boot = answer == Some(Answer::Nothing);
+        if answer == Some(Answer::BadCursor) {
+            // Saved by a version that we do not know, and come back to by a rewind.
+            self.answers.at_cursor = answer;
+        } else if is_catch && has_no_such_boot {
+            self.is_caught_up = true;
+            self.backoff.skip();
+            return (self.wake)();
+        }
+        if has_no_such_boot && !ending.is_good() {
+            // Nothing was written in this boot yet.
+            self.backoff.ended(now);
+            return;
+        }
+        self.failed(&trouble(ending, complaint), now);
+    }
+
+    /// It is tried again later; told once for each cause.
+    fn failed(&mut self, trouble: &str, now: Monotonic) {
+        let pause = self.backoff.ended(now);
+        log::debug!(journal = self.config.key, trouble, pause_s = pause.as_secs(); "journalctl is started again later");
+        self.tell(trouble);
+    }
+
+    fn tell(&mut self, trouble: &str) {
+        if self.told != trouble {
+            trouble.clone_into(&mut self.told);
+            log::warn!(journal = self.config.key, cause = trouble; "the journal cannot be read as it should; it is tried again");
+        }
+    }
+}
+
+/// What an ending without an entry says; none where something is wrong.
+fn answer_of(ending: Ending, complaint: &str) -> Option<Answer> {
+    if complaint.contains("specified boot") || complaint.contains("No such boot") {
+        Some(Answer::Nothing)
+    } else if complaint.contains("seek to cursor") {
+        Some(Answer::BadCursor)
+    } else {
+        ending.is_good().then_some(Answer::Nothing)
+    }
+}
+
+fn trouble(ending: Ending, complaint: Option<String>) -> String {
+    let said = complaint.map(|said| format!(": {said}")).unwrap_or_default();
+    format!("{PROGRAM} ended with {ending}{said}")
+}
+
+/// When an entry was written, by the clock of then: microseconds since 1970 are told.
+fn time_of(entry: &Entry) -> Option<Wall> {
+    let microseconds: i64 = entry.text("__REALTIME_TIMESTAMP")?.parse().ok()?;
+    Some(Wall(microseconds / 1_000))
+}
+
+fn entry_seen(entry: &Entry) -> Option<Seen> {
+    Some(Seen {
+        cursor: entry.text("__CURSOR")?.to_owned(),
+        time: time_of(entry)?,
+        boot: entry.text("_BOOT_ID")?.to_owned(),
+    })
+}

@@ -1,0 +1,419 @@
+//! Decides where reading goes on, from what is saved and what the journal answers.
+//!
+//! journalctl seeks a cursor by its number within one series of files, else by the time within its boot, else by wall time; and
+//! with `--follow` it shows the current boot only (seen with systemd 252). So a cursor whose files are gone, of a machine whose
+//! clock has gone back since (no clock chip, a volatile journal, a power cut before journald had synced), would show nothing
+//! for ever, or skip what the new boot wrote. The rule: everything of the current boot is new where the saved place is of
+//! another boot and not surely before it; what is left of that other boot is read first.
+//!
+//! Pure: no I/O, no clock, no tasks.
+
+use std::time::Duration;
+
+use super::cursor::{Cursor, is_same_entry};
+use crate::record::{BootId, SavedJournal, Wall};
+
+/// An entry that the journal was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Its place.
+    pub cursor: String,
+    /// When it was written.
+    pub time: Wall,
+    /// In which boot.
+    pub boot: String,
+}
+
+/// What the journal is asked before it is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// The newest entry.
+    Newest,
+    /// The first entry of the current boot.
+    FirstOfBoot,
+    /// The first entry at or after a time.
+    FirstSince(Wall),
+    /// The first of so many newest entries that the filters let pass.
+    Recent(u32),
+    /// The entry at this cursor, or the next one.
+    At(String),
+}
+
+/// What it answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// This entry.
+    Entry(Seen),
+    /// There is none.
+    Nothing,
+    /// It does not understand the cursor.
+    BadCursor,
+    /// It was not asked: the entry was seen in this run.
+    Known,
+}
+
+/// Where a journal that was never read begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// Behind what is there.
+    Now,
+    /// With the current boot.
+    Boot,
+    /// At a time.
+    Since(Wall),
+    /// So many entries before the end.
+    Recent(u32),
+}
+
+/// Where a reading begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum From {
+    /// At an entry; `is_past`: behind it.
+    Cursor {
+        /// Its place.
+        cursor: String,
+        /// That entry itself is settled.
+        is_past: bool,
+    },
+    /// At a time.
+    Since(Wall),
+    /// With the first entry that there is.
+    Head,
+}
+
+/// One run of journalctl.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Leg {
+    /// All that is there of earlier boots, or of one of them alone; then it ends.
+    Catch {
+        /// Where it begins.
+        from: From,
+        /// The boot, where later ones are read in another way.
+        only: Option<String>,
+    },
+    /// The current boot, and what comes.
+    Follow {
+        /// Where it begins.
+        from: From,
+    },
+}
+
+/// What to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Ask.
+    Ask(Question),
+    /// Save that reading begins here.
+    Begin(Beginning),
+    /// Read.
+    Read(Leg),
+}
+
+/// Where reading begins for the first time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beginning {
+    /// The place; empty where the journal holds nothing.
+    pub cursor: String,
+    /// The entry there is not to be read.
+    pub is_past: bool,
+    /// Its time.
+    pub time: Wall,
+    /// Its boot.
+    pub boot: BootId,
+}
+
+/// What was answered so far.
+#[derive(Clone, Debug, Default)]
+pub struct Answers {
+    /// To where reading begins.
+    pub start: Option<Answer>,
+    /// To the newest entry.
+    pub newest: Option<Answer>,
+    /// To the first entry of this boot.
+    pub first_of_boot: Option<Answer>,
+    /// To the saved cursor.
+    pub at_cursor: Option<Answer>,
+}
+
+impl Answers {
+    /// Takes in the answer to `question`.
+    pub fn take(&mut self, question: &Question, answer: Answer) {
+        match question {
+            Question::Newest => self.newest = Some(answer),
+            Question::FirstOfBoot => self.first_of_boot = Some(answer),
+            Question::FirstSince(_) | Question::Recent(_) => self.start = Some(answer),
+            Question::At(_) => self.at_cursor = Some(answer),
+        }
+    }
+}
+
+/// What is known of a journal that is to be read.
+#[derive(Clone, Copy, Debug)]
+pub struct Situation<'a> {
+    /// Where it begins if nothing is saved.
+    pub start: Start,
+    /// The boot that this is, as the journal writes it.
+    pub boot: &'a str,
+    /// It is a folder of files, perhaps of another machine: its boots are not ours.
+    pub is_folder: bool,
+    /// What there was of earlier boots is read.
+    pub is_caught_up: bool,
+    /// What was answered.
+    pub answers: &'a Answers,
+    /// The time, for a journal that holds none.
+    pub now: Wall,
+}
+
+/// What to do next, where reading got to `saved`.
+pub fn next_step(saved: Option<&SavedJournal>, situation: &Situation<'_>) -> Step {
+    match saved {
+        None => begin(situation),
+        Some(saved) => go_on(saved, situation),
+    }
+}
+
+fn begin(situation: &Situation<'_>) -> Step {
+    let (question, answer) = match situation.start {
+        Start::Now => (Question::Newest, &situation.answers.newest),
+        Start::Boot => (Question::FirstOfBoot, &situation.answers.first_of_boot),
+        Start::Since(time) => (Question::FirstSince(time), &situation.answers.start),
+        Start::Recent(count) => (Question::Recent(count), &situation.answers.start),
+    };
+    let is_past = question == Question::Newest;
+    match (answer, &situation.answers.newest) {
+        (None, _) => Step::Ask(question),
+        (Some(Answer::Entry(seen)), _) => Step::Begin(beginning(seen, is_past)),
+        (Some(_), None) => Step::Ask(Question::Newest),
+        (Some(_), Some(Answer::Entry(newest))) => Step::Begin(beginning(newest, true)),
+        (Some(_), Some(_)) => Step::Begin(Beginning {
+            cursor: String::new(),
+            is_past: false,
+            time: situation.now,
+            boot: BootId(situation.boot.to_owned()),
+        }),
+    }
+}
+
+fn beginning(seen: &Seen, is_past: bool) -> Beginning {
+    Beginning { cursor: seen.cursor.clone(), is_past, time: seen.time, boot: BootId(seen.boot.clone()) }
+}
+
+fn go_on(saved: &SavedJournal, situation: &Situation<'_>) -> Step {
+    let answers = situation.answers;
+    let from = match &answers.at_cursor {
+        _ if saved.cursor.is_empty() => From::Head,
+        None => return Step::Ask(Question::At(saved.cursor.clone())),
+        Some(Answer::BadCursor) => From::Since(saved.time),
+        Some(_) => From::Cursor { cursor: saved.cursor.clone(), is_past: saved.is_past },
+    };
+    if situation.is_folder {
+        return go_on_in_folder(saved, from, answers);
+    }
+    if saved.boot.0 == situation.boot {
+        return Step::Read(Leg::Follow { from });
+    }
+    if situation.is_caught_up {
+        return Step::Read(Leg::Follow { from: From::Head });
+    }
+    match &answers.first_of_boot {
+        None => Step::Ask(Question::FirstOfBoot),
+        Some(Answer::Entry(first)) if !is_surely_before(saved, first) => {
+            Step::Read(Leg::Catch { from, only: Some(saved.boot.0.clone()) })
+        }
+        Some(_) => Step::Read(Leg::Catch { from, only: None }),
+    }
+}
+
+/// Boots tell nothing here. Where nothing follows the cursor, it must not lie in the future of all that there is.
+fn go_on_in_folder(saved: &SavedJournal, from: From, answers: &Answers) -> Step {
+    if answers.at_cursor != Some(Answer::Nothing) {
+        return Step::Read(Leg::Follow { from });
+    }
+    match &answers.newest {
+        None => Step::Ask(Question::Newest),
+        Some(Answer::Entry(newest)) if !is_surely_before(saved, newest) => {
+            let from = From::Cursor { cursor: newest.cursor.clone(), is_past: false };
+            Step::Read(Leg::Follow { from })
+        }
+        Some(_) => Step::Read(Leg::Follow { from }),
+    }
+}
+
+/// Whether journalctl, sent to the saved place, shows `entry`.
+fn is_surely_before(saved: &SavedJournal, entry: &Seen) -> bool {
+    let numbers = Cursor::parse(&saved.cursor).zip(Cursor::parse(&entry.cursor));
+    let by_number = numbers.and_then(|(saved, entry)| saved.is_before(&entry));
+    by_number.unwrap_or(saved.time <= entry.time)
+}
+
+/// How much time lies between the saved place and what follows it, where the entry at the place itself is gone.
+pub fn gap(saved: &SavedJournal, answer: &Answer) -> Option<Duration> {
+    match answer {
+        Answer::Entry(next) if !saved.cursor.is_empty() && !is_same_entry(&saved.cursor, &next.cursor) => {
+            let gap = next.time.0.saturating_sub(saved.time.0);
+            Some(Duration::from_millis(u64::try_from(gap).unwrap_or_default()))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cursor(series: &str, number: u64, boot: &str, time: i64) -> String {
+        format!("s={series};i={number:x};b={boot};m={number:x};t={time:x};x={number:x}")
+    }
+
+    fn seen(series: &str, number: u64, boot: &str, time: i64) -> Answer {
+        Answer::Entry(Seen { cursor: cursor(series, number, boot, time), time: Wall(time), boot: boot.to_owned() })
+    }
+
+    fn saved(series: &str, number: u64, boot: &str, time: i64) -> SavedJournal {
+        SavedJournal {
+            entry: "journal".to_owned(),
+            cursor: cursor(series, number, boot, time),
+            is_past: true,
+            time: Wall(time),
+            boot: BootId(boot.to_owned()),
+        }
+    }
+
+    fn situation(start: Start, answers: &Answers) -> Situation<'_> {
+        Situation { start, boot: "now", is_folder: false, is_caught_up: false, answers, now: Wall(5_000) }
+    }
+
+    /// Asks the journal that `answers` describes until there is something to read or to save.
+    fn decided(saved: Option<&SavedJournal>, start: Start, journal: &Answers) -> (Step, usize) {
+        let (mut answers, mut questions) = (Answers::default(), 0);
+        loop {
+            match next_step(saved, &situation(start, &answers)) {
+                Step::Ask(question) => {
+                    let known = match question {
+                        Question::Newest => &journal.newest,
+                        Question::FirstOfBoot => &journal.first_of_boot,
+                        Question::FirstSince(_) | Question::Recent(_) => &journal.start,
+                        Question::At(_) => &journal.at_cursor,
+                    };
+                    answers.take(&question, known.clone().unwrap());
+                    questions += 1;
+                    assert!(questions < 5, "it asks for ever");
+                }
+                step => return (step, questions),
+            }
+        }
+    }
+
+    fn past(saved: &SavedJournal) -> From {
+        From::Cursor { cursor: saved.cursor.clone(), is_past: true }
+    }
+
+    #[test]
+    fn now_begins_behind_the_newest_entry_and_an_empty_journal_is_all_new() {
+        let newest = Answers { newest: Some(seen("a", 9, "now", 4_000)), ..Answers::default() };
+        let expected = Beginning {
+            cursor: cursor("a", 9, "now", 4_000),
+            is_past: true,
+            time: Wall(4_000),
+            boot: BootId("now".to_owned()),
+        };
+        assert_eq!(decided(None, Start::Now, &newest).0, Step::Begin(expected));
+        let empty = Answers { newest: Some(Answer::Nothing), ..Answers::default() };
+        let (Step::Begin(beginning), _) = decided(None, Start::Now, &empty) else { panic!() };
+        assert_eq!((beginning.cursor.as_str(), beginning.is_past, beginning.time), ("", false, Wall(5_000)));
+    }
+
+    #[test]
+    fn a_boot_and_a_time_begin_with_their_first_entry_or_behind_the_newest() {
+        for start in [Start::Boot, Start::Since(Wall(3)), Start::Recent(7)] {
+            let first = Some(seen("a", 2, "now", 3));
+            let journal = Answers { start: first.clone(), first_of_boot: first, ..Answers::default() };
+            let (Step::Begin(begun), _) = decided(None, start, &journal) else { panic!() };
+            assert_eq!((begun.cursor, begun.is_past), (cursor("a", 2, "now", 3), false));
+            let journal = Answers {
+                start: Some(Answer::Nothing),
+                first_of_boot: Some(Answer::Nothing),
+                newest: Some(seen("a", 9, "old", 1)),
+                ..Answers::default()
+            };
+            let (Step::Begin(begun), _) = decided(None, start, &journal) else { panic!() };
+            assert_eq!((begun.cursor, begun.is_past), (cursor("a", 9, "old", 1), true));
+        }
+    }
+
+    #[test]
+    fn in_the_same_boot_the_cursor_is_good_whatever_the_clock_did() {
+        for at in [seen("a", 5, "now", 99_000), seen("b", 1, "now", 10), Answer::Nothing] {
+            let saved = saved("a", 5, "now", 99_000);
+            let journal = Answers { at_cursor: Some(at), ..Answers::default() };
+            let (step, questions) = decided(Some(&saved), Start::Now, &journal);
+            assert_eq!((step, questions), (Step::Read(Leg::Follow { from: past(&saved) }), 1));
+        }
+    }
+
+    #[test]
+    fn after_a_boot_the_rest_of_the_old_one_comes_first() {
+        let saved = saved("a", 5, "old", 1_000);
+        for first in [seen("a", 8, "now", 10), seen("b", 1, "now", 2_000)] {
+            let journal = Answers {
+                at_cursor: Some(seen("a", 5, "old", 1_000)),
+                first_of_boot: Some(first),
+                ..Answers::default()
+            };
+            assert_eq!(
+                decided(Some(&saved), Start::Now, &journal).0,
+                Step::Read(Leg::Catch { from: past(&saved), only: None })
+            );
+        }
+        let (answers, caught_up) = (Answers { at_cursor: Some(Answer::Nothing), ..Answers::default() }, true);
+        let step = next_step(Some(&saved), &Situation { is_caught_up: caught_up, ..situation(Start::Now, &answers) });
+        assert_eq!(step, Step::Read(Leg::Follow { from: From::Head }), "nothing of the current boot was read yet");
+    }
+
+    #[test]
+    fn a_cursor_from_the_future_shows_the_whole_current_boot() {
+        let saved = saved("a", 500, "old", 90_000);
+        // A volatile journal and a clock that went back; a power cut before journald had synced; nothing left of the old one.
+        for (first, at) in [
+            (seen("b", 1, "now", 10), Answer::Nothing),
+            (seen("a", 400, "now", 95_000), seen("a", 500, "now", 96_000)),
+            (seen("b", 1, "now", 10), seen("a", 500, "old", 90_000)),
+        ] {
+            let journal = Answers { at_cursor: Some(at), first_of_boot: Some(first), ..Answers::default() };
+            let step = decided(Some(&saved), Start::Now, &journal).0;
+            assert_eq!(step, Step::Read(Leg::Catch { from: past(&saved), only: Some("old".to_owned()) }));
+        }
+    }
+
+    #[test]
+    fn a_cursor_that_is_not_understood_gives_way_to_its_time() {
+        let mut saved = saved("a", 5, "now", 1_000);
+        saved.cursor = "of another kind".to_owned();
+        let journal = Answers { at_cursor: Some(Answer::BadCursor), ..Answers::default() };
+        let step = decided(Some(&saved), Start::Now, &journal).0;
+        assert_eq!(step, Step::Read(Leg::Follow { from: From::Since(Wall(1_000)) }));
+    }
+
+    #[test]
+    fn in_a_folder_a_cursor_from_the_future_gives_way_to_the_newest_entry() {
+        let saved = saved("a", 500, "theirs", 90_000);
+        let step = |at: Answer, newest: Answer| {
+            let answers = Answers { at_cursor: Some(at), newest: Some(newest), ..Answers::default() };
+            next_step(Some(&saved), &Situation { is_folder: true, ..situation(Start::Now, &answers) })
+        };
+        let newest = seen("b", 3, "x", 10);
+        let from = From::Cursor { cursor: cursor("b", 3, "x", 10), is_past: false };
+        assert_eq!(step(Answer::Nothing, newest.clone()), Step::Read(Leg::Follow { from }));
+        let good = Step::Read(Leg::Follow { from: past(&saved) });
+        assert_eq!(step(seen("a", 500, "theirs", 90_000), newest), good);
+        assert_eq!(step(Answer::Nothing, Answer::Nothing), good);
+    }
+
+    #[test]
+    fn a_gap_is_told_by_time_and_only_where_there_is_one() {
+        let saved = saved("a", 5, "now", 1_000);
+        assert_eq!(gap(&saved, &seen("b", 77, "now", 61_000)), Some(Duration::from_secs(60)));
+        assert_eq!(gap(&saved, &seen("a", 5, "now", 1_000)), None);
+        assert_eq!(gap(&saved, &Answer::Nothing), None);
+    }
+}

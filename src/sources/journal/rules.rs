@@ -1,0 +1,240 @@
+//! Decides which entries are sent, as far as journalctl is not told to decide it: the own unit, units by pattern, exclusions.
+//!
+//! An entry belongs to a unit as `journalctl --unit` has it: written by the unit, or by systemd about it, or a core dump of it.
+//! journalctl expands patterns of units once, when it starts: a unit that appears later would be missed, so patterns are
+//! matched here. Easy to break: what the program writes itself must never be sent, whatever the filters say.
+//!
+//! Pure: no I/O, no clock, no tasks.
+
+use globset::{GlobBuilder, GlobMatcher};
+
+use super::export::Entry;
+use crate::config::JournalConfig;
+
+/// The message id of a core dump (sd-messages.h, systemd 252).
+const COREDUMP: &[u8] = b"fc2e22bc6ee647b6b90729ab34a250b1";
+
+/// Fields that tell whom an entry belongs to.
+pub const FIELDS_OF_UNITS: [&str; 8] =
+    ["_SYSTEMD_UNIT", "_SYSTEMD_SLICE", "_PID", "_UID", "UNIT", "OBJECT_SYSTEMD_UNIT", "MESSAGE_ID", "COREDUMP_UNIT"];
+
+/// Who this program is to the journal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Own {
+    pid: String,
+    /// The field that names its unit, and the unit.
+    unit: Option<(&'static str, String)>,
+}
+
+impl Own {
+    /// The program with this process id, given what `/proc/self/cgroup` says.
+    pub fn new(pid: u32, cgroups: &str) -> Self {
+        let paths = cgroups.lines().filter_map(|line| {
+            let (_, rest) = line.split_once(':')?;
+            let (controllers, path) = rest.split_once(':')?;
+            (controllers.is_empty() || controllers == "name=systemd").then_some(path)
+        });
+        Self { pid: pid.to_string(), unit: paths.filter_map(unit_of_path).next() }
+    }
+
+    /// The fields that its entries are told by.
+    pub fn fields(&self) -> impl Iterator<Item = &'static str> + use<> {
+        ["_PID"].into_iter().chain(self.unit.as_ref().map(|(field, _)| *field))
+    }
+
+    fn wrote(&self, entry: &Entry) -> bool {
+        let is_of_unit = |(field, unit): &(&str, String)| entry.get(field) == Some(unit.as_bytes());
+        self.unit.as_ref().is_some_and(is_of_unit) || entry.get("_PID") == Some(self.pid.as_bytes())
+    }
+}
+
+/// The service that a cgroup belongs to. A session's scope is no unit of ours: others write in it too.
+fn unit_of_path(path: &str) -> Option<(&'static str, String)> {
+    let names: Vec<&str> = path.split('/').filter(|name| !name.is_empty()).collect();
+    let at = names.iter().rposition(|name| name.ends_with(".service") || name.ends_with(".scope"))?;
+    let is_of_user = names[..at].iter().any(|name| name.starts_with("user@"));
+    let is_service = names[at].ends_with(".service") && !names[at].starts_with("user@");
+    let field = if is_of_user { "_SYSTEMD_USER_UNIT" } else { "_SYSTEMD_UNIT" };
+    is_service.then(|| (field, names[at].to_owned()))
+}
+
+/// A unit's name or pattern.
+#[derive(Clone, Debug)]
+enum Unit {
+    Name(String),
+    Pattern(GlobMatcher),
+}
+
+impl Unit {
+    fn new(text: &str) -> Self {
+        let pattern = GlobBuilder::new(text).backslash_escape(false).build();
+        match pattern {
+            Ok(pattern) if is_pattern(text) => Self::Pattern(pattern.compile_matcher()),
+            _ => Self::Name(with_type(text)),
+        }
+    }
+
+    fn is(&self, name: &[u8]) -> bool {
+        match self {
+            Self::Name(unit) => unit.as_bytes() == name,
+            Self::Pattern(pattern) => std::str::from_utf8(name).is_ok_and(|name| pattern.is_match(name)),
+        }
+    }
+
+    fn has(&self, entry: &Entry) -> bool {
+        let names = |field: &str| entry.get(field).is_some_and(|name| self.is(name));
+        let is = |field: &str, value: &[u8]| entry.get(field) == Some(value);
+        names("_SYSTEMD_UNIT")
+            || names("_SYSTEMD_SLICE")
+            || (is("_PID", b"1") && names("UNIT"))
+            || (is("_UID", b"0")
+                && (names("OBJECT_SYSTEMD_UNIT") || (is("MESSAGE_ID", COREDUMP) && names("COREDUMP_UNIT"))))
+    }
+}
+
+/// Whether it is a pattern of units and not the name of one.
+pub fn is_pattern(unit: &str) -> bool {
+    unit.contains(['*', '?', '['])
+}
+
+/// As systemd reads it: what names no type is a service.
+fn with_type(unit: &str) -> String {
+    const TYPES: [&str; 11] =
+        ["service", "socket", "device", "mount", "automount", "swap", "target", "path", "timer", "slice", "scope"];
+    let is_typed = unit.rsplit_once('.').is_some_and(|(_, end)| TYPES.contains(&end));
+    if is_typed { unit.to_owned() } else { format!("{unit}.service") }
+}
+
+/// The rules of one reading.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    own: Own,
+    units: Vec<Unit>,
+    not_units: Vec<Unit>,
+    /// An entry is left out where all pairs of one of these hold.
+    not_matches: Vec<Vec<(String, String)>>,
+}
+
+impl Rules {
+    /// The rules that `config` asks for.
+    pub fn new(config: &JournalConfig, own: Own) -> Self {
+        let units = |names: &[String]| names.iter().map(|name| Unit::new(name)).collect();
+        Self {
+            own,
+            // Names alone are journalctl's business.
+            units: if needs_units(config) { units(&config.units) } else { Vec::new() },
+            not_units: units(&config.exclude_units),
+            not_matches: config.exclude_matches.clone(),
+        }
+    }
+
+    /// Whether `entry` is sent.
+    pub fn keeps(&self, entry: &Entry) -> bool {
+        let holds = |(field, value): &(String, String)| entry.all(field).any(|known| known == value.as_bytes());
+        !self.own.wrote(entry)
+            && (self.units.is_empty() || self.units.iter().any(|unit| unit.has(entry)))
+            && !self.not_units.iter().any(|unit| unit.has(entry))
+            && !self.not_matches.iter().any(|pairs| pairs.iter().all(holds))
+    }
+
+    /// The fields that the rules look at.
+    pub fn fields(&self) -> Vec<String> {
+        let of_units: &[&str] = if self.units.is_empty() && self.not_units.is_empty() { &[] } else { &FIELDS_OF_UNITS };
+        let of_matches = self.not_matches.iter().flatten().map(|(field, _)| field.clone());
+        self.own.fields().chain(of_units.iter().copied()).map(str::to_owned).chain(of_matches).collect()
+    }
+}
+
+/// Whether units are chosen here and not by journalctl.
+pub fn needs_units(config: &JournalConfig) -> bool {
+    config.units.iter().any(|unit| is_pattern(unit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::export::Parser;
+    use super::*;
+
+    fn config(units: &[&str], not_units: &[&str]) -> JournalConfig {
+        let texts = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        JournalConfig { units: texts(units), exclude_units: texts(not_units), ..JournalConfig::new("journal") }
+    }
+
+    fn keeps(rules: &Rules, fields: &str) -> bool {
+        let mut kept = None;
+        Parser::default().push(format!("{fields}\n\n").as_bytes(), |entry| kept = Some(rules.keeps(entry)));
+        kept.unwrap()
+    }
+
+    #[test]
+    fn what_the_program_writes_is_never_sent_and_what_is_said_about_it_is() {
+        let own = Own::new(77, "12:cpu:/x\n0::/system.slice/publisher.service\n");
+        let rules = Rules::new(&config(&["*"], &[]), own);
+        assert!(!keeps(&rules, "_SYSTEMD_UNIT=publisher.service\n_PID=99"), "an earlier run's");
+        assert!(!keeps(&rules, "_SYSTEMD_UNIT=session-1.scope\n_PID=77"));
+        assert!(keeps(&rules, "_SYSTEMD_UNIT=init.scope\n_PID=1\nUNIT=publisher.service"));
+        assert!(keeps(&rules, "_SYSTEMD_UNIT=other.service\n_PID=78"));
+    }
+
+    #[test]
+    fn the_own_unit_is_read_from_any_kind_of_cgroup() {
+        let system = |unit: &str| Some(("_SYSTEMD_UNIT", unit.to_owned()));
+        let cases = [
+            ("0::/system.slice/a.service", system("a.service")),
+            ("9:name=systemd:/system.slice/a.service\n8:cpu:/system.slice/b.service", system("a.service")),
+            ("0::/machine.slice/m.scope/payload/system.slice/a.service", system("a.service")),
+            ("0::/system.slice/a.service/worker", system("a.service")),
+            ("0::/system.slice/system-a.slice/a@1.service", system("a@1.service")),
+            (
+                "0::/user.slice/user-1000.slice/user@1000.service/app.slice/a.service",
+                Some(("_SYSTEMD_USER_UNIT", "a.service".to_owned())),
+            ),
+            ("0::/user.slice/user-1000.slice/user@1000.service/init.scope", None),
+            ("0::/user.slice/user-1000.slice/session-3.scope", None),
+            ("0::/", None),
+            ("", None),
+            ("garbage", None),
+        ];
+        for (text, unit) in cases {
+            assert_eq!(Own::new(1, text).unit, unit, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_entry_belongs_to_a_unit_as_journalctl_has_it() {
+        let rules = Rules::new(&config(&["ssh*", "web"], &["sshd-noise"]), Own::default());
+        let cases = [
+            ("_SYSTEMD_UNIT=sshd.service", true),
+            ("_SYSTEMD_UNIT=ssh.socket", true),
+            ("_SYSTEMD_UNIT=web.service", true),
+            ("_SYSTEMD_UNIT=web2.service", false),
+            ("_PID=1\nUNIT=ssh.service", true),
+            ("_PID=2\nUNIT=ssh.service", false),
+            ("_UID=0\nOBJECT_SYSTEMD_UNIT=ssh.service", true),
+            ("_UID=1\nOBJECT_SYSTEMD_UNIT=ssh.service", false),
+            ("_UID=0\nMESSAGE_ID=fc2e22bc6ee647b6b90729ab34a250b1\nCOREDUMP_UNIT=ssh.service", true),
+            ("_UID=0\nCOREDUMP_UNIT=ssh.service", false),
+            ("_SYSTEMD_UNIT=sshd-noise.service", false),
+            ("MESSAGE=ssh", false),
+        ];
+        for (fields, kept) in cases {
+            assert_eq!(keeps(&rules, fields), kept, "{fields}");
+        }
+        let all_but = Rules::new(&config(&[], &["*.scope"]), Own::default());
+        assert!(keeps(&all_but, "MESSAGE=x") && !keeps(&all_but, "_SYSTEMD_UNIT=session-1.scope"));
+    }
+
+    #[test]
+    fn an_entry_is_left_out_where_every_pair_of_an_exclusion_holds() {
+        let pair = |field: &str, value: &str| (field.to_owned(), value.to_owned());
+        let mut config = config(&[], &[]);
+        config.exclude_matches = vec![vec![pair("A", "1"), pair("B", "2")], vec![pair("C", "3")]];
+        let rules = Rules::new(&config, Own::default());
+        for (fields, kept) in
+            [("A=1", true), ("A=1\nB=2", false), ("A=0\nA=1\nB=2", false), ("C=3", false), ("C=4", true)]
+        {
+            assert_eq!(keeps(&rules, fields), kept, "{fields}");
+        }
+        assert!(["_PID", "A", "B", "C"].iter().all(|field| rules.fields().contains(&(*field).to_owned())));
+    }
+}
