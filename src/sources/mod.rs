@@ -4,3 +4,4 @@
 
 pub mod file;
 pub mod host;
+pub mod unified_log;
