@@ -64,6 +64,8 @@ pub struct Seam {
     settled: u64,
     /// Every entry before this time is settled, but for those that may come [`OVERLAP_US`] late.
     position_us: i64,
+    /// Every entry before this time was handed over, but for such.
+    handed_us: i64,
 }
 
 impl Seam {
@@ -75,6 +77,7 @@ impl Seam {
             known: saved.around.iter().map(|&(identity, _)| identity).collect(),
             settled: 0,
             position_us: saved.time_us,
+            handed_us: saved.time_us,
         }
     }
 
@@ -103,17 +106,24 @@ impl Seam {
         Saved { time_us: self.position_us, around }
     }
 
-    /// Forgets what was handed over and is not settled: it will be handed over again.
-    pub fn rewind(&mut self) {
+    /// Every entry before `time_us` was handed over: a show told all of it, or the stream has come so far.
+    pub fn handed(&mut self, time_us: i64) {
+        self.handed_us = time_us;
+    }
+
+    /// Forgets what was handed over and is not settled: it will be handed over again. Answers the settled offset.
+    pub fn rewind(&mut self) -> u64 {
+        self.handed_us = self.position_us;
         while let Some(last) = self.given.back().copied().filter(|given| given.offset > self.settled) {
             self.given.pop_back();
             self.known.remove(&last.identity);
         }
+        self.settled
     }
 
     /// From when on `log show` is to be asked. A position in the future, where the clock was set back, would show nothing.
     pub fn show_from(&self, now_us: i64) -> i64 {
-        self.position_us.min(now_us).saturating_sub(OVERLAP_US)
+        self.handed_us.max(self.position_us).min(now_us).saturating_sub(OVERLAP_US)
     }
 
     /// How many entries are remembered.

@@ -82,6 +82,8 @@ fn what_is_saved_is_read_again_and_nothing_else_is() {
 #[derive(Debug)]
 struct Store {
     times: Vec<i64>,
+    /// When each reached the store.
+    nows: Vec<i64>,
 }
 
 impl Store {
@@ -148,6 +150,14 @@ impl Reader<'_> {
     fn fill(&mut self) {
         let from = self.seam.show_from(i64::MAX);
         self.give(self.store.show(from, self.there));
+        self.handed();
+    }
+
+    /// What comes later is at most so late.
+    fn handed(&mut self) {
+        if let Some(last) = self.there.checked_sub(1) {
+            self.seam.handed(self.store.nows[last]);
+        }
     }
 
     fn more(&mut self, share: u8) -> std::ops::Range<usize> {
@@ -170,6 +180,7 @@ impl Reader<'_> {
             Event::Streamed(share) => {
                 let entries = self.more(share);
                 self.give(entries);
+                self.handed();
             }
             Event::Dropped(share) => {
                 self.more(share);
@@ -207,8 +218,8 @@ proptest! {
         events in prop::collection::vec(event(), 1..60),
     ) {
         let mut now = 1_000 * SECOND;
-        let times = steps.into_iter().map(|(step, late)| { now += step; now + late }).collect::<Vec<_>>();
-        let store = Store { times };
+        let (times, nows) = steps.into_iter().map(|(step, late)| { now += step; (now + late, now) }).unzip();
+        let store = Store { times, nows };
         let mut reader = Reader {
             store: &store,
             seam: Seam::new(&Saved::default()),
