@@ -45,7 +45,7 @@ pub struct Settings {
 /// How long things take.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
-    /// From the stream's first line until what it tells is complete.
+    /// From the stream's first line until what it tells is complete, and what came before is in the store.
     pub settle: Duration,
     /// How long a stream may say nothing before it is replaced, and a show before it is given up.
     pub patience: Duration,
@@ -63,6 +63,8 @@ pub const PROGRAM: &str = "/usr/bin/log";
 const LONG_GAP_US: i64 = 60_000_000;
 /// What the stream may say while it waits for the show.
 const MAX_KEPT_BYTES: usize = 4 * 1024 * 1024;
+/// How long the stream's banner is waited for.
+const BANNER_PATIENCE: Duration = Duration::from_secs(10);
 /// Bad lines are told of this often.
 const TELL_PAUSE: Duration = Duration::from_secs(60);
 /// Without being read for so long, a stream is not believed to be whole.
@@ -75,7 +77,9 @@ const ENDED: &str = "`log stream` ended";
 /// Why nothing, or not everything, would be read: to be told at the start and by `check`.
 pub fn warning(predicate: Option<&str>, is_root: bool) -> Option<String> {
     if predicate.is_none_or(|predicate| predicate.trim().is_empty()) {
-        return Some("without a `predicate` nothing of the unified log is read: it is millions of entries a day".to_owned());
+        return Some(
+            "without a `predicate` nothing of the unified log is read: it is millions of entries a day".to_owned(),
+        );
     }
     let refused = "the unified log is told to root only: nothing of it is read until the daemon runs as root";
     (!is_root).then(|| refused.to_owned())
@@ -206,6 +210,11 @@ impl UnifiedLog {
         matches!(self.phase, Phase::Following(_))
     }
 
+    /// Why nothing is read, while that is so.
+    pub fn complaint(&self) -> Option<&str> {
+        self.complaint.as_deref()
+    }
+
     /// Lines that were no entries, since the start.
     pub fn bad_lines(&self) -> u64 {
         self.bad_lines
@@ -221,7 +230,7 @@ impl UnifiedLog {
         let words = command::stream(&self.settings.predicate, self.settings.level);
         match self.start(&words, now) {
             Ok(stream) => {
-                let show = Show::At(now.after(self.pace.settle));
+                let show = Show::At(now.after(BANNER_PATIENCE));
                 Phase::Joining(Joining { stream, since_us: now_us, kept: Vec::new(), show })
             }
             Err(error) => self.rest(now, &error),
@@ -245,7 +254,15 @@ impl UnifiedLog {
 
     fn join(&mut self, mut joining: Joining, now: Monotonic, now_us: i64, records: &mut Chunk) -> Phase {
         match joining.stream.hear(now) {
-            Heard::Lines(lines) => joining.kept.extend_from_slice(&lines),
+            Heard::Lines(lines) => {
+                // Its first line is the banner: from now on it listens.
+                if let Show::At(at) = &mut joining.show
+                    && joining.kept.is_empty()
+                {
+                    *at = now.after(self.pace.settle);
+                }
+                joining.kept.extend_from_slice(&lines);
+            }
             Heard::Nothing => {}
             Heard::End(end) => return self.rest(now, &end.err().unwrap_or_else(|| ENDED.to_owned())),
         }
