@@ -147,7 +147,7 @@ impl Mac {
         mac.write("etc/nsswitch.conf", "passwd: files\ngroup: files\n");
         mac.write("fake/machine", "arm64\n");
         mac.write(
-            "fake/file",
+            "fake/kind",
             "Mach-O universal binary with 2 architectures: [x86_64:Mach-O 64-bit executable x86_64] [arm64]\n",
         );
         let _ = fs::copy("/etc/ld.so.cache", mac.at("etc/ld.so.cache"));
@@ -327,7 +327,7 @@ fn a_program_for_another_machine_is_refused_before_anything_is_touched() {
     ];
     for (file, told) in cases {
         let Some(mac) = Mac::new() else { return };
-        mac.write("fake/file", file);
+        mac.write("fake/kind", file);
         let run = mac.install_with_cognito(&[]).ended(65);
         assert!(run.err.contains(told), "{}", run.err);
         assert_eq!(mac.files(), Vec::<String>::new());

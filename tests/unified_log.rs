@@ -12,7 +12,6 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use cloudwatch_publisher::record::{Mark, Monotonic, SavedJournal, Wall};
-use cloudwatch_publisher::sources::records::Chunk;
 use cloudwatch_publisher::sources::unified_log::command::Level;
 use cloudwatch_publisher::sources::unified_log::format::Format;
 use cloudwatch_publisher::sources::unified_log::{Pace, Settings, UnifiedLog, warning};
@@ -47,12 +46,12 @@ fn source(folder: &Path, format: Format, saved: Option<&SavedJournal>) -> (Unifi
         program: folder.join("log").display().to_string(),
         own: "/opt/own".to_owned(),
     };
-    let mut source = UnifiedLog::new(settings, Pace { patience: PATIENCE, ..Pace::default() }, saved, BASE);
     let (wake, woken) = channel();
-    source.wake_by(Arc::new(move || {
+    let wake = Arc::new(move || {
         let _ = wake.send(());
-    }));
-    (source, woken)
+    });
+    let pace = Pace { patience: PATIENCE, ..Pace::default() };
+    (UnifiedLog::new(settings, pace, saved.cloned(), BASE, wake), woken)
 }
 
 impl Mac {
@@ -98,12 +97,17 @@ impl Mac {
     }
 
     fn read(&mut self) -> bool {
-        let mut chunk = Chunk::default();
-        let from = self.source.offset();
-        self.source.read(&mut chunk, self.now, self.wall());
-        self.under_way.extend(chunk.records(from).map(|record| (record.end, record.text.to_owned())));
+        self.source.tend(self.now, self.wall());
+        if let Some(begun) = self.source.to_save() {
+            self.saved = Some(begun);
+        }
+        let read = self.source.read(self.now).map_or(Vec::new(), |(from, chunk)| {
+            chunk.records(from).map(|record| (record.end, record.text.to_owned())).collect()
+        });
         self.now = self.now.after(STEP);
-        !chunk.is_empty()
+        let has_read = !read.is_empty();
+        self.under_way.extend(read);
+        has_read
     }
 
     #[track_caller]
@@ -126,7 +130,7 @@ impl Mac {
     fn settle(&mut self, count: usize) {
         let settled: Vec<_> = self.under_way.drain(..count).collect();
         if let Some((offset, _)) = settled.last() {
-            self.saved = Some(self.source.settle(Mark { offset: *offset, tail: 0 }));
+            self.saved = self.source.settle(Mark { offset: *offset, tail: 0 });
         }
         self.settled.extend(settled.into_iter().map(|(_, text)| text));
     }

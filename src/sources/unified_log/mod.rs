@@ -10,55 +10,18 @@ pub mod entry;
 pub mod format;
 mod running;
 pub mod seam;
+pub mod settings;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use self::command::Level;
 use self::entry::{Entry, Line};
-use self::format::Format;
 use self::running::{Heard, Running};
 use self::seam::{Saved, Seam};
+pub use self::settings::{PROGRAM, Pace, Settings, warning};
 use crate::record::{BootId, Mark, Monotonic, SavedJournal, Wall};
 use crate::sources::child::{Backoff, Wake};
 use crate::sources::records::Chunk;
 
-/// What is read, and how it is written.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The config entry (see `SavedJournal::entry`).
-    pub key: String,
-    /// Which entries, in the language of `log help predicates`.
-    pub predicate: String,
-    /// The least urgent ones.
-    pub level: Level,
-    /// How they are written.
-    pub format: Format,
-    /// This machine's name, for the format `text`.
-    pub host: String,
-    /// The program `log`.
-    pub program: String,
-    /// The path of our own program: what it writes is never read.
-    pub own: String,
-}
-
-/// How long things take.
-#[derive(Clone, Copy, Debug)]
-pub struct Pace {
-    /// From the stream's first line until what it tells is complete, and what came before is in the store.
-    pub settle: Duration,
-    /// How long a stream may say nothing before it is replaced, and a show before it is given up.
-    pub patience: Duration,
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        Self { settle: Duration::from_secs(2), patience: Duration::from_secs(600) }
-    }
-}
-
-/// The program that tells.
-pub const PROGRAM: &str = "/usr/bin/log";
 /// A position farther back is caught up with before a stream is started: its words would have to wait for too long.
 const LONG_GAP_US: i64 = 60_000_000;
 /// What the stream may say while it waits for the show.
@@ -74,17 +37,6 @@ const GAP_PAUSE: Duration = Duration::from_secs(1);
 const SILENT: &str = "`log show` said nothing for too long";
 const ENDED: &str = "`log stream` ended";
 
-/// Why nothing, or not everything, would be read: to be told at the start and by `check`.
-pub fn warning(predicate: Option<&str>, is_root: bool) -> Option<String> {
-    if predicate.is_none_or(|predicate| predicate.trim().is_empty()) {
-        return Some(
-            "without a `predicate` nothing of the unified log is read: it is millions of entries a day".to_owned(),
-        );
-    }
-    let refused = "the unified log is told to root only: nothing of it is read until the daemon runs as root";
-    (!is_root).then(|| refused.to_owned())
-}
-
 /// The unified log, as a source of records.
 pub struct UnifiedLog {
     settings: Settings,
@@ -98,12 +50,19 @@ pub struct UnifiedLog {
     phase: Phase,
     backoff: Backoff,
     complaint: Option<String>,
+    chunk: Chunk,
+    wall: Wall,
+    saved: SavedJournal,
+    /// That reading begins at `saved` is not in the state yet.
+    is_new: bool,
     bad_lines: u64,
     told_bad_lines: u64,
     tells_not_before: Monotonic,
 }
 
 enum Phase {
+    /// Nothing runs, for good.
+    Stopped,
     /// Nothing runs.
     Resting { until: Monotonic },
     /// A long gap is filled; nobody listens to what happens meanwhile, since that would be another gap to fill.
@@ -137,72 +96,106 @@ enum Show {
 }
 
 impl UnifiedLog {
-    /// Goes on where an earlier run ended, or begins with `begin`. Nothing is started before the first read.
-    pub fn new(settings: Settings, pace: Pace, saved: Option<&SavedJournal>, begin: Wall) -> Self {
-        let begin_us = if saved.is_some() { i64::MIN } else { begin.0.saturating_mul(1000) };
-        let at = |time_us| Saved { time_us, around: Vec::new() };
-        let saved = saved.map_or(at(begin_us), |saved| {
-            Saved::from_text(&saved.cursor).unwrap_or_else(|| at(saved.time.0.saturating_mul(1000)))
-        });
+    /// Goes on where an earlier run ended, or begins with `begin`. `wake` is called when there may be something to read.
+    pub fn new(settings: Settings, pace: Pace, saved: Option<SavedJournal>, begin: Wall, wake: Wake) -> Self {
+        let at = |time: Wall| Saved { time_us: time.0.saturating_mul(1000), around: Vec::new() };
+        let place = saved.as_ref().map_or(at(begin), |saved| Saved::from_text(&saved.cursor).unwrap_or(at(saved.time)));
         Self {
-            settings,
-            pace,
-            wake: Arc::new(|| {}),
-            seam: Seam::new(&saved),
-            begin_us,
+            wake,
+            seam: Seam::new(&place),
+            begin_us: if saved.is_some() { i64::MIN } else { place.time_us },
             offset: 0,
             phase: Phase::Resting { until: Monotonic(0) },
+            pace,
             backoff: Backoff::default(),
             complaint: None,
+            chunk: Chunk::default(),
+            wall: begin,
+            is_new: saved.is_none(),
+            saved: saved.unwrap_or_else(|| saved_journal(&settings.key, &place)),
             bad_lines: 0,
             told_bad_lines: 0,
             tells_not_before: Monotonic(0),
+            settings,
         }
     }
 
-    /// Calls `wake` whenever there may be something to read.
-    pub fn wake_by(&mut self, wake: Wake) {
-        self.wake = wake;
-    }
-
-    /// Behind the last record that was handed over: where the next begins.
-    pub fn offset(&self) -> u64 {
-        self.offset
-    }
-
-    /// Adds some records to `records`; none where there is nothing now. To be called again within a second, or when woken.
-    pub fn read(&mut self, records: &mut Chunk, now: Monotonic, wall: Wall) {
-        let now_us = wall.0.saturating_mul(1000);
-        self.phase = match std::mem::replace(&mut self.phase, Phase::Resting { until: now }) {
-            Phase::Resting { until } if now < until => Phase::Resting { until },
-            Phase::Resting { .. } => self.begin(now, now_us),
-            Phase::Filling { show, since_us } => self.fill(show, since_us, now, records),
-            Phase::Joining(joining) => self.join(joining, now, now_us, records),
-            Phase::Following(stream) => self.follow(stream, now, records),
+    /// To be called before each reading, and when [`UnifiedLog::next_due`] says so.
+    pub fn tend(&mut self, now: Monotonic, wall: Wall) {
+        self.wall = wall;
+        self.phase = match std::mem::replace(&mut self.phase, Phase::Stopped) {
+            Phase::Resting { until } if now >= until => self.begin(now, wall.0.saturating_mul(1000)),
+            phase => phase,
         };
         self.tell_of_bad_lines(now);
     }
 
+    /// When it wants to be tended, unless it wakes before.
+    pub fn next_due(&self) -> Option<Monotonic> {
+        match &self.phase {
+            Phase::Stopped => None,
+            Phase::Resting { until } => Some(*until),
+            Phase::Joining(Joining { show: Show::At(at), .. }) => Some(*at),
+            Phase::Joining(Joining { show: Show::Running(running), .. })
+            | Phase::Filling { show: running, .. }
+            | Phase::Following(running) => Some(running.silent_at(self.pace.patience)),
+        }
+    }
+
+    /// Where reading begins, once: to be saved at once, so that nothing is lost if the program ends before the first entry.
+    pub fn to_save(&mut self) -> Option<SavedJournal> {
+        std::mem::take(&mut self.is_new).then(|| self.saved.clone())
+    }
+
+    /// The next records, and the offset at which they begin.
+    pub fn read(&mut self, now: Monotonic) -> Option<(u64, &Chunk)> {
+        let mut records = std::mem::take(&mut self.chunk);
+        records.clear();
+        let from = self.offset;
+        self.phase = match std::mem::replace(&mut self.phase, Phase::Stopped) {
+            Phase::Filling { show, since_us } => self.fill(show, since_us, now, &mut records),
+            Phase::Joining(joining) => self.join(joining, now, &mut records),
+            Phase::Following(stream) => self.follow(stream, now, &mut records),
+            phase => phase,
+        };
+        self.chunk = records;
+        (!self.chunk.is_empty()).then_some((from, &self.chunk))
+    }
+
+    /// The pipeline took what was read. Every offset is remembered here, so that it may name any.
+    pub fn advance(&mut self, _ends: &[u64]) {}
+
     /// Everything up to `to` is settled. What is to be saved.
-    pub fn settle(&mut self, to: Mark) -> SavedJournal {
+    pub fn settle(&mut self, to: Mark) -> Option<SavedJournal> {
         let waiting = match &self.phase {
             Phase::Joining(joining) => Some(joining.since_us),
             _ => None,
         };
-        let saved = self.seam.settle(to.offset, waiting);
-        SavedJournal {
-            entry: self.settings.key.clone(),
-            cursor: saved.to_text(),
-            is_past: true,
-            time: Wall(saved.time_us.div_euclid(1000)),
-            boot: BootId(String::new()),
-        }
+        self.saved = saved_journal(&self.settings.key, &self.seam.settle(to.offset, waiting));
+        Some(self.saved.clone())
     }
 
     /// Reads again from the settled position on; counting goes on from there, too.
     pub fn rewind(&mut self) {
         self.offset = self.seam.rewind();
-        self.phase = Phase::Resting { until: Monotonic(0) };
+        if !matches!(self.phase, Phase::Stopped) {
+            self.phase = Phase::Resting { until: Monotonic(0) };
+        }
+    }
+
+    /// What is to be saved of it, for a state that began anew.
+    pub fn saved(&self) -> Option<SavedJournal> {
+        Some(self.saved.clone())
+    }
+
+    /// Reads no more.
+    pub fn stop(&mut self) {
+        self.phase = Phase::Stopped;
+    }
+
+    /// Behind the last record that was handed over: where the next begins.
+    pub fn offset(&self) -> u64 {
+        self.offset
     }
 
     /// Whether what happens is handed over as it happens.
@@ -252,7 +245,7 @@ impl UnifiedLog {
         Phase::Filling { show, since_us }
     }
 
-    fn join(&mut self, mut joining: Joining, now: Monotonic, now_us: i64, records: &mut Chunk) -> Phase {
+    fn join(&mut self, mut joining: Joining, now: Monotonic, records: &mut Chunk) -> Phase {
         match joining.stream.hear(now) {
             Heard::Lines(lines) => {
                 // Its first line is the banner: from now on it listens.
@@ -271,7 +264,7 @@ impl UnifiedLog {
         }
         match &mut joining.show {
             Show::At(at) if now < *at => {}
-            Show::At(_) => match self.show(now, now_us) {
+            Show::At(_) => match self.show(now, self.wall.0.saturating_mul(1000)) {
                 Ok(show) => joining.show = Show::Running(show),
                 Err(error) => return self.rest(now, &error),
             },
@@ -380,5 +373,15 @@ impl UnifiedLog {
             self.told_bad_lines = self.bad_lines;
             self.tells_not_before = now.after(TELL_PAUSE);
         }
+    }
+}
+
+fn saved_journal(key: &str, place: &Saved) -> SavedJournal {
+    SavedJournal {
+        entry: key.to_owned(),
+        cursor: place.to_text(),
+        is_past: true,
+        time: Wall(place.time_us.div_euclid(1000)),
+        boot: BootId(String::new()),
     }
 }

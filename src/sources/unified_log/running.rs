@@ -72,6 +72,11 @@ impl Running {
         now.since(self.heard)
     }
 
+    /// When it has been silent for `patience`.
+    pub fn silent_at(&self, patience: Duration) -> Monotonic {
+        self.heard.after(patience)
+    }
+
     /// When it was heard last, whether it said anything or not.
     pub fn looked(&self) -> Monotonic {
         self.looked
