@@ -475,8 +475,9 @@ dry_config() {
 
 # A number below those of people, free for a user and a group.
 free_number() {
+    taken=$(dscl . -list /Users UniqueID && dscl . -list /Groups PrimaryGroupID) || die 70 "dscl does not say which numbers users have"
     number=350
-    while { dscl . -list /Users UniqueID && dscl . -list /Groups PrimaryGroupID; } | awk -v n="$number" '$2 == n { found = 1 } END { exit !found }'; do
+    while printf '%s\n' "$taken" | grep -q "[[:space:]]$number\$"; do
         number=$((number + 1))
         [ "$number" -lt 500 ] || die 70 "no number below 500 is free for the user $service"
     done
