@@ -3,3 +3,4 @@
 pub mod log;
 pub mod memory;
 mod rotate;
+pub mod watchdog;
