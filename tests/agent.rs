@@ -25,10 +25,14 @@ mod network;
 mod own_log;
 #[path = "agent/resources.rs"]
 mod resources;
+#[path = "agent/reload.rs"]
+mod reload;
 #[path = "agent/resuming.rs"]
 mod resuming;
 #[path = "support/agent.rs"]
 mod scene;
+#[path = "agent/service.rs"]
+mod service;
 #[path = "agent/sign_in.rs"]
 mod sign_in;
 #[path = "agent/stopping.rs"]

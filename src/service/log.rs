@@ -8,14 +8,15 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use log::kv::{self, Key, Value, VisitSource};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use super::rotate::RotatedFile;
-pub use super::rotate::own_files;
+use super::rotate::own_files;
 
 /// The size at which the file is rotated: the predecessor's 100 MiB.
 const MAX_BYTES: u64 = 100 * 1024 * 1024;
@@ -43,21 +44,41 @@ pub enum Destination {
     },
 }
 
-/// Starts the own log for the rest of the program's life. Answers the file that it goes to; none = stderr.
+/// The own log, started.
+#[derive(Clone, Debug)]
+pub struct OwnLog {
+    file: Option<PathBuf>,
+    debug: Arc<AtomicBool>,
+}
+
+impl OwnLog {
+    /// The files that it goes to, newest first, whether they exist or not; empty where it goes elsewhere.
+    pub fn files(&self) -> Vec<PathBuf> {
+        self.file.as_deref().map(own_files).unwrap_or_default()
+    }
+
+    /// Has more in it from now on, or less.
+    pub fn set_debug(&self, debug: bool) {
+        self.debug.store(debug, Ordering::Relaxed);
+        log::set_max_level(if debug { LevelFilter::Debug } else { LevelFilter::Info });
+    }
+}
+
+/// Starts the own log for the rest of the program's life.
 ///
 /// A file that is named and cannot be written is a warning, and stderr takes its place. A second start changes nothing.
-pub fn start(destination: &Destination, debug: bool) -> Option<PathBuf> {
+pub fn start(destination: &Destination, debug: bool) -> OwnLog {
     let is_systemd = std::env::var_os("JOURNAL_STREAM").is_some();
     let (output, warning) = choose(destination, is_systemd);
-    let path = output.path();
-    let logger = Box::new(OwnLog { debug, output: Mutex::new(output), causes: Mutex::new(Causes::default()) });
-    if log::set_boxed_logger(logger).is_ok() {
-        log::set_max_level(if debug { LevelFilter::Debug } else { LevelFilter::Info });
+    let own_log = OwnLog { file: output.path(), debug: Arc::default() };
+    let logger = Logger { debug: Arc::clone(&own_log.debug), output: Mutex::new(output), causes: Mutex::default() };
+    if log::set_boxed_logger(Box::new(logger)).is_ok() {
+        own_log.set_debug(debug);
     }
     if let Some((path, error)) = warning {
         log::warn!(path:% = path.display(), error:% = error; "cannot write the own log's file: logging to stderr");
     }
-    path
+    own_log
 }
 
 type Refused = Option<(PathBuf, std::io::Error)>;
@@ -96,15 +117,15 @@ impl Output {
     }
 }
 
-struct OwnLog {
-    debug: bool,
+struct Logger {
+    debug: Arc<AtomicBool>,
     output: Mutex<Output>,
     causes: Mutex<Causes>,
 }
 
-impl Log for OwnLog {
+impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.level() <= level_of(metadata.target(), self.debug)
+        metadata.level() <= level_of(metadata.target(), self.debug.load(Ordering::Relaxed))
     }
 
     fn log(&self, record: &Record<'_>) {
@@ -221,13 +242,13 @@ impl Causes {
 mod tests {
     use super::*;
 
-    fn logger(path: &Path, debug: bool) -> OwnLog {
+    fn logger(path: &Path, debug: bool) -> Logger {
         let destination = Destination::Daemon { named: Some(path.to_path_buf()), default: PathBuf::new() };
         let (output, _) = choose(&destination, false);
-        OwnLog { debug, output: Mutex::new(output), causes: Mutex::new(Causes::default()) }
+        Logger { debug: Arc::new(debug.into()), output: Mutex::new(output), causes: Mutex::default() }
     }
 
-    fn say(log: &OwnLog, level: Level, target: &str, message: &str, facts: &[(&str, &str)]) {
+    fn say(log: &Logger, level: Level, target: &str, message: &str, facts: &[(&str, &str)]) {
         log.log(
             &Record::builder().level(level).target(target).key_values(&facts).args(format_args!("{message}")).build(),
         );
