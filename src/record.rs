@@ -122,6 +122,22 @@ pub struct SavedFile {
     pub settled: Mark,
 }
 
+/// What the state keeps of a journal that is read: where to go on. A journal has a [`FileId`] too, and a [`Mark`] whose `offset`
+/// counts the records that were handed over in this run; its source knows which place a mark stands for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedJournal {
+    /// The config entry that reads it (see `JournalConfig::key`).
+    pub entry: String,
+    /// The journal's own name of a place in it. Empty where it held nothing when reading began: all that is there is new.
+    pub cursor: String,
+    /// The entry at that place is settled; else it is the first one to be read.
+    pub is_past: bool,
+    /// The time of that entry: where to go on when the place is gone.
+    pub time: Wall,
+    /// The boot in which that entry was written.
+    pub boot: BootId,
+}
+
 /// A metric's unit, in CloudWatch's spelling (`StandardUnit` of PutMetricData).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Unit {

@@ -7,3 +7,4 @@ pub mod log;
 pub mod memory;
 pub mod notify;
 mod rotate;
+pub mod watchdog;
