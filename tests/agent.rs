@@ -23,10 +23,10 @@ mod million;
 mod network;
 #[path = "agent/own_log.rs"]
 mod own_log;
-#[path = "agent/resources.rs"]
-mod resources;
 #[path = "agent/reload.rs"]
 mod reload;
+#[path = "agent/resources.rs"]
+mod resources;
 #[path = "agent/resuming.rs"]
 mod resuming;
 #[path = "support/agent.rs"]

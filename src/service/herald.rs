@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::glance;
 use super::notify::Notifier;
+use super::watchdog::Beat;
 use crate::record::{Monotonic, Phase, Status};
 
 /// The line is told at most this often.
@@ -21,6 +22,8 @@ pub struct Herald {
     notifier: Arc<Notifier>,
     /// Half of what the service manager waits.
     pace: Option<Duration>,
+    /// Watches where the service manager does not.
+    beat: Option<Beat>,
     next_sign: Monotonic,
     line: String,
     next_line: Monotonic,
@@ -33,11 +36,17 @@ impl Herald {
         Self {
             notifier,
             pace: watchdog_limit.map(|limit| limit / 2),
+            beat: None,
             next_sign: Monotonic(0),
             line: String::new(),
             next_line: Monotonic(0),
             is_stopping: false,
         }
+    }
+
+    /// The same with a watchdog of our own.
+    pub fn with_beat(self, beat: Option<Beat>) -> Self {
+        Self { beat, ..self }
     }
 
     /// Takes in how the agent fares at `now`.
@@ -47,6 +56,9 @@ impl Herald {
         {
             // A second early: it is the next status that is waited for.
             self.next_sign = now.after(pace.saturating_sub(Duration::from_secs(1)));
+        }
+        if let Some(beat) = self.beat.as_ref().filter(|_| is_alive(status)) {
+            beat.beat();
         }
         if status.phase == Phase::Stopping && !self.is_stopping {
             (self.is_stopping, self.next_line) = (true, now);

@@ -3,6 +3,7 @@
 pub mod control;
 pub mod glance;
 pub mod herald;
+mod journal;
 pub mod log;
 pub mod memory;
 pub mod notify;

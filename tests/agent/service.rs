@@ -251,3 +251,75 @@ fn a_sign_in_that_fails_is_the_reason_that_status_gives() {
     });
     agent.stop();
 }
+
+/// Starts a journal of its own in a mount namespace, has the program (`"$@"`) log to it until a line says that records were not taken,
+/// ends it, and prints the entries.
+const WITH_A_JOURNAL: &str = r#"
+set -e
+mount --make-rprivate /
+mount -t tmpfs tmpfs /run
+mkdir -p /run/systemd/journal /run/systemd/journald.conf.d
+printf '[Journal]\nStorage=volatile\nReadKMsg=no\nRateLimitIntervalSec=0\n' >/run/systemd/journald.conf.d/test.conf
+/lib/systemd/systemd-journald 2>/dev/null & journald=$!
+until [ -S /run/systemd/journal/socket ] && [ -S /run/systemd/journal/stdout ]; do sleep .1; done
+systemd-cat sh -c 'JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/2); export JOURNAL_STREAM; exec "$@"' - "$@" & agent=$!
+for _ in $(seq 300); do
+    journalctl --sync
+    journalctl -q -t cloudwatch-publisher | grep -q 'records were not taken' && break
+    sleep .2
+done
+kill $agent
+wait $agent || true
+journalctl --sync
+journalctl -q -o json --all
+kill $journald
+wait $journald || true
+"#;
+
+/// Whether this machine can have a journal in a test; says so where it cannot.
+fn has_journal() -> bool {
+    let is_root = rustix::process::geteuid().is_root();
+    let is_there = is_root && Path::new("/lib/systemd/systemd-journald").exists();
+    assert!(is_there || std::env::var_os("CI").is_none(), "no systemd-journald, and CI does without no test");
+    if !is_there {
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), b"skipped: no systemd-journald, or not root\n");
+    }
+    is_there
+}
+
+#[test]
+fn under_systemd_the_own_log_goes_to_the_journal_with_priorities_and_facts_as_fields() {
+    if !has_journal() {
+        return;
+    }
+    let mut scene = Scene::new(&["app.log"]);
+    scene.unset("/agent/logfile");
+    scene.set("/agent/debug", true);
+    scene.endpoint.misbehave(Fault::Code { code: "InvalidParameterException", status: 400 }, None);
+    let mut app = Written::open(&scene, "app.log");
+    app.lines(1);
+    let program = scene.program(&["run"]);
+    let mut unshare = scene.program(&[]);
+    unshare = {
+        let mut command = std::process::Command::new("unshare");
+        command.args(["--mount", "--fork", "bash", "-c", WITH_A_JOURNAL, "-"]).arg(program.get_program()).arg("run");
+        command.arg(scene.config()).env_clear();
+        command.envs(unshare.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command
+    };
+    let output = unshare.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    let entries: Vec<Value> = said.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let entry = |message: &str| {
+        let found =
+            entries.iter().find(|entry| entry["MESSAGE"].as_str().is_some_and(|text| text.starts_with(message)));
+        found.unwrap_or_else(|| panic!("no `{message}` in {said}{}", String::from_utf8_lossy(&output.stderr)))
+    };
+    let path = scene.path("app.log").display().to_string();
+    let following = entry("following a file path=");
+    assert_eq!((&following["PRIORITY"], &following["PATH"]), (&json!("5"), &json!(path)));
+    assert_eq!(following["SYSLOG_IDENTIFIER"], "cloudwatch-publisher");
+    let failed = entry("records were not taken stream=");
+    assert_eq!((&failed["PRIORITY"], &failed["CAUSE"]), (&json!("4"), &json!("refused")));
+    assert_eq!(entry("sending ")["PRIORITY"], "6");
+}

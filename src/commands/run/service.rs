@@ -23,6 +23,7 @@ use crate::service::control::{self, Control, Desk, Report, Wish};
 use crate::service::herald::Herald;
 use crate::service::log::OwnLog;
 use crate::service::notify::{self, Notifier};
+use crate::service::watchdog;
 use crate::state::{Opened, Store};
 
 /// After an instance command that failed it is run again, later each time, up to the longest pause.
@@ -30,6 +31,9 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// How often a status is told while there is no agent that does.
 const STATUS_PAUSE: Duration = Duration::from_secs(1);
+
+/// The main loop may stand still for so long where no service manager says for how long.
+const WATCHDOG_LIMIT: Duration = Duration::from_secs(60);
 
 /// What lives as long as the program.
 pub struct Daemon {
@@ -251,7 +255,9 @@ async fn of<T>(future: std::pin::Pin<&mut Option<impl Future<Output = T>>>) -> T
 
 /// Has the service manager told of every status.
 fn herald(notifier: &Arc<Notifier>, mut status: watch::Receiver<Status>, clock: Clock) {
-    let mut herald = Herald::new(Arc::clone(notifier), notify::watchdog_limit());
+    let limit = notify::watchdog_limit().filter(|_| notifier.is_heard());
+    let beat = limit.is_none().then(|| watchdog::start(WATCHDOG_LIMIT));
+    let mut herald = Herald::new(Arc::clone(notifier), limit).with_beat(beat);
     tokio::spawn(async move {
         while status.changed().await.is_ok() {
             let told = status.borrow_and_update().clone();
