@@ -111,7 +111,7 @@ impl<'a> Shift<'a> {
                 _ = ticks.tick() => self.tell(),
             }
         }
-        self.end(metrics, deadline).await;
+        self.end(metrics, asked, deadline).await;
     }
 
     /// Has everything that is open sent; until when that is waited for. Before the first sign-in nothing will be.
@@ -136,21 +136,26 @@ impl<'a> Shift<'a> {
     }
 
     /// Waits for the metrics, which heard of the end too, and leaves to the next shift what it needs.
-    async fn end(mut self, mut metrics: JoinHandle<Metrics>, deadline: Option<Instant>) {
-        let left = deadline.unwrap_or_else(|| Instant::now() + LAST_COMMIT_LIMIT);
+    async fn end(mut self, mut metrics: JoinHandle<Metrics>, mut asked: Stop, deadline: Option<Instant>) {
+        let mut until = deadline.unwrap_or_else(|| Instant::now() + LAST_COMMIT_LIMIT);
         let mut ticks = tokio::time::interval(STATUS_PAUSE);
-        let mut stop = self.stop.clone();
-        let is_over = loop {
+        let over = loop {
             tokio::select! {
                 metrics = &mut metrics => break metrics.ok(),
-                _ = stop.wait_for(|stop| *stop == Stop::Now) => break None,
-                () = tokio::time::sleep_until(left) => break None,
+                more = further(&mut self.stop, asked), if asked < Stop::Now => {
+                    asked = more;
+                    until = until.min(Instant::now() + STOP_LIMIT - LAST_COMMIT_LIMIT);
+                }
+                () = tokio::time::sleep_until(until) => break None,
                 _ = ticks.tick() => self.tell(),
+            }
+            if asked == Stop::Now {
+                break None;
             }
         };
         // One that did not come back has left everything on disk.
         metrics.abort();
-        self.agent.left.metrics = is_over;
+        self.agent.left.metrics = over;
         self.tell();
         self.agent.tally.end(self.logs_told.counts);
     }

@@ -35,10 +35,10 @@ fn figures(scene: &Scene) -> Value {
 /// Writes to a file as fast as it goes while `act` does something; everything written is what must come.
 fn under_load(written: &mut Written, scene: &Scene, act: impl FnOnce()) {
     let is_over = AtomicBool::new(false);
-    let name = written.stream.clone();
+    let (name, path) = (written.stream.clone(), scene.path(&written.stream));
     let more = thread::scope(|scope| {
         let writer = scope.spawn(|| {
-            let (mut file, mut more) = (append(&scene.path(&name)), Vec::new());
+            let (mut file, mut more) = (append(&path), Vec::new());
             while !is_over.load(Ordering::Relaxed) && more.len() < 200_000 {
                 let lines: Vec<String> =
                     (0..100).map(|number| format!("load {} of {name}", more.len() + number)).collect();
