@@ -14,7 +14,9 @@ pub mod settings;
 
 use std::time::Duration;
 
+pub use self::command::Level;
 use self::entry::{Entry, Line};
+pub use self::format::Format;
 use self::running::{Heard, Running};
 use self::seam::{Saved, Seam};
 pub use self::settings::{PROGRAM, Pace, Settings, warning};

@@ -1,0 +1,353 @@
+//! The log thread: looks at folders, reads files and other sources, and has the pipeline decide what becomes of it.
+//!
+//! Plain synchronous code. Easy to break: a position is saved only from [`Effects::settled`].
+
+use std::collections::HashMap;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::records::{Records, RecordsParts};
+use super::{Action, Destination, Event, Left, Parts, Told, Urgency};
+use crate::clock::Clock;
+use crate::delivery::pipeline::{Effects, Pipeline};
+use crate::delivery::retry::Chance;
+use crate::record::{FileId, Monotonic, SavedJournal, StreamId, StreamName};
+use crate::sources::child::Wake;
+use crate::sources::file::{Change, Files};
+use crate::state::{Changes, FileKey};
+
+/// A look at least this often: a new file is noticed within it, whatever becomes of notifications.
+const LOOK_PAUSE: Duration = Duration::from_secs(2);
+/// Between two looks at the least, however many notifications come.
+const LOOK_PAUSE_BUSY: Duration = Duration::from_millis(200);
+/// A look may take a share of the time of one in this.
+const LOOK_SHARE: u32 = 50;
+/// How often the counts are told.
+const TELL_PAUSE: Duration = Duration::from_millis(500);
+/// After that many settled bytes a save does not wait for others.
+const SAVE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// The thread's state.
+pub(super) struct LogThread {
+    clock: Clock,
+    outbox: UnboundedSender<Action>,
+    files: Files,
+    records: Vec<Records>,
+    pipeline: Pipeline,
+    streams: HashMap<StreamName, StreamId>,
+    destinations: Vec<Destination>,
+    retention_days: Vec<Option<u16>>,
+    keys: Vec<String>,
+    has_looked: bool,
+    next_look: Monotonic,
+    looks_not_before: Monotonic,
+    next_tell: Monotonic,
+    sent_at_last_save: u64,
+    /// Batches of which the outcome is not known.
+    in_flight: usize,
+    going: Going,
+}
+
+/// How far the thread is asked to end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Going {
+    /// Not at all.
+    On,
+    /// Once all is sent.
+    Empty,
+    /// Once what is in flight is answered.
+    HandingOver,
+    /// At once.
+    Leaving,
+}
+
+impl LogThread {
+    /// A thread that follows what `parts` say.
+    pub(super) fn new(parts: Parts, clock: Clock, outbox: UnboundedSender<Action>, ready: &Wake) -> Self {
+        let keys: Vec<String> = parts.entries.iter().map(|entry| entry.key.clone()).collect();
+        let first_source = parts.entries.len();
+        let mut thread = Self {
+            clock,
+            outbox,
+            files: Files::new(parts.entries, parts.saved, parts.never, parts.max_open).holding(parts.held),
+            records: Vec::new(),
+            pipeline: Pipeline::new(parts.settings, parts.filters),
+            streams: HashMap::new(),
+            destinations: Vec::new(),
+            retention_days: parts.retention_days,
+            keys,
+            has_looked: false,
+            next_look: Monotonic(0),
+            looks_not_before: Monotonic(0),
+            next_tell: Monotonic(0),
+            sent_at_last_save: 0,
+            in_flight: 0,
+            going: Going::On,
+        };
+        for (index, parts) in parts.records.into_iter().enumerate() {
+            thread.add(first_source + index, parts, ready);
+        }
+        thread
+    }
+
+    fn add(&mut self, entry: usize, parts: RecordsParts, ready: &Wake) {
+        log::info!(stream:% = parts.stream; "reading the journal");
+        let records = Records::new(self.records.len(), parts.of, parts.saved, ready);
+        let stream = self.stream(parts.stream, entry);
+        self.pipeline.follow(records.file, stream, entry);
+        self.records.push(records);
+    }
+
+    /// Has `wake` called, from another thread, when a look is likely to find something.
+    pub(super) fn wake_by(&mut self, wake: Box<dyn Fn() + Send>) {
+        self.files.wake_by(wake);
+    }
+
+    /// Works until it is told to end, or nobody can tell it anything any more.
+    pub(super) fn run(mut self, events: &Receiver<Event>) {
+        loop {
+            let now = self.clock.now();
+            if now >= self.next_look && self.going == Going::On {
+                self.look(now);
+            }
+            if matches!(self.going, Going::On | Going::Empty) {
+                self.send_due(now);
+            }
+            let has_read = self.going == Going::On && (self.read_one(now) | self.read_records(now));
+            self.perform_effects();
+            self.tell(now);
+            if self.is_over() {
+                return self.leave();
+            }
+            let pause = if has_read { Duration::ZERO } else { self.pause(now) };
+            match events.recv_timeout(pause) {
+                Ok(event) => {
+                    self.handle(event);
+                    while let Ok(event) = events.try_recv() {
+                        self.handle(event);
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Ready => {}
+            Event::Wake => self.next_look = self.next_look.min(self.looks_not_before),
+            Event::Outcome(batch, result) => {
+                self.in_flight = self.in_flight.saturating_sub(1);
+                self.pipeline.outcome(batch, result, self.clock.now(), Chance(fastrand::f64()));
+            }
+            Event::SaveAll => {
+                let (save, journals) = (self.files.saved(), self.saved_journals());
+                let changes = Changes { save, journals, entries: self.keys.clone(), ..Changes::default() };
+                self.save(changes, Urgency::Now);
+            }
+            Event::Stop => {
+                self.going = Going::Empty;
+                self.records.iter_mut().for_each(Records::stop);
+                self.pipeline.drain();
+            }
+            Event::HandOver => self.going = Going::HandingOver,
+            Event::LetGo => self.going = Going::Leaving,
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        match self.going {
+            Going::On => false,
+            Going::Empty => self.pipeline.is_empty(),
+            Going::HandingOver => self.in_flight == 0,
+            Going::Leaving => true,
+        }
+    }
+
+    /// The last word. What was read and not settled is read again by whoever goes on.
+    fn leave(self) {
+        if self.going != Going::Empty {
+            let left = Left { journals: self.saved_journals(), files: self.files.hand_over() };
+            let _ = self.outbox.send(Action::Leave(left));
+        }
+    }
+
+    fn look(&mut self, now: Monotonic) {
+        let changes = self.files.look(now);
+        let took = self.clock.now().since(now);
+        self.looks_not_before = now.after(LOOK_PAUSE_BUSY.max(took * LOOK_SHARE));
+        self.next_look = now.after(LOOK_PAUSE.max(took * LOOK_SHARE));
+        let mut to_save = Changes::default();
+        if !std::mem::replace(&mut self.has_looked, true) {
+            // From now on a file that was not there is a new one, also when it comes while nobody looks.
+            to_save.entries.clone_from(&self.keys);
+        }
+        for change in changes {
+            self.take_in(change, &mut to_save);
+        }
+        if !to_save.is_empty() {
+            self.save(to_save, Urgency::Now);
+        }
+    }
+
+    fn take_in(&mut self, change: Change, to_save: &mut Changes) {
+        match change {
+            Change::Appeared { file, entry, path, stream, from } => {
+                log::info!(path:% = path.display(), stream:% = stream, from; "following a file");
+                let stream = self.stream(stream, entry);
+                self.pipeline.follow(file, stream, entry);
+            }
+            Change::Replaced { old, new, entry, path, stream } => {
+                self.pipeline.retire(old);
+                log::info!(path:% = path.display(); "a file began anew");
+                let stream = self.stream(stream, entry);
+                self.pipeline.follow(new, stream, entry);
+            }
+            Change::Moved { from, to, .. } => {
+                let to = to.as_ref().map_or_else(|| "elsewhere".into(), |to| to.display().to_string());
+                log::debug!(path:% = from.display(), to; "a file was moved");
+            }
+            Change::Gone { file, path, forget } => {
+                log::info!(path:% = path.display(); "a file is followed no more");
+                file.into_iter().for_each(|file| self.pipeline.forget(file));
+                let key = |key: crate::sources::file::SavedKey| FileKey {
+                    entry: key.entry,
+                    device: key.device,
+                    inode: key.inode,
+                };
+                to_save.forget.extend(forget.map(key));
+            }
+            Change::Save(saved) => to_save.save.push(saved),
+            Change::LetGo { path, bytes, .. } => {
+                log::error!(path:% = path.display(), bytes; "a deleted file was let go before all of it was sent");
+            }
+            Change::Unreadable { path, error } => {
+                log::warn!(path:% = path.display(), error; "cannot read; it is tried again on every look");
+            }
+        }
+    }
+
+    fn stream(&mut self, name: StreamName, entry: usize) -> StreamId {
+        let destinations = &mut self.destinations;
+        let retention_days = self.retention_days.get(entry).copied().flatten();
+        *self.streams.entry(name).or_insert_with_key(|name| {
+            destinations.push(Destination { stream: name.clone(), retention_days });
+            // A machine with four billion streams has other troubles.
+            StreamId(u32::try_from(destinations.len() - 1).unwrap_or(u32::MAX))
+        })
+    }
+
+    fn send_due(&mut self, now: Monotonic) {
+        while let Some(batch) = self.pipeline.take(now) {
+            let to = self.destinations[batch.stream.0 as usize].clone();
+            log::debug!(stream:% = to.stream, records = batch.len(), bytes = batch.bytes(); "sending");
+            self.in_flight += 1;
+            let _ = self.outbox.send(Action::Send(batch, to));
+        }
+    }
+
+    /// Reads one window of one file, where there is anything to read and room for it.
+    fn read_one(&mut self, now: Monotonic) -> bool {
+        let pipeline = &self.pipeline;
+        let may_read = |file: FileId| pipeline.may_read(file, now);
+        let Some(file) = self.files.next_ready(may_read) else {
+            return false;
+        };
+        let Some(block) = self.files.read(file) else {
+            if self.files.needs_look() {
+                self.next_look = self.looks_not_before;
+            }
+            return true;
+        };
+        let to = self.pipeline.push(file, block, now);
+        self.files.advance(file, to);
+        true
+    }
+
+    /// Takes what each source of records has, where there is room for it.
+    fn read_records(&mut self, now: Monotonic) -> bool {
+        let (mut has_read, mut to_save) = (false, Changes::default());
+        for records in &mut self.records {
+            to_save.journals.extend(records.tend(now, self.clock.wall()));
+            has_read |= self.pipeline.may_read(records.file, now) && records.read_into(&mut self.pipeline, now);
+        }
+        if !to_save.is_empty() {
+            self.save(to_save, Urgency::Now);
+        }
+        has_read
+    }
+
+    /// The source with this number; none where it is a file's.
+    fn records_of(&mut self, file: FileId) -> Option<&mut Records> {
+        self.records.iter_mut().find(|records| records.file == file)
+    }
+
+    fn saved_journals(&self) -> Vec<SavedJournal> {
+        self.records.iter().filter_map(Records::saved).collect()
+    }
+
+    fn perform_effects(&mut self) {
+        let Effects { settled, rewind, refused, held } = self.pipeline.effects();
+        let mut to_save = Changes::default();
+        for (file, mark) in settled {
+            match self.records_of(file) {
+                Some(records) => to_save.journals.extend(records.settle(mark)),
+                None => to_save.save.extend(self.files.settle(file, mark)),
+            }
+        }
+        for file in rewind {
+            match self.records_of(file) {
+                Some(records) => records.rewind(),
+                None => self.files.rewind(file),
+            }
+        }
+        for (stream, cause, count) in refused {
+            let stream = &self.destinations[stream.0 as usize].stream;
+            log::warn!(stream:% = stream, count, cause = cause.text(); "records were given up");
+        }
+        for (stream, error, pause) in held {
+            let stream = &self.destinations[stream.0 as usize].stream;
+            log::warn!(stream:% = stream, error, pause_s = pause.as_secs(); "a stream is put aside for a while");
+        }
+        if !to_save.is_empty() {
+            let sent = self.pipeline.counts().bytes_sent;
+            let is_much = sent - self.sent_at_last_save > SAVE_BYTES;
+            if is_much {
+                self.sent_at_last_save = sent;
+            }
+            self.save(to_save, if is_much { Urgency::Now } else { Urgency::Later });
+        }
+    }
+
+    fn save(&self, changes: Changes, urgency: Urgency) {
+        let _ = self.outbox.send(Action::Save(changes, urgency));
+    }
+
+    fn tell(&mut self, now: Monotonic) {
+        if now < self.next_tell && !self.is_over() {
+            return;
+        }
+        self.next_tell = now.after(TELL_PAUSE);
+        let told = Told {
+            counts: self.pipeline.counts(),
+            files: self.files.len() as u64,
+            lag_bytes: self.files.lag_bytes(),
+            oldest: self.pipeline.oldest(),
+            at: now,
+        };
+        let _ = self.outbox.send(Action::Tell(told));
+    }
+
+    fn pause(&self, now: Monotonic) -> Duration {
+        let next_look = if self.going == Going::On { self.next_look } else { now.after(TELL_PAUSE) };
+        if self.going == Going::HandingOver {
+            return TELL_PAUSE;
+        }
+        let due = self.pipeline.next_due().unwrap_or(next_look);
+        let sources = self.records.iter().filter_map(Records::next_due).min().unwrap_or(next_look);
+        due.min(next_look).min(sources).since(now).max(Duration::from_millis(1))
+    }
+}
