@@ -234,7 +234,7 @@ impl LogThread {
         ready: &Wake,
     ) {
         let JournalParts { config, stream, start } = parts;
-        log::info!(journal = config.key, stream:% = stream; "reading the journal");
+        log::info!(journal = config.key, stream:% = stream; "following a journal");
         let mut journal = Journal::new(config, own, boot, saved, Arc::clone(ready));
         if let Some(start) = start {
             journal.begin_at(start);
