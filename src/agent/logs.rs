@@ -11,18 +11,17 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use super::records::{self, Records};
 use super::saver::Urgency;
 use crate::clock::Clock;
-use crate::config::JournalConfig;
 use crate::delivery::batch::Batch;
 use crate::delivery::filter::Filter;
 use crate::delivery::outcome::{Receipt, SendError};
 use crate::delivery::pipeline::{Counts, Effects, Pipeline, Settings};
 use crate::delivery::retry::Chance;
-use crate::record::{BootId, FileId, Mark, Monotonic, SavedFile, SavedJournal, StreamId, StreamName};
+use crate::record::{FileId, Monotonic, SavedFile, StreamId, StreamName};
 use crate::sources::child::Wake;
 use crate::sources::file::{Change, FileEntry, Files};
-use crate::sources::journal::{Journal, Own, Start};
 use crate::state::{Changes, FileKey};
 
 /// A look at least this often: a new file is noticed within it, whatever becomes of notifications.
@@ -52,41 +51,8 @@ pub struct Parts {
     pub never: Vec<std::path::PathBuf>,
     /// Descriptors that files may use.
     pub max_open: usize,
-    /// What is read of the journal. Their filters and retentions come behind those of `entries`.
-    pub journals: Vec<JournalParts>,
-    /// Where the last run ended in them.
-    pub saved_journals: Vec<SavedJournal>,
-    /// The boot that this is.
-    pub boot: BootId,
-    /// Who this program is to the journal: what it writes there is not read.
-    pub own: Own,
-}
-
-/// One reading of the journal.
-pub struct JournalParts {
-    /// What is read.
-    pub config: JournalConfig,
-    /// Where its records go.
-    pub stream: StreamName,
-    /// Where it begins where nothing is saved, in place of what the config says.
-    pub start: Option<Start>,
-}
-
-/// A source of whole records that bring their own times.
-enum RecordSource {
-    /// The journal of systemd.
-    Journal(Box<Journal>),
-}
-
-/// A source of records and its number, which is to the pipeline what a file's is.
-struct Records {
-    file: FileId,
-    source: RecordSource,
-}
-
-/// Numbers of sources are counted down from the last, those of files up from the first.
-fn number_of_source(index: usize) -> FileId {
-    FileId(u64::MAX - index as u64)
+    /// The sources that are no files.
+    pub records: records::Parts,
 }
 
 /// What the log thread is told.
@@ -198,8 +164,7 @@ struct LogThread {
 impl LogThread {
     fn new(parts: Parts, clock: Clock, outbox: UnboundedSender<Action>, ready: &Wake) -> Self {
         let keys: Vec<String> = parts.entries.iter().map(|entry| entry.key.clone()).collect();
-        let first_journal = parts.entries.len();
-        let (journals, saved_journals, boot, own) = (parts.journals, parts.saved_journals, parts.boot, parts.own);
+        let sources = records::sources(parts.records, ready);
         let mut thread = Self {
             clock,
             outbox,
@@ -217,31 +182,12 @@ impl LogThread {
             sent_at_last_save: 0,
             is_stopping: false,
         };
-        for (index, journal) in journals.into_iter().enumerate() {
-            let saved = saved_journals.iter().find(|saved| saved.entry == journal.config.key).cloned();
-            thread.add_journal(first_journal + index, journal, own.clone(), &boot, saved, ready);
+        for (entry, (records, stream)) in (thread.keys.len()..).zip(sources) {
+            let stream = thread.stream(stream, entry);
+            thread.pipeline.follow(records.file, stream, entry);
+            thread.records.push(records);
         }
         thread
-    }
-
-    fn add_journal(
-        &mut self,
-        entry: usize,
-        parts: JournalParts,
-        own: Own,
-        boot: &BootId,
-        saved: Option<SavedJournal>,
-        ready: &Wake,
-    ) {
-        let JournalParts { config, stream, start } = parts;
-        log::info!(journal = config.key, stream:% = stream; "following a journal");
-        let mut journal = Journal::new(config, own, boot, saved, Arc::clone(ready));
-        if let Some(start) = start {
-            journal.begin_at(start);
-        }
-        let (file, stream) = (number_of_source(self.records.len()), self.stream(stream, entry));
-        self.pipeline.follow(file, stream, entry);
-        self.records.push(Records { file, source: RecordSource::Journal(Box::new(journal)) });
     }
 
     fn run(mut self, events: &Receiver<Event>) {
@@ -279,7 +225,7 @@ impl LogThread {
                 self.pipeline.outcome(batch, result, self.clock.now(), Chance(fastrand::f64()));
             }
             Event::SaveAll => {
-                let journals = self.records.iter().filter_map(|records| records.source.saved()).collect();
+                let journals = self.records.iter().filter_map(|records| records.saved()).collect();
                 let (save, entries) = (self.files.saved(), self.keys.clone());
                 let changes = Changes { save, journals, entries, ..Changes::default() };
                 self.save(changes, Urgency::Now);
@@ -287,7 +233,7 @@ impl LogThread {
             Event::Stop => {
                 self.is_stopping = true;
                 self.pipeline.drain();
-                self.records.iter_mut().for_each(|records| records.source.stop());
+                self.records.iter_mut().for_each(|records| records.stop());
             }
         }
     }
@@ -387,18 +333,10 @@ impl LogThread {
     fn read_records(&mut self, now: Monotonic) -> bool {
         let mut has_read = false;
         let mut to_save = Changes::default();
-        for Records { file, source } in &mut self.records {
-            source.tend(now, &self.clock);
-            to_save.journals.extend(source.to_save());
-            if !self.pipeline.may_read(*file, now) {
-                continue;
-            }
-            let RecordSource::Journal(journal) = source;
-            if let Some((from, chunk)) = journal.read(now) {
-                let ends = self.pipeline.push_records(*file, from, chunk.records(from), now);
-                journal.advance(&ends);
-                has_read = true;
-            }
+        for records in &mut self.records {
+            records.tend(now, &self.clock);
+            to_save.journals.extend(records.to_save());
+            has_read |= self.pipeline.may_read(records.file, now) && records.read(&mut self.pipeline, now);
         }
         if !to_save.is_empty() {
             self.save(to_save, Urgency::Now);
@@ -410,13 +348,13 @@ impl LogThread {
         let Effects { settled, rewind, refused, held } = self.pipeline.effects();
         let mut to_save = Changes::default();
         for (file, mark) in settled {
-            match source_of(&mut self.records, file) {
+            match records::of(&mut self.records, file) {
                 Some(source) => to_save.journals.extend(source.settle(mark)),
                 None => to_save.save.extend(self.files.settle(file, mark)),
             }
         }
         for file in rewind {
-            match source_of(&mut self.records, file) {
+            match records::of(&mut self.records, file) {
                 Some(source) => source.rewind(),
                 None => self.files.rewind(file),
             }
@@ -460,56 +398,7 @@ impl LogThread {
     fn pause(&self, now: Monotonic) -> Duration {
         let next_look = if self.is_stopping { now.after(TELL_PAUSE) } else { self.next_look };
         let due = self.pipeline.next_due().unwrap_or(next_look);
-        let sources = self.records.iter().filter_map(|records| records.source.next_due()).min().unwrap_or(next_look);
+        let sources = self.records.iter().filter_map(|records| records.next_due()).min().unwrap_or(next_look);
         due.min(next_look).min(sources).since(now).max(Duration::from_millis(1))
-    }
-}
-
-/// The source with this number; none where it is a file's.
-fn source_of(records: &mut [Records], file: FileId) -> Option<&mut RecordSource> {
-    records.iter_mut().find(|records| records.file == file).map(|records| &mut records.source)
-}
-
-impl RecordSource {
-    fn tend(&mut self, now: Monotonic, clock: &Clock) {
-        match self {
-            Self::Journal(journal) => journal.tend(now, clock.wall()),
-        }
-    }
-
-    fn to_save(&mut self) -> Option<SavedJournal> {
-        match self {
-            Self::Journal(journal) => journal.to_save(),
-        }
-    }
-
-    fn next_due(&self) -> Option<Monotonic> {
-        match self {
-            Self::Journal(journal) => journal.next_due(),
-        }
-    }
-
-    fn settle(&mut self, to: Mark) -> Option<SavedJournal> {
-        match self {
-            Self::Journal(journal) => journal.settle(to),
-        }
-    }
-
-    fn rewind(&mut self) {
-        match self {
-            Self::Journal(journal) => journal.rewind(),
-        }
-    }
-
-    fn saved(&self) -> Option<SavedJournal> {
-        match self {
-            Self::Journal(journal) => journal.saved(),
-        }
-    }
-
-    fn stop(&mut self) {
-        match self {
-            Self::Journal(journal) => journal.stop(),
-        }
     }
 }

@@ -7,6 +7,7 @@
 mod deliver;
 mod logs;
 mod metrics;
+mod records;
 mod resources;
 mod retention;
 mod saver;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Setup, logs, metrics, resources};
+use super::{Setup, logs, metrics, records, resources};
 use crate::config::{FileEntryConfig, FilterConfig, InitialPosition, JournalConfig};
 use crate::delivery::filter::{Filter, Pattern};
 use crate::delivery::pipeline::Settings;
@@ -48,10 +48,12 @@ pub fn parts(setup: &Setup) -> anyhow::Result<Parts> {
         settings,
         retention_days: of_files.chain(journals.iter().map(|journal| journal.retention_days)).collect(),
         saved: setup.store.files()?,
-        journals: journals.iter().map(|journal| journal_parts(setup, journal, is_lost)).collect(),
-        saved_journals: setup.store.journals()?,
-        boot: setup.boot.clone(),
-        own: own(),
+        records: records::Parts {
+            journals: journals.iter().map(|journal| journal_parts(setup, journal, is_lost)).collect(),
+            saved: setup.store.journals()?,
+            boot: setup.boot.clone(),
+            own: own(),
+        },
         never: setup.never.clone(),
         max_open: resources::descriptors_for_files(),
     };
@@ -95,7 +97,7 @@ fn file_entry(setup: &Setup, entry: &FileEntryConfig, is_new: bool) -> anyhow::R
     })
 }
 
-fn journal_parts(setup: &Setup, config: &JournalConfig, is_lost: bool) -> logs::JournalParts {
+fn journal_parts(setup: &Setup, config: &JournalConfig, is_lost: bool) -> records::JournalParts {
     // What a file's name is in the name of a stream, the journal is in it.
     let named = |template: &crate::config::Template| template.resolve_for(&setup.facts, Path::new("journal")).into();
     let start = match setup.start_at {
@@ -104,7 +106,7 @@ fn journal_parts(setup: &Setup, config: &JournalConfig, is_lost: bool) -> logs::
         _ => is_lost.then_some(Start::Boot),
     };
     let stream = StreamName { group: named(&config.group), stream: named(&config.stream) };
-    logs::JournalParts { config: config.clone(), stream, start }
+    records::JournalParts { config: config.clone(), stream, start }
 }
 
 /// Who this program is to the journal; where that is not known, its process id alone.
