@@ -53,6 +53,7 @@ pub struct Journal {
     answers: Answers,
     is_caught_up: bool,
     is_stopped: bool,
+    has_begun: bool,
     track: Track,
     parser: Parser,
     chunk: Chunk,
@@ -82,6 +83,7 @@ impl Journal {
             answers: Answers::default(),
             is_caught_up: false,
             is_stopped: false,
+            has_begun: false,
             parser: Parser::default(),
             chunk: Chunk::default(),
             expected: None,
@@ -223,6 +225,9 @@ impl Journal {
     fn read_leg(&mut self, leg: Leg, saved: Option<SavedJournal>, now: Monotonic) {
         let arguments = arguments::to_read(&self.config, &self.rules, &leg);
         let Some(child) = self.launch(&arguments, now) else { return };
+        if !std::mem::replace(&mut self.has_begun, true) {
+            log::info!(journal = self.config.key; "reading the journal begins");
+        }
         self.expected = saved;
         self.parser = Parser::default();
         self.run = Run::Reading(leg, child, now);

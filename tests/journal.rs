@@ -1,0 +1,309 @@
+//! The real program reads a real journal: journald runs in a mount namespace of its own, so that nothing of this machine is
+//! touched, and the agent in the same one.
+//!
+//! Each test is a run of this test binary inside of `unshare --mount`. What needs units or boots stands in `tests/systemd.rs`.
+//! The rule that is easy to break: a machine without journald skips with a line that says so, but never where `CI` is set.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests state what must be"
+)]
+
+#[path = "support/journald.rs"]
+mod journald;
+#[path = "support/agent.rs"]
+#[allow(dead_code, reason = "shared with tests/agent.rs")]
+mod scene;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+use std::time::Duration;
+
+use cloudwatch_publisher::record::{BootId, SavedJournal, Wall};
+use cloudwatch_publisher::state::{Changes, Store};
+use journald::{Journald, in_namespace};
+use scene::{Agent, PATIENCE, Scene, wait_until};
+use serde_json::json;
+
+/// A scene that reads `journal` into the stream `journal`.
+fn scene(journal: serde_json::Value) -> Scene {
+    let mut scene = Scene::new(&[]);
+    scene.set("/logs/logs_collected", json!({ "journal": journal }));
+    scene
+}
+
+/// Starts the agent and waits until it knows where reading begins.
+fn started(scene: &Scene) -> Agent {
+    let agent = scene.start();
+    let stream = || scene.endpoint.taken(scene::GROUP, "journal");
+    // What is written from now on is the test's: journalctl answers in order.
+    let _ = stream();
+    wait_until("reading began", PATIENCE, || scene.own_log().contains("reading the journal begins"));
+    agent
+}
+
+/// Waits for the numbers up to `count` in the stream, in order; `exactly`: none twice.
+fn wait_for_numbers(scene: &Scene, count: usize, exactly: bool) {
+    let came = || scene::first_ones(scene.records("journal"));
+    wait_until(&format!("{count} entries came"), Duration::from_secs(180), || came().len() >= count);
+    let numbers: Vec<String> = (0..count).map(|number| format!("number {number}")).collect();
+    let came = came();
+    let wrong = came.iter().zip(&numbers).position(|(came, number)| came != number);
+    assert_eq!((wrong, came.len()), (None, count), "{:?}", wrong.map(|at| &came[at]));
+    if exactly {
+        assert_eq!(scene.records("journal").len(), count, "some came twice");
+    }
+}
+
+fn message_scene() -> Scene {
+    scene(json!({ "format": "message", "identifiers": ["test"] }))
+}
+
+#[test]
+fn entries_come_once_in_order_with_their_own_times() {
+    in_namespace("entries_come_once_in_order_with_their_own_times", || {
+        let journald = Journald::start();
+        journald.log("test", "before the start");
+        let scene = message_scene();
+        let agent = started(&scene);
+        let before = scene::now_ms();
+        journald.numbers(0, 500);
+        wait_for_numbers(&scene, 500, true);
+        let times: Vec<i64> = scene.endpoint.events(scene::GROUP, "journal").iter().map(|(time, _)| *time).collect();
+        assert!(times.iter().all(|time| (before - 1..=scene::now_ms()).contains(time)) && times.is_sorted());
+        agent.stop();
+    });
+}
+
+#[test]
+fn fifty_thousand_entries_under_rotation_vacuum_restart_and_kills_come_once_and_in_order() {
+    in_namespace("fifty_thousand_entries_under_rotation_vacuum_restart_and_kills_come_once_and_in_order", || {
+        let mut journald = Journald::start();
+        let scene = message_scene();
+        let agent = started(&scene);
+        for round in 0..10 {
+            journald.numbers(round * 5_000, 5_000);
+            match round % 3 {
+                0 => journald.control(&["--rotate"]),
+                1 => journald.restart(),
+                _ => journald::kill_children(agent.pid()),
+            }
+            if round == 5 {
+                wait_for_numbers(&scene, 30_000, true);
+                journald.control(&["--rotate"]);
+                journald.control(&["--vacuum-files=1"]);
+            }
+        }
+        wait_for_numbers(&scene, 50_000, true);
+        println!("agent: {}", journald::figures(agent.pid()));
+        agent.stop();
+    });
+}
+
+#[test]
+fn after_kill_nothing_is_lost_and_journalctl_ends_with_its_parent() {
+    in_namespace("after_kill_nothing_is_lost_and_journalctl_ends_with_its_parent", || {
+        let journald = Journald::start();
+        let scene = message_scene();
+        for round in 0..4 {
+            let agent = started(&scene);
+            journald.numbers(round * 1_500, 1_000);
+            wait_until("something came", PATIENCE, || !scene.records("journal").is_empty());
+            let children = journald::children(agent.pid());
+            assert!(!children.is_empty());
+            agent.kill();
+            journald.numbers(round * 1_500 + 1_000, 500);
+            wait_until("journalctl ended too", PATIENCE, || children.iter().all(|child| !journald::is_alive(*child)));
+        }
+        let agent = started(&scene);
+        wait_for_numbers(&scene, 6_000, false);
+        agent.stop();
+    });
+}
+
+#[test]
+fn after_sigterm_nothing_is_doubled_and_nothing_written_meanwhile_is_lost() {
+    in_namespace("after_sigterm_nothing_is_doubled_and_nothing_written_meanwhile_is_lost", || {
+        let journald = Journald::start();
+        let scene = message_scene();
+        // It ends before the first entry: what comes then is the next one's.
+        started(&scene).stop();
+        for round in 0..3 {
+            journald.numbers(round * 200, 100);
+            let agent = started(&scene);
+            journald.numbers(round * 200 + 100, 100);
+            wait_for_numbers(&scene, (round + 1) * 200, true);
+            agent.stop();
+        }
+    });
+}
+
+#[test]
+fn offline_it_waits_in_the_journal_and_goes_on() {
+    in_namespace("offline_it_waits_in_the_journal_and_goes_on", || {
+        let journald = Journald::start();
+        let scene = message_scene();
+        let agent = started(&scene);
+        journald.numbers(0, 10);
+        wait_for_numbers(&scene, 10, true);
+        scene.endpoint.go_offline();
+        journald.numbers(10, 5_000);
+        wait_until("a failure is logged", PATIENCE, || scene.own_log().contains("records were not taken"));
+        scene.endpoint.go_online();
+        wait_for_numbers(&scene, 5_010, true);
+        agent.stop();
+    });
+}
+
+#[test]
+fn huge_and_binary_fields_and_many_lines_spoil_no_neighbour() {
+    in_namespace("huge_and_binary_fields_and_many_lines_spoil_no_neighbour", || {
+        let journald = Journald::start();
+        let scene = message_scene();
+        let agent = started(&scene);
+        journald.native(&[
+            ("MESSAGE", b"number 0"),
+            ("SYSLOG_IDENTIFIER", b"test"),
+            ("COREDUMP", &vec![7; 20_000_000]),
+        ]);
+        journald.native(&[("SYSLOG_IDENTIFIER", b"test"), ("MESSAGE", b"one\n\ntwo \xff")]);
+        journald.native(&[("SYSLOG_IDENTIFIER", b"test"), ("NO_MESSAGE", b"x")]);
+        journald.native(&[("SYSLOG_IDENTIFIER", b"test"), ("MESSAGE", &vec![b'x'; 2_000_000])]);
+        journald.native(&[("SYSLOG_IDENTIFIER", b"test"), ("MESSAGE", b"end")]);
+        wait_until("all came", PATIENCE, || scene.records("journal").last().is_some_and(|last| last == "end"));
+        let records = scene.records("journal");
+        assert_eq!(records.len(), 5, "the long one is two");
+        assert_eq!((records[0].as_str(), records[1].as_str()), ("number 0", "one\n\ntwo \u{fffd}"));
+        agent.stop();
+    });
+}
+
+/// Writes a place into the state of a scene that has not run.
+fn save(scene: &Scene, cursor: &str, boot: &str, time: i64) {
+    let journal = SavedJournal {
+        entry: "journal".to_owned(),
+        cursor: cursor.to_owned(),
+        is_past: true,
+        time: Wall(time),
+        boot: BootId(boot.to_owned()),
+    };
+    let (store, _) = Store::open(&scene.path("state")).unwrap();
+    store.commit(&Changes { journals: vec![journal], ..Changes::default() }).unwrap();
+}
+
+#[test]
+fn a_cursor_from_the_future_a_bad_one_and_a_vacuumed_one_never_stop_it() {
+    in_namespace("a_cursor_from_the_future_a_bad_one_and_a_vacuumed_one_never_stop_it", || {
+        let journald = Journald::start();
+        let (old, now) = ("11111111111141118111111111111111", journald.boot());
+        let future = scene::now_ms() + 86_400_000 * 365;
+        let cursor = |boot: &str, number: u64, time: i64| {
+            let series = "22222222222242228222222222222222";
+            format!("s={series};i={number:x};b={boot};m=1;t={:x};x=1", time * 1_000)
+        };
+        journald.numbers(0, 10);
+        for (cursor, boot, time) in [
+            (cursor(old, 1_000_000, future), old, future),
+            ("of another kind".to_owned(), now.as_str(), 0),
+            (cursor(&now, 1, 1_000), now.as_str(), 1_000),
+        ] {
+            let scene = message_scene();
+            save(&scene, &cursor, boot, time);
+            let agent = started(&scene);
+            wait_for_numbers(&scene, 10, true);
+            agent.stop();
+        }
+    });
+}
+
+#[test]
+fn it_begins_where_since_says() {
+    in_namespace("it_begins_where_since_says", || {
+        let journald = Journald::start();
+        journald.numbers(0, 10);
+        for (since, count) in [("boot", 10), ("1h", 10), ("now", 0)] {
+            let scene = scene(json!({ "format": "message", "identifiers": ["test"], "since": since }));
+            let agent = started(&scene);
+            wait_for_numbers(&scene, count, true);
+            agent.stop();
+            assert_eq!(scene.records("journal").len(), count, "{since}");
+        }
+    });
+}
+
+#[test]
+fn filters_choose_and_several_readings_go_side_by_side() {
+    in_namespace("filters_choose_and_several_readings_go_side_by_side", || {
+        let journald = Journald::start();
+        let mut scene = Scene::new(&[]);
+        let filters =
+            json!([{ "type": "include", "expression": "user" }, { "type": "exclude", "expression": "failed" }]);
+        scene.set(
+            "/logs/logs_collected",
+            json!({
+                "journal": { "log_stream_name": "chosen", "format": "json", "matches": ["SYSLOG_IDENTIFIER=a", "SYSLOG_IDENTIFIER=b"],
+                             "exclude_matches": ["MESSAGE=no"], "exclude_patterns": ["never"] },
+                "journald": { "collect_list": [
+                    { "log_stream_name": "urgent", "priority": "err" },
+                    { "log_stream_name": "users", "filters": filters },
+                ] },
+            }),
+        );
+        let agent = scene.start();
+        wait_until("all began", PATIENCE, || scene.own_log().matches("reading the journal begins").count() == 3);
+        for (name, text) in
+            [("a", "one"), ("c", "two"), ("b", "no"), ("a", "never"), ("b", "user login"), ("c", "user failed")]
+        {
+            journald.log(name, text);
+        }
+        journald.native(&[("MESSAGE", b"urgent"), ("PRIORITY", b"2"), ("SYSLOG_IDENTIFIER", b"c")]);
+        wait_until("the last came", PATIENCE, || !scene.records("urgent").is_empty());
+        wait_until("the others too", PATIENCE, || {
+            scene.records("chosen").len() == 2 && !scene.records("users").is_empty()
+        });
+        let messages: BTreeSet<String> = scene
+            .records("chosen")
+            .iter()
+            .map(|record| {
+                serde_json::from_str::<serde_json::Value>(record).unwrap()["MESSAGE"].as_str().unwrap().to_owned()
+            })
+            .collect();
+        assert_eq!(messages, BTreeSet::from(["one".to_owned(), "user login".to_owned()]));
+        assert!(scene.records("urgent")[0].ends_with(": urgent"));
+        assert!(scene.records("users").iter().all(|record| record.contains("user login")));
+        agent.stop();
+    });
+}
+
+#[test]
+fn a_missing_journalctl_is_one_warning_and_stops_nothing_else() {
+    in_namespace("a_missing_journalctl_is_one_warning_and_stops_nothing_else", || {
+        let mut scene = Scene::new(&["app.log"]);
+        scene.set("/logs/logs_collected/journal", json!({ "format": "message", "identifiers": ["test"] }));
+        let tools = scene.path("tools");
+        fs::create_dir(&tools).unwrap();
+        let config = scene.config();
+        let mut command = scene.program(&["run"]);
+        command.arg(config).env("PATH", &tools);
+        let mut app = scene::Written::open(&scene, "app.log");
+        app.lines(5);
+        let agent = scene.spawn(command);
+        scene.wait_for_exactly(&app);
+        wait_until("it is told", PATIENCE, || scene.own_log().contains("journalctl cannot be started"));
+        assert_eq!(scene.own_log().matches("journalctl cannot be started").count(), 1);
+        let journald = Journald::start();
+        let found = tools.join("journalctl");
+        fs::write(&found, "#!/bin/sh\nexec /usr/bin/journalctl \"$@\"\n").unwrap();
+        fs::set_permissions(&found, fs::Permissions::from_mode(0o755)).unwrap();
+        wait_until("it began", PATIENCE, || scene.own_log().contains("reading the journal begins"));
+        journald.numbers(0, 3);
+        wait_for_numbers(&scene, 3, true);
+        agent.stop();
+        let _ = Command::new("true").status();
+    });
+}
