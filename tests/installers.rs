@@ -45,8 +45,16 @@ const COGNITO: [&str; 12] = [
 ];
 /// Installed, and not delivering: there is no daemon behind the stand-in for systemctl.
 const NOT_DELIVERING: i32 = 69;
-const AWKWARD: [&str; 8] =
-    ["plain", "a&b\\1/c", "it's \"quoted\"", "$HOME `id` $(id)", "  two  spaces  ", "!@#$%^&*()", "-n \\n %s", "üß😀\\"];
+const AWKWARD: [&str; 8] = [
+    "plain",
+    "a&b\\1/c",
+    "it's \"quoted\"",
+    "$HOME `id` $(id)",
+    "  two  spaces  ",
+    "!@#$%^&*()",
+    "-n \\n %s",
+    "üß😀\\",
+];
 
 fn options<'a>(more: &[&'a str]) -> Vec<&'a str> {
     [&COGNITO[..], &["--wait", "0"], more].concat()
@@ -69,7 +77,8 @@ fn by_options_everything_is_where_it_belongs_and_nobody_else_reads_the_password(
     for shell in [Shell::Dash, Shell::Busybox] {
         let Some(root) = Root::new(shell) else { return };
         root.write("/src/password", "pass&word\n");
-        let run = root.install(&options(&["--password-file", "/src/password", "--prefix", "srv"])).ended(NOT_DELIVERING);
+        let run =
+            root.install(&options(&["--password-file", "/src/password", "--prefix", "srv"])).ended(NOT_DELIVERING);
         assert!(run.out.contains("instance id: srv-1\n"), "{}", run.out);
         let (_, _, group) = root.rights(CONFIG);
         assert!(group > 0);
@@ -81,7 +90,10 @@ fn by_options_everything_is_where_it_belongs_and_nobody_else_reads_the_password(
         assert_eq!(value(&root, "/agent/authentication/userPoolId"), "eu-central-1_AbCdEf123");
         assert_eq!(value(&root, "/agent/authentication/password"), serde_json::Value::Null);
         assert_eq!(root.read(&format!("/etc/systemd/system/{UNIT}")), root.read(&format!("/src/service/{UNIT}")));
-        assert_eq!(root.read(&format!("{DROP_INS}/50-groups.conf")), "[Service]\nSupplementaryGroups=adm systemd-journal\n");
+        assert_eq!(
+            root.read(&format!("{DROP_INS}/50-groups.conf")),
+            "[Service]\nSupplementaryGroups=adm systemd-journal\n"
+        );
         assert_eq!(
             root.read(&format!("{DROP_INS}/50-password.conf")),
             format!("[Service]\nLoadCredential=cognito-password:{SECRET}\n")
@@ -99,7 +111,8 @@ fn the_drop_ins_that_are_shown_are_those_that_are_written() {
     root.install(&options(&["--password-file", "/src/password", "--read-all-logs", "--no-start"])).ended(0);
     for name in ["50-password.conf", "50-groups.conf", "60-read-all-logs.conf"] {
         let shown = fs::read_to_string(format!("{}/installers/service/drop-ins/{name}", env!("CARGO_MANIFEST_DIR")));
-        let shown: Vec<String> = shown.unwrap().lines().filter(|line| !line.starts_with('#')).map(str::to_string).collect();
+        let shown: Vec<String> =
+            shown.unwrap().lines().filter(|line| !line.starts_with('#')).map(str::to_string).collect();
         assert_eq!(root.read(&format!("{DROP_INS}/{name}")).lines().collect::<Vec<_>>(), shown, "{name}");
     }
 }
@@ -158,7 +171,8 @@ fn a_ready_configuration_arrives_as_it_is() {
 #[test]
 fn without_cognito_it_is_the_standard_chain() {
     let Some(root) = Root::new(Shell::Dash) else { return };
-    let options = ["--unattended", "--region", "eu-west-1", "--template", "raspberry-pi", "--serial", "5", "--no-start"];
+    let options =
+        ["--unattended", "--region", "eu-west-1", "--template", "raspberry-pi", "--serial", "5", "--no-start"];
     root.install(&options).ended(0);
     assert_eq!(value(&root, "/agent/authentication"), serde_json::Value::Null);
     assert_eq!(value(&root, "/agent/region"), "eu-west-1");
@@ -222,7 +236,11 @@ fn what_is_missing_is_said_at_once_and_nothing_is_done() {
     let Some(root) = Root::new(Shell::Dash) else { return };
     let before = root.tree();
     let cases: [(&[&str], i32, &str); 9] = [
-        (&["--user-pool-id", "eu-central-1_a"], 64, "missing: --region --account-id --identity-pool-id --app-client-id --password-file;"),
+        (
+            &["--user-pool-id", "eu-central-1_a"],
+            64,
+            "missing: --region --account-id --identity-pool-id --app-client-id --password-file;",
+        ),
         (&[], 64, "missing: --region;"),
         (&["--passwrd", "x"], 64, "--passwrd is unknown"),
         (&["--password", "x"], 64, "a password is no argument"),
@@ -350,7 +368,10 @@ fn uninstall_keeps_configuration_and_state_and_purge_leaves_nothing() {
         root.write(&format!("{HOME}/logs/amazon-cloudwatch-publisher.log.1"), "lines");
         let run = root.install(&["--uninstall"]).ended(0);
         assert!(run.out.contains("kept: "), "{}", run.out);
-        assert_eq!(root.asked(), [&format!("disable --now --quiet {UNIT}"), "daemon-reload", &format!("reset-failed {UNIT}")]);
+        assert_eq!(
+            root.asked(),
+            [&format!("disable --now --quiet {UNIT}"), "daemon-reload", &format!("reset-failed {UNIT}")]
+        );
         assert!(root.exists(CONFIG) && root.exists(SECRET) && root.exists("/var/lib/cloudwatch-publisher/state.redb"));
         assert!(!root.exists(PROGRAM) && !root.exists(LINK) && !root.exists(DROP_INS));
         // Again, and back again.

@@ -100,7 +100,8 @@ fn where_the_services_user_gets_another_id_than_root_roots_serial_is_stored() {
         assert_eq!(root.read(CONFIG).replace(&format!(", \"serial\": \"{serial}\""), ""), config);
         // It was judged in the unit's sandbox, the order of its lines kept.
         let sandbox = root.read("/fake/sandbox");
-        let place = |line: &str| sandbox.lines().position(|word| word == line).unwrap_or_else(|| panic!("{line}: {sandbox}"));
+        let place =
+            |line: &str| sandbox.lines().position(|word| word == line).unwrap_or_else(|| panic!("{line}: {sandbox}"));
         assert!(place("SystemCallFilter=@system-service") < place("SystemCallFilter=~@privileged"));
         assert!(place("NoNewPrivileges=yes") > 0);
     }

@@ -72,7 +72,9 @@ impl Root {
                     .write_all(format!("skipped: the installer's throw-away root: {reason}\n").as_bytes());
                 None
             }
-            Err(reason) => panic!("the installer's throw-away root cannot be made, and CI does without no test: {reason}"),
+            Err(reason) => {
+                panic!("the installer's throw-away root cannot be made, and CI does without no test: {reason}")
+            }
         }
     }
 
@@ -81,7 +83,19 @@ impl Root {
         // The service's user has to come through.
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).map_err(|error| error.to_string())?;
         let root = Self { folder, shell };
-        for place in ["etc/systemd/system", "opt", "run/systemd/system", "tmp", "var/lib", "root", "fake", "src/service", "spy", "bb", "own/usr-local/bin"] {
+        for place in [
+            "etc/systemd/system",
+            "opt",
+            "run/systemd/system",
+            "tmp",
+            "var/lib",
+            "root",
+            "fake",
+            "src/service",
+            "spy",
+            "bb",
+            "own/usr-local/bin",
+        ] {
             fs::create_dir_all(root.at(place)).map_err(|error| error.to_string())?;
         }
         for (name, text) in [
@@ -213,7 +227,9 @@ impl Root {
                 }
                 let found = entry.path().symlink_metadata().unwrap();
                 let text = match found {
-                    ref it if it.is_symlink() => fs::read_link(entry.path()).unwrap().into_os_string().into_encoded_bytes(),
+                    ref it if it.is_symlink() => {
+                        fs::read_link(entry.path()).unwrap().into_os_string().into_encoded_bytes()
+                    }
                     // The program is large, and equal where its size is.
                     ref it if it.len() > 1_000_000 => it.len().to_string().into_bytes(),
                     ref it if it.is_file() => fs::read(entry.path()).unwrap(),
