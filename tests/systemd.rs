@@ -14,6 +14,8 @@
 #[allow(dead_code, reason = "of these tests the agent runs in a container")]
 #[path = "support/agent.rs"]
 mod agent;
+#[path = "systemd/installer.rs"]
+mod installer;
 #[path = "support/kept.rs"]
 mod kept;
 #[path = "systemd/machine.rs"]
@@ -24,3 +26,5 @@ mod root;
 mod scene;
 #[path = "systemd/service.rs"]
 mod service;
+#[path = "systemd/unit.rs"]
+mod unit;

@@ -122,8 +122,13 @@ impl Scene {
 
     /// Starts the writer and the agent, now and at every boot.
     pub fn start(&self) {
-        self.machine.run("systemd-sysusers && systemctl daemon-reload");
-        self.machine.run(&format!("systemctl enable -q --now writer {UNIT}"));
+        self.enable();
+        self.machine.run(&format!("systemctl start writer && systemctl start {UNIT}"));
+    }
+
+    /// Has them start at every boot.
+    pub fn enable(&self) {
+        self.machine.run(&format!("systemd-sysusers && systemctl daemon-reload && systemctl enable -q writer {UNIT}"));
     }
 
     /// What the writer has written to its file.
