@@ -2,6 +2,8 @@
 
 mod access;
 mod check;
+mod configure;
+mod instance_id;
 mod local;
 mod print;
 #[cfg(feature = "provision")]
@@ -22,7 +24,6 @@ pub struct Failure {
 }
 
 /// Wrong usage.
-#[cfg(feature = "provision")]
 const USAGE: u8 = 64;
 /// AWS cannot be reached, or did not do what was asked.
 #[cfg(feature = "provision")]
@@ -60,6 +61,8 @@ pub fn perform(cli: Cli) -> u8 {
         Command::Run { config } => run::perform(&path(config)),
         Command::Check { config } => check::perform(&path(config)),
         Command::Local { config, port } => local::perform(config.as_deref(), port),
+        Command::Configure(wish) => configure::perform(&wish),
+        Command::InstanceId { config, serial } => instance_id::perform(&path(config), serial),
         #[cfg(feature = "provision")]
         Command::Provision(command) => provision::perform(&command),
     };
