@@ -23,6 +23,8 @@ predecessor_unit=$home/etc/$unit.predecessor
 work=$home/.install
 next_program=$home/bin/.cloudwatch-publisher.new
 next_config=$home/etc/.amazon-cloudwatch-publisher.json.new
+# Something was put in its place, and what runs is older: a run that was killed in between leaves this to the next.
+pending=$home/.restart
 
 help() {
     cat <<'HELP'
@@ -462,7 +464,18 @@ stage_config() {
         die 78 "the configuration still has values to be replaced: $(grep -o '"[^"]*": *"replace-with-[^"]*"' "$next_config" | tr '\n' ' ')" \
             "give them with --set PATH=TEXT"
     fi
+    # The file by itself; then who this machine is; then the rest, which needs both.
+    judged configure "$next_config"
+    find_instance_id
+    doing="judging the configuration"
     judged check "$next_config"
+}
+
+find_instance_id() {
+    doing="finding the instance id"
+    instance_id=$("$runner" instance-id "$next_config" </dev/null 2>"$work/complaint") && return
+    sed "s#$next_config#$config#g" "$work/complaint" >&2
+    die 78 "this machine has no instance id; give one with --serial TEXT (and --prefix TEXT). Nothing that runs was touched"
 }
 
 # judged ARGUMENTS…: the program's own word on the configuration; what it says is said where it says no.
@@ -560,14 +573,10 @@ in_sandbox() {
 
 # A command that only root can run gives the service another id, or none: then root's answer is stored.
 settle_instance_id() {
-    doing="finding the instance id"
+    doing="comparing the instance id of root with that of $service"
     if is_dry; then
         say "would compare: the instance id of root with that of $service; where they differ, root's serial is stored"
         return
-    fi
-    if ! instance_id=$("$runner" instance-id "$next_config" </dev/null 2>"$work/complaint"); then
-        sed "s#$next_config#$config#g" "$work/complaint" >&2
-        die 78 "this machine has no instance id; give one with --serial TEXT (and --prefix TEXT). Nothing that runs was touched"
     fi
     mkdir -p "$work/judge"
     (umask 077 && cat "$next_config" >"$work/judge/config.json")
@@ -765,6 +774,7 @@ roll_back() {
     if [ -f "$work/password" ]; then mv -f "$work/password" "$secret"; fi
     if [ -f "$work/program" ]; then mv -f "$work/program" "$program"; fi
     if [ -f "$work/config" ]; then mv -f "$work/config" "$config"; fi
+    rm -f "$pending"
     systemctl daemon-reload
     if [ "$was_active" = yes ]; then systemctl restart "$unit"; fi
 }
@@ -781,7 +791,11 @@ keep_for_a_way_back() {
 switch() {
     doing="putting everything in its place"
     if has_systemd && ! is_dry && [ -n "$(present_unit)" ]; then keep_for_a_way_back; fi
-    is_dry || switching=yes
+    if [ -f "$pending" ]; then must_restart=yes; fi
+    if ! is_dry; then
+        switching=yes
+        : >"$pending"
+    fi
     # Before the configuration: where there is one, a later run does not ask for it again.
     store_password
     install_config
@@ -789,11 +803,12 @@ switch() {
     install_program
     if has_systemd; then
         set_predecessor_aside
-        write_drop_ins
         install_unit
+        write_drop_ins
         act systemctl daemon-reload
         if [ -z "$no_start" ]; then start; fi
     fi
+    if [ -z "$no_start" ] || [ -z "$must_restart" ]; then is_dry || rm -f "$pending"; fi
     switching=
     user_is_new=
 }
@@ -879,7 +894,7 @@ uninstall() {
     fi
     doing="removing the program"
     if [ "$(readlink "$link" 2>/dev/null)" = "$program" ]; then act rm -f "$link"; fi
-    act rm -rf "$program" "$next_program" "$next_config" "$work"
+    act rm -rf "$program" "$next_program" "$next_config" "$work" "$pending"
     if [ -n "$purge" ]; then purge; else say "kept: $home/etc, $home/logs, $state and the user $service; --uninstall --purge removes them"; fi
     if ! is_dry; then rmdir "$home/bin" "$home/etc" "$home/logs" "$home" "${home%/*}" 2>/dev/null || true; fi
     if [ -n "$purge" ] && [ -d "$home" ] && ! is_dry; then

@@ -235,7 +235,7 @@ fn every_password_arrives_and_no_program_ever_sees_it() {
 fn what_is_missing_is_said_at_once_and_nothing_is_done() {
     let Some(root) = Root::new(Shell::Dash) else { return };
     let before = root.tree();
-    let cases: [(&[&str], i32, &str); 9] = [
+    let cases: [(&[&str], i32, &str); 11] = [
         (
             &["--user-pool-id", "eu-central-1_a"],
             64,
@@ -248,7 +248,9 @@ fn what_is_missing_is_said_at_once_and_nothing_is_done() {
         (&["--wait", "soon"], 64, "--wait takes seconds"),
         (&["--config", "/nowhere"], 66, "/nowhere cannot be read"),
         (&["--binary", "/nowhere"], 66, "/nowhere does not exist"),
-        (&["--region", "eu-west-1", "--serial", "a b"], 78, "`srv-a b` holds ` `"),
+        (&["--region", "eu-west-1", "--serial", "a b"], 78, "this machine has no instance id"),
+        (&["--region", "eu-west-1", "--set", "agent.regoin=x"], 78, "did you mean `region`?"),
+        (&["--region", "eu-west-1", "--template", "iot-device"], 78, "give them with --set PATH=TEXT"),
     ];
     for (options, code, said) in cases {
         let run = root.install(options).ended(code);
@@ -275,8 +277,8 @@ fn a_second_run_changes_nothing_and_restarts_nothing() {
 fn a_changed_value_is_a_reload_and_a_changed_password_a_restart() {
     let Some(root) = Root::new(Shell::Dash) else { return };
     installed(&root);
-    root.install(&["--wait", "0", "--set-json", "agent.metrics_collection_interval=60"]).ended(NOT_DELIVERING);
-    assert_eq!(value(&root, "/agent/metrics_collection_interval"), 60);
+    root.install(&["--wait", "0", "--set-json", "agent.metrics_collection_interval=120"]).ended(NOT_DELIVERING);
+    assert_eq!(value(&root, "/agent/metrics_collection_interval"), 120);
     assert!(root.asked().contains(&format!("reload {UNIT}")));
     root.write("/src/password", "another\n");
     root.install(&["--wait", "0", "--password-file", "/src/password"]).ended(NOT_DELIVERING);
@@ -338,8 +340,13 @@ fn a_program_for_another_machine_is_refused_in_a_sentence() {
 #[test]
 fn an_archive_is_fetched_and_only_with_its_checksum() {
     let Some(root) = Root::new(Shell::Dash) else { return };
-    let packed = Command::new("tar").args(["-czf"]).arg(root.at("/src/a.tar.gz")).args(["-C"]).arg(root.at("/src"));
-    assert!(packed.args(["cloudwatch-publisher", "service"]).status().unwrap().success());
+    let mut tar = Command::new("tar");
+    // A copy: another test's hard link would be a change while tar reads.
+    fs::create_dir(root.at("/packed")).unwrap();
+    fs::copy(root.at("/src/cloudwatch-publisher"), root.at("/packed/cloudwatch-publisher")).unwrap();
+    fs::copy(root.at(&format!("/src/service/{UNIT}")), root.at(&format!("/packed/{UNIT}"))).unwrap();
+    tar.arg("-czf").arg(root.at("/src/a.tar.gz")).arg("-C").arg(root.at("/packed")).arg(".");
+    assert!(tar.status().unwrap().success());
     fs::create_dir(root.at("/alone")).unwrap();
     root.place(&root.at("/src/install-linux.sh"), "/alone/install-linux.sh");
     let from = |options: &[&str]| {
@@ -429,22 +436,30 @@ fn without_systemd_it_says_how_to_start() {
 
 #[test]
 fn a_run_that_was_killed_anywhere_can_be_run_again() {
-    let Some(whole) = Root::new(Shell::Dash) else { return };
-    let path = [("PATH", SPIED_PATH)];
-    let run = |root: &Root| {
+    let fresh = || {
+        let root = Root::new(Shell::Dash)?;
         root.write("/src/password", "pass&word\n");
-        root.install_with(&options(&["--password-file", "/src/password"]), &path)
+        Some(root)
     };
-    run(&whole).ended(NOT_DELIVERING);
+    killed_anywhere(&fresh, &options(&["--password-file", "/src/password"]));
+    killed_anywhere(&|| predecessor::old_style(r#""command": "cat /root/serial""#), &["--unattended", "--wait", "0"]);
+}
+
+/// Kills the installer at every fifth of its acts, and runs it again: what comes out is what a whole run makes.
+fn killed_anywhere(fresh: &dyn Fn() -> Option<Root>, options: &[&str]) {
+    let path = [("PATH", SPIED_PATH)];
+    let Some(whole) = fresh() else { return };
+    whole.install_with(options, &path).ended(NOT_DELIVERING);
     let calls = whole.read("/fake/calls").lines().count();
     assert!(calls > 20, "the spy saw {calls} calls");
-    for at in (1..=calls).step_by(3) {
-        let root = Root::new(Shell::Dash).unwrap();
+    for at in (1..=calls).step_by(5) {
+        let root = fresh().unwrap();
         root.write("/fake/kill-at", &at.to_string());
-        run(&root);
+        root.install_with(options, &path);
         assert!(root.exists("/fake/killed"), "call {at} of {calls} killed nobody");
         fs::remove_file(root.at("/fake/kill-at")).unwrap();
-        run(&root).ended(NOT_DELIVERING);
+        root.install_with(options, &path).ended(NOT_DELIVERING);
         assert_eq!(difference(&whole.tree(), &root.tree()), Vec::<String>::new(), "killed at call {at}");
+        assert!(root.asked().contains(&format!("restart {UNIT}")), "killed at call {at}: what runs is the old one");
     }
 }

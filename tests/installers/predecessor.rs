@@ -38,7 +38,7 @@ pub fn config(password: &str, instance: &str) -> String {
 }
 
 /// An installation of it, running.
-fn old_style(instance: &str) -> Option<Root> {
+pub fn old_style(instance: &str) -> Option<Root> {
     let root = Root::new(Shell::Dash)?;
     let passwd = root.read("/etc/passwd");
     root.write("/etc/passwd", &format!("{passwd}cwp:x:{OLD_USER}:{OLD_USER}::/nonexistent:/usr/sbin/nologin\n"));

@@ -53,8 +53,22 @@ const GROUP: &str = "root:x:0:\nadm:x:4:\nsystemd-journal:x:101:\nnogroup:x:6553
 /// What the tools that make users leave behind wherever they ran.
 const NOT_OURS: [&str; 5] = ["etc/passwd-", "etc/group-", "etc/shadow-", "etc/gshadow-", "etc/.pwd.lock"];
 /// Everything that the installer runs and that changes something, for a spy to stand before.
-const SPIED: [&str; 15] = [
-    "chmod", "chown", "cp", "cat", "find", "groupadd", "ln", "mkdir", "mv", "rm", "sed", "setpriv", "stat", "useradd",
+const SPIED: [&str; 16] = [
+    "chmod",
+    "chown",
+    "cp",
+    "cat",
+    "find",
+    "groupadd",
+    "ln",
+    "mkdir",
+    "mv",
+    "rm",
+    "sed",
+    "setpriv",
+    "stat",
+    "systemctl",
+    "useradd",
     "readlink",
 ];
 
@@ -119,7 +133,7 @@ impl Root {
         }
         root.place(&fakes.join("answer.py"), "fake/answer.py");
         SPIED.iter().for_each(|name| symlink("/fake/spy", root.at("spy").join(name)).unwrap());
-        let probe = root.run(&["true"], &[]);
+        let probe = finished(root.command(&["true"], &[], PATH).output().map_err(|error| error.to_string())?);
         if probe.code != 0 {
             return Err(format!("it needs root and mount namespaces: {}", probe.err.trim()));
         }
