@@ -123,6 +123,9 @@ impl Root {
         }
         // Loaders that look for libraries need the machine's list.
         let _ = fs::copy("/etc/ld.so.cache", root.at("etc/ld.so.cache"));
+        // Whom the program trusts: it looks when it judges a configuration.
+        fs::create_dir_all(root.at("etc/ssl/certs")).map_err(|error| error.to_string())?;
+        let _ = fs::copy("/etc/ssl/certs/ca-certificates.crt", root.at("etc/ssl/certs/ca-certificates.crt"));
         let installers = Path::new(env!("CARGO_MANIFEST_DIR")).join("installers");
         root.place(&installers.join("install-linux.sh"), "src/install-linux.sh");
         root.place(&installers.join("service").join(UNIT), &format!("src/service/{UNIT}"));
