@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::{Setup, logs, metrics, resources};
+use super::{Agent, Setup, logs, metrics, resources};
 use crate::config::{FileEntryConfig, InitialPosition};
 use crate::delivery::filter::{Filter, Pattern};
 use crate::delivery::pipeline::Settings;
-use crate::record::Dimensions;
+use crate::record::{Dimensions, SavedFile};
 use crate::sources::file::{FileEntry, StartAt};
-use crate::state::Opened;
+use crate::state::StoreError;
 
 /// Text held in memory at the most: beyond it the files are the buffer.
 const MAX_TEXT_BYTES: usize = 6 * 1024 * 1024;
@@ -19,18 +19,12 @@ pub struct Parts {
     pub metrics: metrics::Parts,
 }
 
-/// The parts that `setup` describes.
-pub fn parts(setup: &Setup) -> anyhow::Result<Parts> {
-    let known = setup.store.entries()?;
-    if let Opened::Lost { reason } = &setup.opened {
-        log::error!(reason; "the state was lost: every file is read again from its beginning");
-    }
-    let is_lost = matches!(setup.opened, Opened::Lost { .. });
+/// The parts that `setup` describes, with what `agent` kept of shifts before.
+pub fn parts(setup: &Setup, agent: &mut Agent) -> anyhow::Result<Parts> {
     let config = &setup.config;
-    let entries = config.logs.entries.iter();
-    let entries: Vec<_> = entries
-        .map(|entry| file_entry(setup, entry, !is_lost && !known.contains(&entry.key)))
-        .collect::<Result<_, _>>()?;
+    let is_new = |entry: &FileEntryConfig| !agent.is_lost && !agent.known.contains(&entry.key);
+    let entries: Vec<_> =
+        config.logs.entries.iter().map(|entry| file_entry(setup, entry, is_new(entry))).collect::<Result<_, _>>()?;
     let filters = config.logs.entries.iter().map(filter).collect::<Result<_, _>>()?;
     let settings = Settings {
         interval: config.agent.logs_interval,
@@ -42,29 +36,46 @@ pub fn parts(setup: &Setup) -> anyhow::Result<Parts> {
         filters,
         settings,
         retention_days: config.logs.entries.iter().map(|entry| entry.retention_days).collect(),
-        saved: setup.store.files()?,
+        saved: saved(agent)?,
+        held: std::mem::take(&mut agent.left.held),
         never: setup.never.clone(),
         max_open: resources::descriptors_for_files(),
     };
-    Ok(Parts { logs, metrics: metrics_parts(setup)? })
+    Ok(Parts { logs, metrics: metrics_parts(setup, agent)? })
 }
 
-fn metrics_parts(setup: &Setup) -> anyhow::Result<metrics::Parts> {
+/// Where the state says that each file stands.
+fn saved(agent: &Agent) -> Result<Vec<SavedFile>, StoreError> {
+    agent.store.files().or_else(|error| match agent.has_worked {
+        // A disk that fails ends no agent that runs: what it follows it knows by itself.
+        true => {
+            log::warn!(error:%; "the state cannot be read: files that were not followed until now are read anew");
+            Ok(Vec::new())
+        }
+        false => Err(error),
+    })
+}
+
+fn metrics_parts(setup: &Setup, agent: &Agent) -> anyhow::Result<metrics::Parts> {
     let dimensions: Dimensions = [
         ("InstanceId".to_owned(), setup.facts.instance_id.clone()),
         ("Hostname".to_owned(), setup.facts.hostname.clone()),
     ]
     .into();
-    let agent = &setup.config.agent;
+    let config = &setup.config.agent;
+    let offsets = match (agent.store.boots(), &agent.left.metrics) {
+        (Err(_), Some(metrics)) => metrics.offsets(),
+        (offsets, _) => offsets?,
+    };
     Ok(metrics::Parts {
-        clock: setup.clock.clone(),
-        boot: setup.boot.clone(),
-        offsets: setup.store.boots()?,
+        clock: agent.clock.clone(),
+        boot: agent.boot.clone(),
+        offsets,
         dimensions,
-        interval: agent.metrics_interval,
-        flush: setup.config.metrics.flush_interval.min(agent.metrics_interval.max(Duration::from_secs(60))),
-        max_age: agent.metrics_buffer_age,
-        max_bytes: agent.metrics_buffer_bytes,
+        interval: config.metrics_interval,
+        flush: setup.config.metrics.flush_interval.min(config.metrics_interval.max(Duration::from_secs(60))),
+        max_age: config.metrics_buffer_age,
+        max_bytes: config.metrics_buffer_bytes,
     })
 }
 

@@ -18,7 +18,7 @@ pub struct Cli {
     pub config: Option<PathBuf>,
 }
 
-const AFTER_HELP: &str = "Exit codes: 0 done, 64 wrong usage, 65 a wrong list, 66 no list, 69 AWS did not do it, 70 defect, 75 another agent uses the \
+const AFTER_HELP: &str = "Exit codes: 0 done, 64 wrong usage, 65 a wrong list, 66 no list, 69 not delivering, no agent runs, or AWS did not do it, 70 defect, 75 another agent uses the \
                           state, 77 not permitted, 78 wrong configuration, 130 interrupted.";
 
 /// What there is to do.
@@ -27,6 +27,22 @@ pub enum Command {
     /// Publish until SIGTERM: the daemon.
     Run {
         /// The configuration [default: as without a command]
+        config: Option<PathBuf>,
+    },
+    /// Say whether the daemon delivers, and if not, why.
+    Status {
+        /// The configuration of the daemon [default: as without a command]
+        config: Option<PathBuf>,
+        /// Wait up to so many seconds until something was delivered
+        #[arg(long, value_name = "SECONDS")]
+        wait: Option<u32>,
+        /// Print all figures as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Have the daemon take a changed configuration over.
+    Reload {
+        /// The configuration of the daemon [default: as without a command]
         config: Option<PathBuf>,
     },
     /// Say everything that is wrong with a configuration, or how it is understood.

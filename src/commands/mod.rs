@@ -8,8 +8,10 @@ mod local;
 mod print;
 #[cfg(feature = "provision")]
 mod provision;
+mod reload;
 mod run;
 mod start;
+mod status;
 
 use std::path::PathBuf;
 
@@ -25,8 +27,7 @@ pub struct Failure {
 
 /// Wrong usage.
 const USAGE: u8 = 64;
-/// AWS cannot be reached, or did not do what was asked.
-#[cfg(feature = "provision")]
+/// AWS, or the daemon, cannot be reached, or did not do what was asked.
 const UNAVAILABLE: u8 = 69;
 /// A defect of ours.
 const SOFTWARE: u8 = 70;
@@ -59,6 +60,8 @@ pub fn perform(cli: Cli) -> u8 {
     let command = cli.command.unwrap_or(Command::Run { config: cli.config });
     let result = match command {
         Command::Run { config } => run::perform(&path(config)),
+        Command::Status { config, wait, json } => status::perform(config.as_deref(), wait, json),
+        Command::Reload { config } => reload::perform(&path(config)),
         Command::Check { config } => check::perform(&path(config)),
         Command::Local { config, port } => local::perform(config.as_deref(), port),
         Command::Configure(wish) => configure::perform(&wish),
@@ -69,7 +72,9 @@ pub fn perform(cli: Cli) -> u8 {
     match result {
         Ok(()) => 0,
         Err(failure) => {
-            eprintln!("{}", failure.text.trim_end());
+            if !failure.text.is_empty() {
+                eprintln!("{}", failure.text.trim_end());
+            }
             failure.code
         }
     }

@@ -1,7 +1,8 @@
 //! A batch of records that satisfies every limit of PutLogEvents by construction.
 //!
 //! One text arena plus (time, range) pairs: no allocation a record. Limits: AWS API reference of PutLogEvents, service model
-//! in botocore 1.43.11, read 2026-11-21. Easy to break: a record counts its UTF-8 bytes plus 26, not its characters.
+//! in botocore 1.43.11, read 2026-11-21. Easy to break: a record counts its UTF-8 bytes plus 26, not its characters; and
+//! records that bring their own times may come in any order, so that a batch is sorted before it is sent ([`Batch::sort`]).
 //!
 //! Pure: no I/O, no clock, no tasks.
 
@@ -28,16 +29,24 @@ pub const MAX_AGE_MS: i64 = (14 * 24 - 1) * 60 * 60 * 1000;
 pub enum Time {
     /// The agent read it then; becomes wall time when the request is built.
     Own(Monotonic),
-    /// Its text says so.
+    /// Its text or its source says so.
     Parsed(Wall),
 }
 
 impl Time {
+    /// What times of one kind are sorted by.
+    fn order(self) -> i64 {
+        match self {
+            Self::Own(at) => i64::try_from(at.0).unwrap_or(i64::MAX),
+            Self::Parsed(at) => at.0,
+        }
+    }
+
     /// Milliseconds from `self` to `other` where both are of one kind.
     fn distance_ms(self, other: Self) -> Option<i64> {
         match (self, other) {
             (Self::Own(from), Self::Own(to)) => Some(i64::try_from(to.0).ok()? - i64::try_from(from.0).ok()?),
-            (Self::Parsed(from), Self::Parsed(to)) => Some(to.0 - from.0),
+            (Self::Parsed(from), Self::Parsed(to)) => Some(to.0.saturating_sub(from.0)),
             _ => None,
         }
     }
@@ -57,7 +66,7 @@ struct Due {
     after: usize,
 }
 
-/// Records of one stream, in order, that CloudWatch will take in one request.
+/// Records of one stream that CloudWatch will take in one request, in the order in which they came until it is sorted.
 #[derive(Debug)]
 pub struct Batch {
     /// Where they go.
@@ -68,13 +77,15 @@ pub struct Batch {
     pub retimed: u8,
     text: String,
     events: Vec<Event>,
+    /// The first and the last of its times.
+    span: Option<(Time, Time)>,
     tickets: Vec<Due>,
 }
 
 impl Batch {
     /// An empty batch.
     pub fn new(stream: StreamId, opened: Monotonic) -> Self {
-        Self { stream, opened, retimed: 0, text: String::new(), events: Vec::new(), tickets: Vec::new() }
+        Self { stream, opened, retimed: 0, text: String::new(), events: Vec::new(), span: None, tickets: Vec::new() }
     }
 
     /// Number of records.
@@ -99,14 +110,8 @@ impl Batch {
 
     /// Whether a record of `length` bytes at `time` can be added without breaking a limit.
     pub fn fits(&self, time: Time, length: usize) -> bool {
-        let in_order_and_span = match (self.events.first(), self.events.last()) {
-            (Some(first), Some(last)) => {
-                last.time.distance_ms(time).is_some_and(|step| step >= 0)
-                    && first.time.distance_ms(time).is_some_and(|span| span.unsigned_abs() < MAX_SPAN_MS)
-            }
-            _ => true,
-        };
-        in_order_and_span
+        let is_near = |other: Time| other.distance_ms(time).is_some_and(|span| span.unsigned_abs() < MAX_SPAN_MS);
+        self.span.is_none_or(|(earliest, latest)| is_near(earliest) && is_near(latest))
             && self.events.len() < MAX_BATCH_EVENTS
             && self.bytes() + length + EVENT_OVERHEAD_BYTES <= MAX_BATCH_BYTES
     }
@@ -117,6 +122,33 @@ impl Batch {
         let start = self.arena_end();
         self.text.push_str(text);
         self.events.push(Event { time, start, end: self.arena_end() });
+        let (earliest, latest) = self.span.unwrap_or((time, time));
+        let earliest = if time.order() < earliest.order() { time } else { earliest };
+        let latest = if time.order() > latest.order() { time } else { latest };
+        self.span = Some((earliest, latest));
+    }
+
+    /// Puts the records into the order of their times; those of one time stay as they came. A ticket waits for the last of
+    /// its records, wherever that went. No record and no ticket may be added after this.
+    pub fn sort(&mut self) {
+        if self.events.is_sorted_by_key(|event| event.time.order()) {
+            return;
+        }
+        let mut order: Vec<usize> = (0..self.events.len()).collect();
+        order.sort_by_key(|index| self.events[*index].time.order());
+        let mut places = vec![0; order.len()];
+        order.iter().enumerate().for_each(|(place, index)| places[*index] = place);
+        self.events = order.into_iter().map(|index| self.events[index]).collect();
+        // Where the last of the first so many records went.
+        let ends: Vec<usize> = std::iter::once(0)
+            .chain(places.iter().scan(0, |end, place| {
+                *end = (*end).max(place + 1);
+                Some(*end)
+            }))
+            .collect();
+        for due in &mut self.tickets {
+            due.after = ends.get(due.after).copied().unwrap_or(due.after);
+        }
     }
 
     /// The arena holds at most `MAX_BATCH_BYTES` bytes, which fits a `u32`.
@@ -232,6 +264,22 @@ mod tests {
         assert!(!batch.fits(Time::Parsed(Wall(0)), 1), "times of two kinds do not compare");
     }
 
+    #[test]
+    fn times_that_alternate_share_a_batch_as_long_as_it_spans_no_day() {
+        let hour = 3_600_000;
+        let mut batch = Batch::new(StreamId(0), Monotonic(0));
+        for time in [10, 0, 23, 5, 22] {
+            let time = Time::Parsed(Wall(time * hour));
+            assert!(batch.fits(time, 1));
+            batch.push(time, "x");
+        }
+        assert!(!batch.fits(Time::Parsed(Wall(24 * hour)), 1), "a day from the first");
+        assert!(!batch.fits(Time::Parsed(Wall(-hour)), 1), "a day from the last");
+        batch.sort();
+        let times: Vec<_> = batch.records(Offset(0), Monotonic(0)).map(|(time, _)| time.0 / hour).collect();
+        assert_eq!(times, [0, 5, 10, 22, 23]);
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -245,6 +293,30 @@ mod tests {
                 }
                 prop_assert!(is_within_limits(&batch));
             }
+        }
+
+        #[test]
+        fn a_ticket_of_a_sorted_batch_settles_with_the_last_of_its_records(
+            times in prop::collection::vec(0i64..80_000_000, 1..40),
+        ) {
+            let (mut ledger, mut batch) = (Ledger::default(), Batch::new(StreamId(0), Monotonic(0)));
+            for time in &times {
+                batch.push(Time::Parsed(Wall(*time)), &batch.len().to_string());
+                batch.tie(ledger.open(FILE, mark(batch.len())));
+            }
+            batch.sort();
+            prop_assert!(is_within_limits(&batch));
+            let order: Vec<usize> =
+                batch.records(Offset(0), Monotonic(0)).map(|(_, text)| text.parse().unwrap()).collect();
+            let of_one_time = order.windows(2).filter(|pair| times[pair[0]] == times[pair[1]]);
+            prop_assert!(of_one_time.clone().all(|pair| pair[0] < pair[1]), "those of one time stay as they came");
+            let (first, second) = batch.split();
+            let arrived: Vec<usize> = order[..first.len()].to_vec();
+            let gapless = (0..).take_while(|index| arrived.contains(index)).count();
+            let settled = first.tickets().filter_map(|ticket| ledger.settle(ticket)).last().unwrap_or_default();
+            prop_assert_eq!(settled.offset, gapless as u64);
+            let settled = second.tickets().filter_map(|ticket| ledger.settle(ticket)).last();
+            prop_assert_eq!(settled.map(|mark| mark.offset), Some(times.len() as u64));
         }
 
         #[test]

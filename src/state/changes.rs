@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::record::{BootId, Identity, Offset, Round, SavedFile};
+use crate::record::{BootId, Identity, Offset, Round, SavedFile, SavedJournal};
 
 /// The number of a waiting round: larger is later, also over restarts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,6 +38,8 @@ pub struct Changes {
     pub save: Vec<SavedFile>,
     /// Files that are followed no more.
     pub forget: Vec<FileKey>,
+    /// Positions in journals, new or moved.
+    pub journals: Vec<SavedJournal>,
     /// Keys of config entries that are followed from now on.
     pub entries: Vec<String>,
     /// Rounds that wait from now on. Their numbers: [`Waiting::next`] and above.
@@ -60,6 +62,8 @@ impl Changes {
         self.save.retain(|file| !overtaken.contains(&(file.inode, file.device, file.entry.as_str())));
         self.forget.extend(later.forget);
         self.save.extend(later.save);
+        self.journals.retain(|journal| !later.journals.iter().any(|newer| newer.entry == journal.entry));
+        self.journals.extend(later.journals);
         self.entries.extend(later.entries);
         let removed: BTreeSet<&RoundId> = later.remove_rounds.iter().collect();
         self.add_rounds.retain(|(id, _)| !removed.contains(id));

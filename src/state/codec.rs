@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use minicbor::bytes::{ByteArray, ByteSlice};
 
 use crate::record::{
-    BootId, Dimensions, Fingerprint, Mark, Monotonic, Round, Sample, SavedFile, StreamName, Unit, Wall,
+    BootId, Dimensions, Fingerprint, Mark, Monotonic, Round, Sample, SavedFile, SavedJournal, StreamName, Unit, Wall,
 };
 
 /// The format byte of what this version writes.
@@ -80,6 +80,30 @@ pub(super) fn file(key: &[u8], value: &[u8]) -> Result<SavedFile, Unreadable> {
         stream: StreamName { group: group.into(), stream: stream.into() },
         head: Fingerprint { length, hash: u64::from_be_bytes(*head) },
         settled: Mark { offset, tail: u64::from_be_bytes(*tail) },
+    })
+}
+
+/// A journal's place, whether it is past it, and the time and boot of the entry there.
+type JournalShape<'a> = (&'a str, bool, i64, &'a str);
+
+/// The bytes of a place in a journal; its config entry is the key.
+pub(super) fn journal_value(journal: &SavedJournal) -> Result<Vec<u8>, Unreadable> {
+    let shape: JournalShape = (&journal.cursor, journal.is_past, journal.time.0, &journal.boot.0);
+    encoded("place in a journal", shape)
+}
+
+/// The place in a journal that `key` and `value` say.
+pub(super) fn journal(key: &[u8], value: &[u8]) -> Result<SavedJournal, Unreadable> {
+    let what = "place in a journal";
+    let entry = std::str::from_utf8(key).map_err(|e| Unreadable::new(what, e))?;
+    let (cursor, is_past, time, boot): JournalShape =
+        minicbor::decode(body(what, value)?).map_err(|e| Unreadable::new(what, e))?;
+    Ok(SavedJournal {
+        entry: entry.to_owned(),
+        cursor: cursor.to_owned(),
+        is_past,
+        time: Wall(time),
+        boot: BootId(boot.to_owned()),
     })
 }
 
@@ -206,6 +230,21 @@ mod tests {
     }
 
     #[test]
+    fn a_place_in_a_journal_reads_back_as_it_was_written() {
+        for (cursor, is_past) in [("s=1;i=2;b=3", true), ("", false)] {
+            let journal = SavedJournal {
+                entry: "journal".to_owned(),
+                cursor: cursor.to_owned(),
+                is_past,
+                time: Wall(-1),
+                boot: BootId("b0".to_owned()),
+            };
+            assert_eq!(super::journal(b"journal", &journal_value(&journal).unwrap()), Ok(journal));
+        }
+        assert!(super::journal(b"\xff", &[FORMAT]).is_err());
+    }
+
+    #[test]
     fn a_round_reads_back_to_the_last_bit_of_its_values() {
         let host = [("InstanceId", "i-1")];
         let round = Round {
@@ -247,6 +286,7 @@ mod tests {
             let _ = super::round(&garbage);
             let _ = round_boot(&garbage);
             let _ = super::file(&garbage, &garbage);
+            let _ = super::journal(&garbage, &garbage);
         }
     }
 }

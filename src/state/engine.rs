@@ -16,7 +16,7 @@ use super::checked::Checked;
 use super::codec;
 use super::disk::Disk;
 use super::{Changes, Page, RoundId, Waiting};
-use crate::record::{BootId, Identity, Offset, SavedFile};
+use crate::record::{BootId, Identity, Offset, SavedFile, SavedJournal};
 
 /// Everything but rounds; a key's first byte says what it is of.
 const SMALL: TableDefinition<&[u8], &[u8]> = TableDefinition::new("small");
@@ -25,6 +25,7 @@ const ROUNDS: TableDefinition<u64, &[u8]> = TableDefinition::new("rounds");
 /// First bytes of keys in [`SMALL`].
 const FILE: u8 = b'f';
 const ENTRY: u8 = b'e';
+const JOURNAL: u8 = b'j';
 const BOOT: u8 = b'b';
 const IDENTITY: u8 = b'i';
 /// The key under which the layout's version stands.
@@ -114,6 +115,16 @@ impl Engine {
             Ok(())
         })?;
         Ok(entries)
+    }
+
+    /// Every saved place in a journal.
+    pub(super) fn journals(&self) -> Result<Vec<SavedJournal>, Bad> {
+        let mut journals = Vec::new();
+        self.each_small(JOURNAL, |key, value| {
+            journals.push(codec::journal(key, value)?);
+            Ok(())
+        })?;
+        Ok(journals)
     }
 
     /// The offsets of boots.
@@ -222,6 +233,7 @@ fn survey(db: &Database) -> Result<(Waiting, Vec<Vec<u8>>), Bad> {
         let (key, value) = item?;
         match key.value().split_first() {
             Some((&FILE, rest)) => drop(codec::file(rest, value.value())?),
+            Some((&JOURNAL, rest)) => drop(codec::journal(rest, value.value())?),
             Some((&BOOT, rest)) if !text(rest).is_some_and(|boot| boots.contains(&boot)) => {
                 idle.push(key.value().to_vec())
             }
@@ -258,6 +270,7 @@ fn compact(db: &mut Database, disk: &dyn Disk) -> Result<(), redb::Error> {
 fn change_small(txn: &redb::WriteTransaction, changes: &Changes) -> Result<bool, redb::Error> {
     if changes.save.is_empty()
         && changes.forget.is_empty()
+        && changes.journals.is_empty()
         && changes.entries.is_empty()
         && changes.boot_offset.is_none()
         && changes.identity.is_none()
@@ -280,6 +293,10 @@ fn change_small(txn: &redb::WriteTransaction, changes: &Changes) -> Result<bool,
     for file in &changes.save {
         let value = codec::file_value(file).map_err(io::Error::other)?;
         put(&key(FILE, &codec::file_key(&file.entry, file.device, file.inode)), &value)?;
+    }
+    for journal in &changes.journals {
+        let value = codec::journal_value(journal).map_err(io::Error::other)?;
+        put(&key(JOURNAL, journal.entry.as_bytes()), &value)?;
     }
     for entry in &changes.entries {
         put(&key(ENTRY, entry.as_bytes()), &[])?;

@@ -1,4 +1,4 @@
-//! What survives the end of the program: positions in followed files, and rounds of samples that wait to be sent.
+//! What survives the end of the program: positions in followed files and in journals, and rounds of samples that wait to be sent.
 //!
 //! One embedded crash-safe store (redb) in one folder, held by one process at a time. The rule that is easy to break: a commit
 //! counts once [`Store::commit`] has returned `Ok`, never before; after an `Err` it may or may not have happened, and the same
@@ -24,7 +24,7 @@ pub use disk::Disk;
 use engine::{Bad, Engine, Fault};
 use folder::Folder;
 
-use crate::record::{Identity, Offset, SavedFile};
+use crate::record::{Identity, Offset, SavedFile, SavedJournal};
 
 /// What an opened store found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -171,6 +171,11 @@ impl Store {
     /// Every saved position.
     pub fn files(&self) -> Result<Vec<SavedFile>, StoreError> {
         self.read(Engine::files)
+    }
+
+    /// Every saved place in a journal.
+    pub fn journals(&self) -> Result<Vec<SavedJournal>, StoreError> {
+        self.read(Engine::journals)
     }
 
     /// The keys of all config entries that were ever followed.

@@ -73,6 +73,12 @@ impl Scene {
         self.config.pointer_mut(parent).unwrap()[key] = value.into();
     }
 
+    /// Takes a key out of the config, by JSON pointer.
+    pub fn unset(&mut self, pointer: &str) {
+        let (parent, key) = pointer.rsplit_once('/').unwrap();
+        self.config.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(key);
+    }
+
     /// A path in the folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)

@@ -1,24 +1,19 @@
 //! The log thread: looks at folders, reads files, and has the pipeline decide what becomes of it.
 //!
-//! One plain thread owns the table of files and the pipeline; everything else reaches it as an [`Event`] and hears of it as
-//! an [`Action`]. Easy to break: a position is saved only from [`Effects::settled`].
+//! Plain synchronous code. Easy to break: a position is saved only from [`Effects::settled`].
 
 use std::collections::HashMap;
-use std::io;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::UnboundedSender;
 
-use super::saver::Urgency;
+use super::{Action, Destination, Event, Parts, Told, Urgency};
 use crate::clock::Clock;
-use crate::delivery::batch::Batch;
-use crate::delivery::filter::Filter;
-use crate::delivery::outcome::{Receipt, SendError};
-use crate::delivery::pipeline::{Counts, Effects, Pipeline, Settings};
+use crate::delivery::pipeline::{Effects, Pipeline};
 use crate::delivery::retry::Chance;
-use crate::record::{FileId, Monotonic, SavedFile, StreamId, StreamName};
-use crate::sources::file::{Change, FileEntry, Files};
+use crate::record::{FileId, Monotonic, StreamId, StreamName};
+use crate::sources::file::{Change, Files};
 use crate::state::{Changes, FileKey};
 
 /// A look at least this often: a new file is noticed within it, whatever becomes of notifications.
@@ -32,106 +27,8 @@ const TELL_PAUSE: Duration = Duration::from_millis(500);
 /// After that many settled bytes a save does not wait for others.
 const SAVE_BYTES: u64 = 64 * 1024 * 1024;
 
-/// What the log thread is started with.
-pub struct Parts {
-    /// What to follow.
-    pub entries: Vec<FileEntry>,
-    /// The filter of each entry.
-    pub filters: Vec<Filter>,
-    /// What the pipeline is told.
-    pub settings: Settings,
-    /// The retention that each entry asks for.
-    pub retention_days: Vec<Option<u16>>,
-    /// Where the last run ended.
-    pub saved: Vec<SavedFile>,
-    /// What is never followed.
-    pub never: Vec<std::path::PathBuf>,
-    /// Descriptors that files may use.
-    pub max_open: usize,
-}
-
-/// What the log thread is told.
-#[derive(Debug)]
-pub enum Event {
-    /// Something may have happened to a file.
-    Wake,
-    /// What became of a batch.
-    Outcome(Batch, Result<Receipt, SendError>),
-    /// The store began anew: everything is to be saved again.
-    SaveAll,
-    /// No more reading.
-    Stop,
-}
-
-/// What the log thread wants done.
-#[derive(Debug)]
-pub enum Action {
-    /// Send a batch, and tell the outcome.
-    Send(Batch, Destination),
-    /// Save positions.
-    Save(Changes, Urgency),
-    /// The counts, now and then.
-    Tell(Told),
-}
-
-/// Where a batch goes.
-#[derive(Clone, Debug)]
-pub struct Destination {
-    /// The stream.
-    pub stream: StreamName,
-    /// How many days its group is to keep it, where the config says so.
-    pub retention_days: Option<u16>,
-}
-
-/// What the log thread tells of itself.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Told {
-    /// Counts of records.
-    pub counts: Counts,
-    /// Files followed.
-    pub files: u64,
-    /// Bytes in them that are not settled.
-    pub lag_bytes: u64,
-    /// When the oldest record that waits was read.
-    pub oldest: Option<Monotonic>,
-}
-
-/// A way to speak to the log thread; it ends when the last is gone.
-#[derive(Clone)]
-pub struct Logs {
-    inbox: Sender<Event>,
-}
-
-impl Logs {
-    /// Tells the thread something.
-    pub fn tell(&self, event: Event) {
-        // A thread that has ended has nothing left to hear.
-        let _ = self.inbox.send(event);
-    }
-}
-
-/// Starts the log thread. It ends, and closes the channel of actions, once it was stopped and everything is answered.
-///
-/// # Errors
-/// When the system gives no thread.
-#[allow(clippy::disallowed_methods, reason = "sends are bounded by the pipeline, saves by the sends")]
-pub fn start(parts: Parts, clock: Clock) -> io::Result<(Logs, UnboundedReceiver<Action>)> {
-    let (inbox, events) = channel();
-    let (outbox, actions) = unbounded_channel();
-    let wake = inbox.clone();
-    let thread = std::thread::Builder::new().name("logs".to_owned());
-    thread.spawn(move || {
-        let mut thread = LogThread::new(parts, clock, outbox);
-        // A hint must not keep the thread alive: it holds the sender only as long as the table lives.
-        thread.files.wake_by(Box::new(move || {
-            let _ = wake.send(Event::Wake);
-        }));
-        thread.run(&events);
-    })?;
-    Ok((Logs { inbox }, actions))
-}
-
-struct LogThread {
+/// The thread's state.
+pub(super) struct LogThread {
     clock: Clock,
     outbox: UnboundedSender<Action>,
     files: Files,
@@ -145,16 +42,32 @@ struct LogThread {
     looks_not_before: Monotonic,
     next_tell: Monotonic,
     sent_at_last_save: u64,
-    is_stopping: bool,
+    /// Batches of which the outcome is not known.
+    in_flight: usize,
+    going: Going,
+}
+
+/// How far the thread is asked to end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Going {
+    /// Not at all.
+    On,
+    /// Once all is sent.
+    Empty,
+    /// Once what is in flight is answered.
+    HandingOver,
+    /// At once.
+    Leaving,
 }
 
 impl LogThread {
-    fn new(parts: Parts, clock: Clock, outbox: UnboundedSender<Action>) -> Self {
+    /// A thread that follows what `parts` say.
+    pub(super) fn new(parts: Parts, clock: Clock, outbox: UnboundedSender<Action>) -> Self {
         let keys = parts.entries.iter().map(|entry| entry.key.clone()).collect();
         Self {
             clock,
             outbox,
-            files: Files::new(parts.entries, parts.saved, parts.never, parts.max_open),
+            files: Files::new(parts.entries, parts.saved, parts.never, parts.max_open).holding(parts.held),
             pipeline: Pipeline::new(parts.settings, parts.filters),
             streams: HashMap::new(),
             destinations: Vec::new(),
@@ -165,22 +78,31 @@ impl LogThread {
             looks_not_before: Monotonic(0),
             next_tell: Monotonic(0),
             sent_at_last_save: 0,
-            is_stopping: false,
+            in_flight: 0,
+            going: Going::On,
         }
     }
 
-    fn run(mut self, events: &Receiver<Event>) {
+    /// Has `wake` called, from another thread, when a look is likely to find something.
+    pub(super) fn wake_by(&mut self, wake: Box<dyn Fn() + Send>) {
+        self.files.wake_by(wake);
+    }
+
+    /// Works until it is told to end, or nobody can tell it anything any more.
+    pub(super) fn run(mut self, events: &Receiver<Event>) {
         loop {
             let now = self.clock.now();
-            if now >= self.next_look && !self.is_stopping {
+            if now >= self.next_look && self.going == Going::On {
                 self.look(now);
             }
-            self.send_due(now);
-            let has_read = self.read_one(now);
+            if matches!(self.going, Going::On | Going::Empty) {
+                self.send_due(now);
+            }
+            let has_read = self.going == Going::On && self.read_one(now);
             self.perform_effects();
             self.tell(now);
-            if self.is_stopping && self.pipeline.is_empty() {
-                return;
+            if self.is_over() {
+                return self.leave();
             }
             let pause = if has_read { Duration::ZERO } else { self.pause(now) };
             match events.recv_timeout(pause) {
@@ -200,6 +122,7 @@ impl LogThread {
         match event {
             Event::Wake => self.next_look = self.next_look.min(self.looks_not_before),
             Event::Outcome(batch, result) => {
+                self.in_flight = self.in_flight.saturating_sub(1);
                 self.pipeline.outcome(batch, result, self.clock.now(), Chance(fastrand::f64()));
             }
             Event::SaveAll => {
@@ -207,9 +130,27 @@ impl LogThread {
                 self.save(changes, Urgency::Now);
             }
             Event::Stop => {
-                self.is_stopping = true;
+                self.going = Going::Empty;
                 self.pipeline.drain();
             }
+            Event::HandOver => self.going = Going::HandingOver,
+            Event::LetGo => self.going = Going::Leaving,
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        match self.going {
+            Going::On => false,
+            Going::Empty => self.pipeline.is_empty(),
+            Going::HandingOver => self.in_flight == 0,
+            Going::Leaving => true,
+        }
+    }
+
+    /// The last word. What was read and not settled is read again by whoever goes on.
+    fn leave(self) {
+        if self.going != Going::Empty {
+            let _ = self.outbox.send(Action::Leave(self.files.hand_over()));
         }
     }
 
@@ -282,6 +223,7 @@ impl LogThread {
         while let Some(batch) = self.pipeline.take(now) {
             let to = self.destinations[batch.stream.0 as usize].clone();
             log::debug!(stream:% = to.stream, records = batch.len(), bytes = batch.bytes(); "sending");
+            self.in_flight += 1;
             let _ = self.outbox.send(Action::Send(batch, to));
         }
     }
@@ -336,7 +278,7 @@ impl LogThread {
     }
 
     fn tell(&mut self, now: Monotonic) {
-        if now < self.next_tell && !(self.is_stopping && self.pipeline.is_empty()) {
+        if now < self.next_tell && !self.is_over() {
             return;
         }
         self.next_tell = now.after(TELL_PAUSE);
@@ -345,12 +287,16 @@ impl LogThread {
             files: self.files.len() as u64,
             lag_bytes: self.files.lag_bytes(),
             oldest: self.pipeline.oldest(),
+            at: now,
         };
         let _ = self.outbox.send(Action::Tell(told));
     }
 
     fn pause(&self, now: Monotonic) -> Duration {
-        let next_look = if self.is_stopping { now.after(TELL_PAUSE) } else { self.next_look };
+        let next_look = if self.going == Going::On { self.next_look } else { now.after(TELL_PAUSE) };
+        if self.going == Going::HandingOver {
+            return TELL_PAUSE;
+        }
         let due = self.pipeline.next_due().unwrap_or(next_look);
         due.min(next_look).since(now).max(Duration::from_millis(1))
     }
