@@ -40,3 +40,26 @@ advisories:
 # what the build server runs, on this machine
 ci:
     .ci/run
+
+# the program for a small device, without what an administrator needs: target/device/release; names no folder of this machine
+device:
+    RUSTFLAGS="--remap-path-prefix=$PWD=. --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo" \
+        CFLAGS="-ffile-prefix-map=${CARGO_HOME:-$HOME/.cargo}=cargo" \
+        cargo build --release --locked --no-default-features --target-dir target/device
+
+# manual pages and completions into FOLDER
+manual FOLDER="target/manual" *OPTIONS:
+    SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}" \
+        cargo run --quiet --locked --example manual {{ OPTIONS }} -- "{{ FOLDER }}"
+
+# the .deb for this machine
+deb: device (manual "target/device/manual" "--no-default-features")
+    installers/package/build --program target/device/release/cloudwatch-publisher --manual target/device/manual --into target/packages deb
+
+# the .rpm for this machine
+rpm: device (manual "target/device/manual" "--no-default-features")
+    installers/package/build --program target/device/release/cloudwatch-publisher --manual target/device/manual --into target/packages rpm
+
+# both packages around a PROGRAM that is built already, for another machine: aarch64-unknown-linux-gnu, say
+packages PROGRAM TARGET: (manual "target/device/manual" "--no-default-features")
+    installers/package/build --program "{{ PROGRAM }}" --target "{{ TARGET }}" --manual target/device/manual --into target/packages
