@@ -14,12 +14,16 @@
 #[allow(dead_code, reason = "of these tests the agent runs in a container")]
 #[path = "support/agent.rs"]
 mod agent;
+#[path = "support/package.rs"]
+mod deb;
 #[path = "systemd/installer.rs"]
 mod installer;
 #[path = "support/kept.rs"]
 mod kept;
 #[path = "systemd/machine.rs"]
 mod machine;
+#[path = "systemd/package.rs"]
+mod package;
 #[path = "systemd/root.rs"]
 mod root;
 #[path = "systemd/scene.rs"]

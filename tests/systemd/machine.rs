@@ -135,7 +135,7 @@ impl Machine {
             let _ = fs::create_dir(&group);
             writeln!(enter, "echo $$ >{}/cgroup.procs", group.display()).unwrap();
         }
-        enter.push_str("exec setpriv --pdeath-signal KILL systemd-nspawn \"$@\"");
+        enter.push_str("exec setpriv --pdeathsig KILL systemd-nspawn \"$@\"");
         let console = File::options().create(true).append(true).open(self.folder.join("console")).unwrap();
         let mut command = Command::new("sh");
         command.args([

@@ -100,8 +100,13 @@ impl Scene {
         machine.copy(&source(UNIT), &format!("/etc/systemd/system/{UNIT}"), 0o644);
         machine.copy(&source("sysusers.conf"), "/etc/sysusers.d/cloudwatch-publisher.conf", 0o644);
         self.drop_in("50-groups.conf", &std::fs::read_to_string(source("drop-ins/50-groups.conf")).unwrap());
-        self.drop_in("99-test.conf", ENVIRONMENT);
+        self.keys();
         self.configure();
+    }
+
+    /// Gives the agent keys to sign with.
+    pub fn keys(&self) {
+        self.drop_in("99-test.conf", ENVIRONMENT);
     }
 
     /// Writes the configuration.

@@ -103,10 +103,11 @@ fn the_own_log_is_in_the_journal_with_its_facts_as_fields() {
     scene.wait_for_more(FILE, 1);
     let journal = scene.machine.journal(&["-o", "json", "-u", UNIT, "_TRANSPORT=journal"]);
     let entries: Vec<Value> = journal.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let started = entries.iter().find(|entry| entry["INSTANCE_ID"] == "test-machine");
-    let started = started.unwrap_or_else(|| panic!("no entry has the instance id as a field:\n{journal}"));
-    assert_eq!(started["PRIORITY"], "6");
-    assert_eq!(started["_SYSTEMD_UNIT"], UNIT);
+    let follows = entries.iter().find(|entry| entry["STREAM"] == FILE);
+    let follows = follows.unwrap_or_else(|| panic!("no entry has the stream as a field:\n{journal}"));
+    assert_eq!(follows["PRIORITY"], "6");
+    assert_eq!(follows["PATH"], format!("/var/log/{FILE}"));
+    assert_eq!(follows["_SYSTEMD_UNIT"], UNIT);
     let text = scene.machine.journal(&["-o", "cat", "-u", UNIT, "_TRANSPORT=stdout"]);
     assert_eq!(text, "", "nothing goes to the journal as bare text too");
 }
