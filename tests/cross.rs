@@ -121,7 +121,7 @@ fn wait_for_metrics(scene: &Scene) {
     assert_eq!(names.len(), 13, "{names:?}");
     let least = |name: &str| {
         let found = series.iter().find(|series| series.name == name).unwrap();
-        found.points.iter().map(|point| point.min).fold(f64::INFINITY, f64::min)
+        found.points.iter().map(|point| point.minimum).fold(f64::INFINITY, f64::min)
     };
     for name in ["CPUCount", "MemoryAvailable", "MemoryUsed", "MemoryUtilization"] {
         assert!(least(name) > 0.0, "{name} is {}", least(name));
