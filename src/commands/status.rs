@@ -76,14 +76,22 @@ pub fn not_permitted(path: &Path) -> Failure {
 /// Where a daemon may have its state: where the configuration says; else where the environment does; else in systemd's folder or
 /// the default one. A configuration that is wrong now may have been right when the daemon started.
 pub fn state_folders(path: Option<&Path>) -> Result<Vec<PathBuf>, Failure> {
-    let named = match config::load(path.unwrap_or(Path::new(DEFAULT_PATH))) {
+    let file = path.unwrap_or(Path::new(DEFAULT_PATH));
+    let named = match config::load(file) {
         Ok(loaded) => loaded.config.agent.state_directory,
         Err(failure @ config::Failure::Missing(_)) if path.is_some() => return Err(start::refused(failure)),
-        Err(_) => None,
+        Err(_) => folder_in_broken(file),
     };
     let from_systemd = || std::env::var_os("STATE_DIRECTORY").map(PathBuf::from);
     let usual = || vec![SYSTEMD_STATE_DIRECTORY.into(), DEFAULT_STATE_DIRECTORY.into()];
     Ok(named.or_else(from_systemd).map_or_else(usual, |folder| vec![folder]))
+}
+
+/// `agent.state_directory` of a configuration that is wrong: that it is, is what one may want to ask the daemon about.
+fn folder_in_broken(file: &Path) -> Option<PathBuf> {
+    let config: serde_json::Value = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
+    let folder = config.pointer("/agent/state_directory")?.as_str()?;
+    Some(file.parent()?.join(folder))
 }
 
 /// The figures for a person.

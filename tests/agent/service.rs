@@ -101,7 +101,7 @@ fn the_service_manager_hears_that_it_is_ready_alive_reloading_and_stopping_in_th
 
 #[test]
 fn no_child_hears_of_the_service_manager() {
-    let mut scene = Scene::new(&[]);
+    let mut scene = Scene::new(&["app.log"]);
     let seen = scene.path("seen");
     scene.set("/agent/instance", json!({"command": format!("env > {}; echo it", seen.display())}));
     let mut manager = Manager::new(&scene.path("notify"));
@@ -151,7 +151,7 @@ fn status_says_whether_it_delivers_and_if_not_why() {
 
 #[test]
 fn a_killed_agent_leaves_a_socket_that_the_next_one_replaces() {
-    let scene = Scene::new(&[]);
+    let scene = Scene::new(&["app.log"]);
     scene.config();
     let agent = scene.start();
     wait_until("the agent answers", PATIENCE, || ask(&scene, &["status", "--json"]).1.contains("\"pid\""));
@@ -242,7 +242,7 @@ fn a_logfile_that_cannot_be_written_is_a_warning_and_the_agent_delivers() {
 
 #[test]
 fn a_sign_in_that_fails_is_the_reason_that_status_gives() {
-    let scene = Scene::new(&[]);
+    let scene = Scene::new(&["app.log"]);
     scene.endpoint.misbehave(Fault::Code { code: "UnrecognizedClientException", status: 400 }, None);
     let agent = scene.start();
     wait_until("the refusal is known", PATIENCE, || {
