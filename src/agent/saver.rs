@@ -39,6 +39,7 @@ const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(30);
 const MAX_PENDING_ROUNDS: usize = 200;
 
 /// What the saver is asked.
+#[allow(clippy::large_enum_variant, reason = "nearly all are the large one")]
 enum Order {
     Save(Changes, Urgency),
     /// To save at once, and to say so.
