@@ -203,13 +203,6 @@ impl Machine {
         self.boot(network);
     }
 
-    /// Switches it off in good order.
-    pub fn power_off(&mut self) {
-        let _ = self.attempt("systemctl poweroff");
-        let status = self.end();
-        assert!(status.success(), "{status}:\n{}", self.console());
-    }
-
     /// Pulls the plug.
     pub fn pull_the_plug(&mut self) {
         if let Some(mut running) = self.running.take() {

@@ -6,7 +6,7 @@ use cloudwatch_publisher::local::{Fault, Operation};
 use serde_json::{Value, json};
 
 use crate::machine::{Network, until};
-use crate::scene::{CONFIG, FILE, Scene, UNIT};
+use crate::scene::{CONFIG, FILE, GROUP, Scene, UNIT};
 
 #[test]
 fn an_agent_that_is_killed_is_started_again_and_nothing_is_lost() {
@@ -103,10 +103,10 @@ fn the_own_log_is_in_the_journal_with_its_facts_as_fields() {
     scene.wait_for_more(FILE, 1);
     let journal = scene.machine.journal(&["-o", "json", "-u", UNIT, "_TRANSPORT=journal"]);
     let entries: Vec<Value> = journal.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let follows = entries.iter().find(|entry| entry["STREAM"] == FILE);
-    let follows = follows.unwrap_or_else(|| panic!("no entry has the stream as a field:\n{journal}"));
-    assert_eq!(follows["PRIORITY"], "6");
-    assert_eq!(follows["PATH"], format!("/var/log/{FILE}"));
+    let follows = entries.iter().find(|entry| entry["PATH"] == format!("/var/log/{FILE}"));
+    let follows = follows.unwrap_or_else(|| panic!("no entry has the path as a field:\n{journal}"));
+    assert_eq!(follows["PRIORITY"], "5", "what is worth a notice");
+    assert_eq!(follows["STREAM"], format!("{GROUP} {FILE}"));
     assert_eq!(follows["_SYSTEMD_UNIT"], UNIT);
     let text = scene.machine.journal(&["-o", "cat", "-u", UNIT, "_TRANSPORT=stdout"]);
     assert_eq!(text, "", "nothing goes to the journal as bare text too");
