@@ -125,15 +125,11 @@ impl Logs {
 pub fn start(parts: Parts, clock: Clock) -> io::Result<(Logs, UnboundedReceiver<Action>)> {
     let (inbox, events) = channel();
     let (outbox, actions) = unbounded_channel();
-    let wake = inbox.clone();
+    let (wake, ready) = (inbox.clone(), inbox.clone());
+    let ready: Wake = Arc::new(move || drop(ready.send(Event::Ready)));
     let thread = std::thread::Builder::new().name("logs".to_owned());
     thread.spawn(move || {
-        let ready = wake.clone();
-        let ready: Wake = Arc::new(move || {
-            let _ = ready.send(Event::Ready);
-        });
-        let mut thread = LogThread::new(parts, clock, outbox, &ready);
-        drop(ready);
+        let mut thread = LogThread::new(parts, clock, outbox, ready);
         // A hint must not keep the thread alive: it holds the sender only as long as the table lives.
         thread.files.wake_by(Box::new(move || {
             let _ = wake.send(Event::Wake);
@@ -162,9 +158,9 @@ struct LogThread {
 }
 
 impl LogThread {
-    fn new(parts: Parts, clock: Clock, outbox: UnboundedSender<Action>, ready: &Wake) -> Self {
+    fn new(parts: Parts, clock: Clock, outbox: UnboundedSender<Action>, ready: Wake) -> Self {
         let keys: Vec<String> = parts.entries.iter().map(|entry| entry.key.clone()).collect();
-        let sources = records::sources(parts.records, ready);
+        let sources = records::sources(parts.records, &ready);
         let mut thread = Self {
             clock,
             outbox,
