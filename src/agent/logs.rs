@@ -331,7 +331,7 @@ impl LogThread {
         let mut to_save = Changes::default();
         for records in &mut self.records {
             records.tend(now, &self.clock);
-            to_save.journals.extend(records.to_save());
+            to_save.journals.extend(records.take_beginning());
             has_read |= self.pipeline.may_read(records.file, now) && records.read(&mut self.pipeline, now);
         }
         if !to_save.is_empty() {

@@ -76,9 +76,9 @@ impl Records {
     }
 
     /// Where reading begins for the first time: to be saved at once.
-    pub fn to_save(&mut self) -> Option<SavedJournal> {
+    pub fn take_beginning(&mut self) -> Option<SavedJournal> {
         match &mut self.source {
-            Source::Journal(journal) => journal.to_save(),
+            Source::Journal(journal) => journal.take_beginning(),
         }
     }
 

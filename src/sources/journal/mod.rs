@@ -126,7 +126,7 @@ impl Journal {
     }
 
     /// Where reading begins for the first time: to be saved at once.
-    pub fn to_save(&mut self) -> Option<SavedJournal> {
+    pub fn take_beginning(&mut self) -> Option<SavedJournal> {
         self.to_save.take()
     }
 
