@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use cloudwatch_publisher::record::{
-    BootId, Fingerprint, Mark, Monotonic, Offset, Round, Sample, SavedFile, StreamName, Unit, Wall,
+    BootId, Fingerprint, Mark, Monotonic, Offset, Round, Sample, SavedFile, SavedJournal, StreamName, Unit, Wall,
 };
 use cloudwatch_publisher::state::{Changes, Disk, FileKey, OpenError, Opened, RoundId, Store, StoreError};
 
@@ -647,4 +647,28 @@ fn after_a_power_cut_at_any_moment_the_last_commit_or_the_one_under_way_is_there
         cut_in_commit > lives / 4 && cut_in_open > lives / 50 && went_through > 0,
         "{cut_in_commit} {cut_in_open} {went_through}"
     );
+}
+
+fn place(entry: &str, cursor: &str) -> SavedJournal {
+    SavedJournal {
+        entry: entry.to_owned(),
+        cursor: cursor.to_owned(),
+        is_past: true,
+        time: Wall(1),
+        boot: BootId("b".to_owned()),
+    }
+}
+
+#[test]
+fn a_place_in_a_journal_survives_and_the_later_one_wins() {
+    let folder = tempfile::tempdir().unwrap();
+    {
+        let (store, _) = Store::open(folder.path()).unwrap();
+        let mut changes = Changes { journals: vec![place("a", "1"), place("b", "1")], ..Changes::default() };
+        changes.merge(Changes { journals: vec![place("a", "2")], ..Changes::default() });
+        store.commit(&changes).unwrap();
+        store.commit(&Changes { journals: vec![place("b", "3")], ..Changes::default() }).unwrap();
+    }
+    let (store, _) = Store::open(folder.path()).unwrap();
+    assert_eq!(store.journals().unwrap(), [place("a", "2"), place("b", "3")]);
 }

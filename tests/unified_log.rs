@@ -98,7 +98,7 @@ impl Mac {
 
     fn read(&mut self) -> bool {
         self.source.tend(self.now, self.wall());
-        if let Some(begun) = self.source.to_save() {
+        if let Some(begun) = self.source.take_beginning() {
             self.saved = Some(begun);
         }
         let read = self.source.read(self.now).map_or(Vec::new(), |(from, chunk)| {

@@ -41,7 +41,7 @@ const MAX_PENDING_ROUNDS: usize = 200;
 /// What the saver is asked.
 #[allow(clippy::large_enum_variant, reason = "nearly all are the large one")]
 enum Order {
-    Save(Changes, Urgency),
+    Save(Box<Changes>, Urgency),
     /// To save at once, and to say so.
     Flush(oneshot::Sender<()>),
 }
@@ -58,7 +58,7 @@ impl Pending {
     fn take_in(&mut self, order: Order) -> Urgency {
         match order {
             Order::Save(changes, urgency) => {
-                self.changes.merge(changes);
+                self.changes.merge(*changes);
                 urgency
             }
             Order::Flush(done) => {
@@ -85,7 +85,7 @@ impl Saver {
     /// Has `changes` saved.
     pub fn save(&self, changes: Changes, urgency: Urgency) {
         // The saver lives as long as anyone can speak to it.
-        let _ = self.inbox.send(Order::Save(changes, urgency));
+        let _ = self.inbox.send(Order::Save(Box::new(changes), urgency));
     }
 
     /// Comes back when all that was handed over before is on disk, or a commit has failed.

@@ -8,8 +8,9 @@ use tokio::sync::watch;
 
 use super::{CONFIG, Failure};
 use crate::agent::Stop;
-use crate::config::{self, Config, Facts, Loaded};
+use crate::config::{self, Config, Facts, JournalConfig, Loaded, Problem};
 use crate::identity::{self, IdentityError};
+use crate::sources::unified_log;
 
 const NOTHING_STARTED: &str = "nothing was started; `cloudwatch-publisher check` repeats this test";
 
@@ -19,7 +20,19 @@ const BLOCKING_THREADS: usize = 16;
 
 /// Reads a config; all its problems at once where there are any.
 pub fn load(path: &Path) -> Result<Loaded, Failure> {
-    config::load(path).map_err(refused)
+    let mut loaded = config::load(path).map_err(refused)?;
+    loaded.warnings.extend(unified_log_warnings(&loaded.config));
+    Ok(loaded)
+}
+
+/// What is said where this process would read nothing of macOS's unified log.
+fn unified_log_warnings(config: &Config) -> Vec<Problem> {
+    if !cfg!(target_os = "macos") {
+        return Vec::new();
+    }
+    let is_root = rustix::process::geteuid().is_root();
+    let warning = |journal: &JournalConfig| unified_log::warning(journal.predicate.as_deref(), is_root);
+    config.logs.journals.iter().filter_map(warning).map(Problem::general).collect()
 }
 
 /// What names this machine under `config`.

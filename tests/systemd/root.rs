@@ -20,6 +20,7 @@ const LEFT_OUT: [&str; 3] = ["/usr/share/man/*", "/usr/share/doc/*", "/usr/share
 const APT_SETTINGS: [&str; 3] = ["Acquire::http", "Acquire::https", "Acquire::Check-"];
 
 /// The tar, built where it is not there yet.
+#[allow(clippy::print_stdout, reason = "it takes minutes, once")]
 pub fn tar() -> Result<PathBuf, String> {
     let release = release()?;
     let mut name = DefaultHasher::new();

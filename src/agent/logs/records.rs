@@ -89,7 +89,7 @@ impl Records {
     pub fn tend(&mut self, now: Monotonic, wall: Wall) -> Option<SavedJournal> {
         each!(&mut self.source, source => {
             source.tend(now, wall);
-            source.to_save()
+            source.take_beginning()
         })
     }
 

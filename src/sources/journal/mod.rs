@@ -126,7 +126,7 @@ impl Journal {
     }
 
     /// Where reading begins for the first time: to be saved at once.
-    pub fn to_save(&mut self) -> Option<SavedJournal> {
+    pub fn take_beginning(&mut self) -> Option<SavedJournal> {
         self.to_save.take()
     }
 
@@ -247,8 +247,7 @@ impl Journal {
     /// Takes in what journalctl answers to a question.
     fn listen(&mut self, now: Monotonic, wall: Wall) {
         let Run::Asking(question, child) = &mut self.run else { return };
-        let mut seen = None;
-        let mut ending = None;
+        let (mut seen, mut ending) = (None, None);
         while seen.is_none() && ending.is_none() {
             match child.take() {
                 Some(Output::Bytes(bytes)) => self.parser.push(&bytes, |entry| {
@@ -337,13 +336,12 @@ impl Journal {
     fn ended(&mut self, ending: Ending, now: Monotonic) {
         let Run::Reading(leg, mut child, _) = std::mem::replace(&mut self.run, Run::Nothing) else { return };
         let complaint = child.last_complaint();
-        let is_catch = matches!(leg, Leg::Catch { .. });
         let answer = answer_of(ending, complaint.as_deref().unwrap_or_default());
         let has_no_such_boot = answer == Some(Answer::Nothing);
         if answer == Some(Answer::BadCursor) {
             // Saved by a version that we do not know, and come back to by a rewind.
             self.answers.at_cursor = answer;
-        } else if is_catch && has_no_such_boot {
+        } else if matches!(leg, Leg::Catch { .. }) && has_no_such_boot {
             self.is_caught_up = true;
             self.backoff.skip();
             return (self.wake)();

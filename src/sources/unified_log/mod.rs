@@ -145,7 +145,7 @@ impl UnifiedLog {
     }
 
     /// Where reading begins, once: to be saved at once, so that nothing is lost if the program ends before the first entry.
-    pub fn to_save(&mut self) -> Option<SavedJournal> {
+    pub fn take_beginning(&mut self) -> Option<SavedJournal> {
         std::mem::take(&mut self.is_new).then(|| self.saved.clone())
     }
 
