@@ -8,6 +8,7 @@
 //!
 //! Never waits: the child has threads of its own.
 
+mod answer;
 mod arguments;
 mod cursor;
 pub mod export;
@@ -18,10 +19,11 @@ mod text;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::answer::{answer_of, entry_seen, time_of, trouble};
 use self::cursor::is_same_entry;
-use self::export::{Entry, Parser};
+use self::export::Parser;
 pub use self::resume::Start;
-use self::resume::{Answer, Answers, Leg, Question, Seen, Situation, Step, next_step};
+use self::resume::{Answer, Answers, Leg, Question, Situation, Step, next_step};
 pub use self::rules::Own;
 use self::rules::Rules;
 use super::child::{Backoff, Child, Ending, Output, Wake};
@@ -62,6 +64,8 @@ pub struct Journal {
     /// The filters were the same when that entry was read, so that it comes if it is still there.
     is_expected_surely: bool,
     to_save: Option<SavedJournal>,
+    /// What the running journalctl complained of last.
+    complaint: Option<String>,
     /// The trouble that was told last.
     told: String,
     record: String,
@@ -89,6 +93,7 @@ impl Journal {
             expected: None,
             is_expected_surely: false,
             to_save: None,
+            complaint: None,
             told: String::new(),
             record: String::new(),
             config,
@@ -114,7 +119,10 @@ impl Journal {
                     self.backoff.worked();
                 }
                 while let Some(said) = child.complaint() {
-                    log::warn!(journal = self.config.key, said; "journalctl complains");
+                    if answer_of(Ending::Code(1), &said).is_none() {
+                        log::warn!(journal = self.config.key, said; "journalctl complains");
+                    }
+                    self.complaint = Some(said);
                 }
             }
         }
@@ -228,7 +236,9 @@ impl Journal {
         if !std::mem::replace(&mut self.has_begun, true) {
             log::info!(journal = self.config.key; "reading the journal begins");
         }
-        self.expected = saved;
+        let (Leg::Catch { from, .. } | Leg::Follow { from }) = &leg;
+        let is_at_it = matches!(from, resume::From::Cursor { .. });
+        (self.expected, self.complaint) = (saved.filter(|_| is_at_it), None);
         self.parser = Parser::default();
         self.run = Run::Reading(leg, child, now);
     }
@@ -335,11 +345,10 @@ impl Journal {
     /// journalctl ended while it read.
     fn ended(&mut self, ending: Ending, now: Monotonic) {
         let Run::Reading(leg, mut child, _) = std::mem::replace(&mut self.run, Run::Nothing) else { return };
-        let complaint = child.last_complaint();
+        let complaint = child.last_complaint().or(self.complaint.take());
         let answer = answer_of(ending, complaint.as_deref().unwrap_or_default());
         let has_no_such_boot = answer == Some(Answer::Nothing);
         if answer == Some(Answer::BadCursor) {
-            // Saved by a version that we do not know, and come back to by a rewind.
             self.answers.at_cursor = answer;
         } else if matches!(leg, Leg::Catch { .. }) && has_no_such_boot {
             self.is_caught_up = true;
@@ -367,34 +376,4 @@ impl Journal {
             log::warn!(journal = self.config.key, cause = trouble; "the journal cannot be read as it should; it is tried again");
         }
     }
-}
-
-/// What an ending without an entry says; none where something is wrong.
-fn answer_of(ending: Ending, complaint: &str) -> Option<Answer> {
-    if complaint.contains("specified boot") || complaint.contains("No such boot") {
-        Some(Answer::Nothing)
-    } else if complaint.contains("seek to cursor") {
-        Some(Answer::BadCursor)
-    } else {
-        ending.is_good().then_some(Answer::Nothing)
-    }
-}
-
-fn trouble(ending: Ending, complaint: Option<String>) -> String {
-    let said = complaint.map(|said| format!(": {said}")).unwrap_or_default();
-    format!("{PROGRAM} ended with {ending}{said}")
-}
-
-/// When an entry was written, by the clock of then: microseconds since 1970 are told.
-fn time_of(entry: &Entry) -> Option<Wall> {
-    let microseconds: i64 = entry.text("__REALTIME_TIMESTAMP")?.parse().ok()?;
-    Some(Wall(microseconds / 1_000))
-}
-
-fn entry_seen(entry: &Entry) -> Option<Seen> {
-    Some(Seen {
-        cursor: entry.text("__CURSOR")?.to_owned(),
-        time: time_of(entry)?,
-        boot: entry.text("_BOOT_ID")?.to_owned(),
-    })
 }
