@@ -40,3 +40,53 @@ advisories:
 # what the build server runs, on this machine
 ci:
     .ci/run
+
+# the program for a small device, without what an administrator needs: target/device/release; names no folder of this machine
+device:
+    RUSTFLAGS="--remap-path-prefix=$PWD=. --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo" \
+        CFLAGS="-ffile-prefix-map=${CARGO_HOME:-$HOME/.cargo}=cargo" \
+        cargo build --release --locked --no-default-features --target-dir target/device
+
+# manual pages and completions into FOLDER
+manual FOLDER="target/manual" *OPTIONS:
+    SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}" \
+        cargo run --quiet --locked --example manual {{ OPTIONS }} -- "{{ FOLDER }}"
+
+# the .deb for this machine
+deb: device (manual "target/device/manual" "--no-default-features")
+    installers/package/build --program target/device/release/cloudwatch-publisher --manual target/device/manual --into target/packages deb
+
+# the .rpm for this machine
+rpm: device (manual "target/device/manual" "--no-default-features")
+    installers/package/build --program target/device/release/cloudwatch-publisher --manual target/device/manual --into target/packages rpm
+
+# both packages around a PROGRAM that is built already, for another machine: aarch64-unknown-linux-gnu, say
+packages PROGRAM TARGET: (manual "target/device/manual" "--no-default-features")
+    installers/package/build --program "{{ PROGRAM }}" --target "{{ TARGET }}" --manual target/device/manual --into target/packages
+
+# the agent for a machine of another kind, on Debian 12 and with its packages alone; OPTIONS are cargo's, as `--release`
+cross TARGET="aarch64-unknown-linux-gnu" *OPTIONS="--no-default-features":
+    .ci/cross build {{ TARGET }} {{ OPTIONS }}
+
+# the same, and the tests that run it under emulation
+cross-test TARGET="aarch64-unknown-linux-gnu" *OPTIONS="--no-default-features":
+    .ci/cross build {{ TARGET }} {{ OPTIONS }}
+    CROSS_TARGET={{ TARGET }} cargo test --test cross
+
+# the types of what is macOS's own, without a Mac
+check-macos TARGET="aarch64-apple-darwin":
+    .ci/cross check {{ TARGET }}
+
+# the archive of a release, on a machine with rustup and cargo-zigbuild: on a Mac those for Macs; `--no-default-features` for devices
+release TARGET *OPTIONS:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    rustup target add {{ TARGET }}
+    # Raspberry Pi OS 10 and Debian 10 have this glibc.
+    case {{ TARGET }} in
+        *-linux-gnu*) cargo zigbuild --release --locked --target {{ TARGET }}.2.28 {{ OPTIONS }} ;;
+        *-linux-*) cargo zigbuild --release --locked --target {{ TARGET }} {{ OPTIONS }} ;;
+        *) cargo build --release --locked --target {{ TARGET }} {{ OPTIONS }} ;;
+    esac
+    target=${CARGO_TARGET_DIR:-target}
+    .ci/archive {{ TARGET }} "$target/{{ TARGET }}/release/cloudwatch-publisher" "$target/dist"

@@ -50,6 +50,13 @@ impl Clock {
         Monotonic(seconds * 1000 + milliseconds)
     }
 
+    /// Microseconds on the kernel's `CLOCK_MONOTONIC`: what systemd wants to hear of a reload.
+    pub fn kernel_us(&self) -> u64 {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+        seconds * 1_000_000 + u64::try_from(time.tv_nsec).unwrap_or_default() / 1_000
+    }
+
     /// What the system's clock says, right or wrong.
     #[allow(clippy::disallowed_methods, reason = "this module is where the clock is read")]
     pub fn system(&self) -> Wall {

@@ -26,6 +26,9 @@ const MAX_OUTPUT_BYTES: u64 = 64 * 1024;
 /// The longest id: a Cognito user name has at most 128 characters.
 const MAX_ID_CHARS: usize = 128;
 
+/// By these the service manager tells the daemon, and no child of it, how to speak to it.
+const SERVICE_MANAGER: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"];
+
 /// Why there is no instance id.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum IdentityError {
@@ -147,7 +150,11 @@ fn run(command: &str, limit: Duration) -> Result<String, IdentityError> {
     let deadline = Instant::now() + limit;
     let not_started =
         |error: std::io::Error| IdentityError::NotStarted { command: command.to_string(), reason: error.to_string() };
-    let mut child = Command::new("/bin/sh")
+    let mut shell = Command::new("/bin/sh");
+    for name in SERVICE_MANAGER {
+        shell.env_remove(name);
+    }
+    let mut child = shell
         .arg("-c")
         .arg(command)
         .stdin(Stdio::null())

@@ -207,9 +207,29 @@ pub struct Identity {
     pub id: String,
 }
 
-/// How the agent fares: what the page and `STATUS=` show. Counts are since the start.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+/// What the agent is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// It begins, or takes a new configuration over.
+    #[default]
+    Starting,
+    /// The command that names this machine failed; it is run again.
+    WaitingForId,
+    /// It publishes, as far as it can.
+    Running,
+    /// It was asked to end.
+    Stopping,
+}
+
+/// How the agent fares: what the page, `STATUS=` and the command `status` show. Counts are since the start, over reloads.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Status {
+    /// What the agent is about.
+    pub phase: Phase,
+    /// Who it is for AWS; empty while that is not known.
+    pub instance_id: String,
     /// Records that CloudWatch took.
     pub records_sent: u64,
     /// Records that were given up, each kind counted and logged.
@@ -238,6 +258,14 @@ pub struct Status {
     pub requests_failed: u64,
     /// What went wrong last, where nothing has succeeded since.
     pub trouble: Option<String>,
+    /// For how long no record could be sent, in milliseconds; none where the last request got through.
+    pub records_stuck_ms: Option<u64>,
+    /// The same for samples.
+    pub samples_stuck_ms: Option<u64>,
+    /// Why the last reload was refused; none where it was not.
+    pub reload_trouble: Option<String>,
+    /// For how long the thread that reads logs has told nothing, in milliseconds.
+    pub logs_silent_ms: u64,
     /// How far the system's clock is from CloudWatch's, in milliseconds; none until measured.
     pub clock_skew_ms: Option<i64>,
     /// Resident memory of the agent, in bytes.

@@ -23,12 +23,16 @@ mod million;
 mod network;
 #[path = "agent/own_log.rs"]
 mod own_log;
+#[path = "agent/reload.rs"]
+mod reload;
 #[path = "agent/resources.rs"]
 mod resources;
 #[path = "agent/resuming.rs"]
 mod resuming;
 #[path = "support/agent.rs"]
 mod scene;
+#[path = "agent/service.rs"]
+mod service;
 #[path = "agent/sign_in.rs"]
 mod sign_in;
 #[path = "agent/stopping.rs"]

@@ -3,10 +3,10 @@
 //! Changes that come while a commit runs go into the next one. A commit that fails is repeated with all that came since:
 //! delivery goes on, and after a crash more is sent twice.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
@@ -38,13 +38,46 @@ const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(30);
 /// Rounds kept for a disk that takes none; who handed them over counts the older ones as given up.
 const MAX_PENDING_ROUNDS: usize = 200;
 
-type OnLoss = Box<dyn Fn() + Send + Sync>;
+/// What the saver is asked.
+#[allow(clippy::large_enum_variant, reason = "nearly all are the large one")]
+enum Order {
+    Save(Box<Changes>, Urgency),
+    /// To save at once, and to say so.
+    Flush(oneshot::Sender<()>),
+}
+
+/// What the next commit is about.
+#[derive(Default)]
+struct Pending {
+    changes: Changes,
+    flushes: Vec<oneshot::Sender<()>>,
+}
+
+impl Pending {
+    /// Takes an order in; how urgent it is.
+    fn take_in(&mut self, order: Order) -> Urgency {
+        match order {
+            Order::Save(changes, urgency) => {
+                self.changes.merge(*changes);
+                urgency
+            }
+            Order::Flush(done) => {
+                self.flushes.push(done);
+                Urgency::Now
+            }
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.flushes.is_empty()
+    }
+}
 
 /// A way to have changes saved; the saver ends when the last is gone.
 #[derive(Clone)]
 pub struct Saver {
-    inbox: mpsc::UnboundedSender<(Changes, Urgency)>,
-    on_loss: Arc<OnceLock<OnLoss>>,
+    inbox: mpsc::UnboundedSender<Order>,
+    lost: Arc<Notify>,
     saved: watch::Receiver<Option<RoundId>>,
 }
 
@@ -52,12 +85,19 @@ impl Saver {
     /// Has `changes` saved.
     pub fn save(&self, changes: Changes, urgency: Urgency) {
         // The saver lives as long as anyone can speak to it.
-        let _ = self.inbox.send((changes, urgency));
+        let _ = self.inbox.send(Order::Save(Box::new(changes), urgency));
     }
 
-    /// Has `act` called when the store had to be begun anew: everything is to be saved again.
-    pub fn on_loss(&self, act: impl Fn() + Send + Sync + 'static) {
-        let _ = self.on_loss.set(Box::new(act));
+    /// Comes back when all that was handed over before is on disk, or a commit has failed.
+    pub async fn flush(&self) {
+        let (done, flushed) = oneshot::channel();
+        let _ = self.inbox.send(Order::Flush(done));
+        let _ = flushed.await;
+    }
+
+    /// Comes back when the store had to be begun anew: everything is to be saved again.
+    pub async fn lost(&self) {
+        self.lost.notified().await;
     }
 
     /// Whether the round `id`, handed over before, is on disk.
@@ -71,18 +111,18 @@ impl Saver {
 pub fn start(store: Arc<Store>) -> (Saver, JoinHandle<()>) {
     let (inbox, changes) = mpsc::unbounded_channel();
     let (told, saved) = watch::channel(None);
-    let on_loss = Arc::new(OnceLock::new());
-    let task = tokio::spawn(run(store, changes, told, Arc::clone(&on_loss)));
-    (Saver { inbox, on_loss, saved }, task)
+    let lost = Arc::new(Notify::new());
+    let task = tokio::spawn(run(store, changes, told, Arc::clone(&lost)));
+    (Saver { inbox, lost, saved }, task)
 }
 
 async fn run(
     store: Arc<Store>,
-    mut inbox: mpsc::UnboundedReceiver<(Changes, Urgency)>,
+    mut inbox: mpsc::UnboundedReceiver<Order>,
     saved: watch::Sender<Option<RoundId>>,
-    on_loss: Arc<OnceLock<OnLoss>>,
+    lost: Arc<Notify>,
 ) {
-    let mut pending = Changes::default();
+    let mut pending = Pending::default();
     let mut commit_at = None;
     let mut is_last = false;
     loop {
@@ -90,10 +130,10 @@ async fn run(
         if pending.is_empty() && !is_open {
             return;
         }
-        let newest_round = pending.add_rounds.iter().map(|(id, _)| *id).max();
-        let (store, changes) = (Arc::clone(&store), std::mem::take(&mut pending));
+        let newest_round = pending.changes.add_rounds.iter().map(|(id, _)| *id).max();
+        let (store, Pending { changes, flushes }) = (Arc::clone(&store), std::mem::take(&mut pending));
         let mut commit = tokio::task::spawn_blocking(move || {
-            let result = store.commit(&changes);
+            let result = if changes.is_empty() { Ok(()) } else { store.commit(&changes) };
             (changes, result)
         });
         let mut pause = PAUSE;
@@ -102,10 +142,7 @@ async fn run(
             tokio::select! {
                 committed = &mut commit => break committed,
                 next = inbox.recv(), if is_open => match next {
-                    Some((changes, urgency)) => {
-                        pending.merge(changes);
-                        pause = pause.min(urgency.pause());
-                    }
+                    Some(order) => pause = pause.min(pending.take_in(order).pause()),
                     None => is_open = false,
                 },
             }
@@ -114,16 +151,20 @@ async fn run(
         match result {
             Ok(()) => {
                 saved.send_modify(|saved| *saved = (*saved).max(newest_round));
+                // Who has stopped waiting has nothing to hear.
+                for done in flushes {
+                    let _ = done.send(());
+                }
             }
             Err(error) => {
                 log::warn!(error:% = error; "the state cannot be saved: after a crash more would be sent twice");
-                changes.merge(std::mem::take(&mut pending));
-                pending = changes;
-                let excess = pending.add_rounds.len().saturating_sub(MAX_PENDING_ROUNDS);
-                pending.add_rounds.drain(..excess);
+                changes.merge(std::mem::take(&mut pending.changes));
+                pending.changes = changes;
+                let excess = pending.changes.add_rounds.len().saturating_sub(MAX_PENDING_ROUNDS);
+                pending.changes.add_rounds.drain(..excess);
                 pause = PAUSE_AFTER_FAILURE;
-                if let (StoreError::Lost { .. }, Some(act)) = (&error, on_loss.get()) {
-                    act();
+                if let StoreError::Lost { .. } = &error {
+                    lost.notify_one();
                 }
             }
         }
@@ -137,8 +178,8 @@ async fn run(
 
 /// Takes in changes until they are to be committed, where there are any at `commit_at`; answers whether more can come.
 async fn gather(
-    inbox: &mut mpsc::UnboundedReceiver<(Changes, Urgency)>,
-    pending: &mut Changes,
+    inbox: &mut mpsc::UnboundedReceiver<Order>,
+    pending: &mut Pending,
     mut commit_at: Option<Instant>,
 ) -> bool {
     loop {
@@ -147,9 +188,8 @@ async fn gather(
             None => Ok(inbox.recv().await),
         };
         match next {
-            Ok(Some((changes, urgency))) => {
-                pending.merge(changes);
-                let at = Instant::now() + urgency.pause();
+            Ok(Some(order)) => {
+                let at = Instant::now() + pending.take_in(order).pause();
                 commit_at = Some(commit_at.map_or(at, |earlier| earlier.min(at)));
             }
             Ok(None) => return false,

@@ -3,14 +3,19 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Setup, logs, metrics, records, resources};
-use crate::config::{FileEntryConfig, FilterConfig, InitialPosition, JournalConfig};
+use super::logs::{RecordsOf, RecordsParts};
+use super::{Agent, Setup, logs, metrics, resources};
+use crate::clock::Clock;
+use crate::config::{
+    FileEntryConfig, FilterConfig, InitialPosition, JournalConfig, JournalFormat, JournalLevel, Since, Template,
+};
 use crate::delivery::filter::{Filter, Pattern};
 use crate::delivery::pipeline::Settings;
-use crate::record::{Dimensions, StreamName};
+use crate::record::{Dimensions, SavedFile, SavedJournal, StreamName, Wall};
 use crate::sources::file::{FileEntry, StartAt};
 use crate::sources::journal::{Own, Start};
-use crate::state::Opened;
+use crate::sources::unified_log;
+use crate::state::StoreError;
 
 /// Text held in memory at the most: beyond it the files are the buffer.
 const MAX_TEXT_BYTES: usize = 6 * 1024 * 1024;
@@ -21,22 +26,18 @@ pub struct Parts {
     pub metrics: metrics::Parts,
 }
 
-/// The parts that `setup` describes.
-pub fn parts(setup: &Setup) -> anyhow::Result<Parts> {
-    let known = setup.store.entries()?;
-    if let Opened::Lost { reason } = &setup.opened {
-        log::error!(reason; "the state was lost: every file is read again from its beginning");
-    }
-    let is_lost = matches!(setup.opened, Opened::Lost { .. });
+/// The parts that `setup` describes, with what `agent` kept of shifts before.
+pub fn parts(setup: &Setup, agent: &mut Agent) -> anyhow::Result<Parts> {
     let config = &setup.config;
-    let entries = config.logs.entries.iter();
-    let entries: Vec<_> = entries
-        .map(|entry| file_entry(setup, entry, !is_lost && !known.contains(&entry.key)))
-        .collect::<Result<_, _>>()?;
-    let journals = &config.logs.journals;
+    let is_new = |entry: &FileEntryConfig| !agent.is_lost && !agent.known.contains(&entry.key);
+    let entries: Vec<_> =
+        config.logs.entries.iter().map(|entry| file_entry(setup, entry, is_new(entry))).collect::<Result<_, _>>()?;
+    let journals: Vec<&JournalConfig> = config.logs.journals.iter().filter(|journal| is_readable(journal)).collect();
     let of_files = config.logs.entries.iter().map(file_filter);
-    let filters = of_files.chain(journals.iter().map(journal_filter)).collect::<Result<_, _>>()?;
+    let filters = of_files.chain(journals.iter().map(|journal| journal_filter(journal))).collect::<Result<_, _>>()?;
     let of_files = config.logs.entries.iter().map(|entry| entry.retention_days);
+    let retention_days = of_files.chain(journals.iter().map(|journal| journal.retention_days)).collect();
+    let saved_journals = saved_journals(agent)?;
     let settings = Settings {
         interval: config.agent.logs_interval,
         concurrency: config.logs.concurrency,
@@ -46,36 +47,61 @@ pub fn parts(setup: &Setup) -> anyhow::Result<Parts> {
         entries,
         filters,
         settings,
-        retention_days: of_files.chain(journals.iter().map(|journal| journal.retention_days)).collect(),
-        saved: setup.store.files()?,
-        records: records::Parts {
-            journals: journals.iter().map(|journal| journal_parts(setup, journal, is_lost)).collect(),
-            saved: setup.store.journals()?,
-            boot: setup.boot.clone(),
-            own: own(),
-        },
+        retention_days,
+        saved: saved(agent)?,
+        records: journals.into_iter().map(|journal| records(setup, agent, journal, &saved_journals)).collect(),
+        held: std::mem::take(&mut agent.left.logs.files),
         never: setup.never.clone(),
         max_open: resources::descriptors_for_files(),
     };
-    Ok(Parts { logs, metrics: metrics_parts(setup)? })
+    Ok(Parts { logs, metrics: metrics_parts(setup, agent)? })
 }
 
-fn metrics_parts(setup: &Setup) -> anyhow::Result<metrics::Parts> {
+/// Where the state says that each file stands.
+fn saved(agent: &Agent) -> Result<Vec<SavedFile>, StoreError> {
+    agent.store.files().or_else(|error| match agent.has_worked {
+        // A disk that fails ends no agent that runs: what it follows it knows by itself.
+        true => {
+            log::warn!(error:%; "the state cannot be read: files that were not followed until now are read anew");
+            Ok(Vec::new())
+        }
+        false => Err(error),
+    })
+}
+
+/// Where each journal stands: what the shift before left knows better than a state on a disk that may fail.
+fn saved_journals(agent: &Agent) -> Result<Vec<SavedJournal>, StoreError> {
+    let mut saved = agent.left.logs.journals.clone();
+    match agent.store.journals() {
+        Ok(stored) => saved.extend(stored),
+        Err(error) if !agent.has_worked => return Err(error),
+        Err(error) => {
+            log::warn!(error:%; "the state cannot be read: journals that were not read until now are begun anew")
+        }
+    }
+    Ok(saved)
+}
+
+fn metrics_parts(setup: &Setup, agent: &Agent) -> anyhow::Result<metrics::Parts> {
     let dimensions: Dimensions = [
         ("InstanceId".to_owned(), setup.facts.instance_id.clone()),
         ("Hostname".to_owned(), setup.facts.hostname.clone()),
     ]
     .into();
-    let agent = &setup.config.agent;
+    let config = &setup.config.agent;
+    let offsets = match (agent.store.boots(), &agent.left.metrics) {
+        (Err(_), Some(metrics)) => metrics.offsets(),
+        (offsets, _) => offsets?,
+    };
     Ok(metrics::Parts {
-        clock: setup.clock.clone(),
-        boot: setup.boot.clone(),
-        offsets: setup.store.boots()?,
+        clock: agent.clock.clone(),
+        boot: agent.boot.clone(),
+        offsets,
         dimensions,
-        interval: agent.metrics_interval,
-        flush: setup.config.metrics.flush_interval.min(agent.metrics_interval.max(Duration::from_secs(60))),
-        max_age: agent.metrics_buffer_age,
-        max_bytes: agent.metrics_buffer_bytes,
+        interval: config.metrics_interval,
+        flush: setup.config.metrics.flush_interval.min(config.metrics_interval.max(Duration::from_secs(60))),
+        max_age: config.metrics_buffer_age,
+        max_bytes: config.metrics_buffer_bytes,
     })
 }
 
@@ -97,16 +123,70 @@ fn file_entry(setup: &Setup, entry: &FileEntryConfig, is_new: bool) -> anyhow::R
     })
 }
 
-fn journal_parts(setup: &Setup, config: &JournalConfig, is_lost: bool) -> records::JournalParts {
+/// Whether this system has what is asked for; where it has not, a warning has said so (`commands/start.rs`).
+fn is_readable(journal: &JournalConfig) -> bool {
+    !cfg!(target_os = "macos") || journal.predicate.is_some()
+}
+
+/// The journal of systemd, or what macOS has in its place.
+fn records(setup: &Setup, agent: &Agent, config: &JournalConfig, saved: &[SavedJournal]) -> RecordsParts {
     // What a file's name is in the name of a stream, the journal is in it.
-    let named = |template: &crate::config::Template| template.resolve_for(&setup.facts, Path::new("journal")).into();
+    let named = |template: &Template| template.resolve_for(&setup.facts, Path::new("journal")).into();
+    let of = if cfg!(target_os = "macos") {
+        unified_log_parts(setup, agent, config)
+    } else {
+        journal_parts(setup, agent, config)
+    };
+    RecordsParts {
+        of,
+        stream: StreamName { group: named(&config.group), stream: named(&config.stream) },
+        saved: saved.iter().find(|saved| saved.entry == config.key).cloned(),
+    }
+}
+
+fn journal_parts(setup: &Setup, agent: &Agent, config: &JournalConfig) -> RecordsOf {
     let start = match setup.start_at {
         Some(StartAt::LinesBeforeEnd(count)) => Some(Start::Recent(count)),
         // The journal may reach back for months: its current boot is what was being read when the state was lost.
-        _ => is_lost.then_some(Start::Boot),
+        _ => agent.is_lost.then_some(Start::Boot),
     };
-    let stream = StreamName { group: named(&config.group), stream: named(&config.stream) };
-    records::JournalParts { config: config.clone(), stream, start }
+    RecordsOf::Journal { config: Box::new(config.clone()), own: own(), boot: agent.boot.clone(), start }
+}
+
+fn unified_log_parts(setup: &Setup, agent: &Agent, config: &JournalConfig) -> RecordsOf {
+    let level = match config.level {
+        JournalLevel::Default => unified_log::Level::Default,
+        JournalLevel::Info => unified_log::Level::Info,
+        JournalLevel::Debug => unified_log::Level::Debug,
+    };
+    let format = match config.format {
+        JournalFormat::Text => unified_log::Format::Text,
+        JournalFormat::Json => unified_log::Format::Json,
+        JournalFormat::Message => unified_log::Format::Message,
+    };
+    let own = std::env::current_exe().unwrap_or_default();
+    let settings = unified_log::Settings {
+        key: config.key.clone(),
+        predicate: config.predicate.clone().unwrap_or_default(),
+        level,
+        format,
+        host: setup.facts.hostname.clone(),
+        program: unified_log::PROGRAM.to_owned(),
+        own: own.to_string_lossy().into_owned(),
+    };
+    let since = if agent.is_lost { Since::Boot } else { config.since };
+    RecordsOf::UnifiedLog { settings: Box::new(settings), begin: begin(since, &agent.clock) }
+}
+
+/// The wall time at which reading begins.
+fn begin(since: Since, clock: &Clock) -> Wall {
+    let now = clock.wall();
+    let back = match since {
+        Since::Now => 0,
+        Since::Boot => clock.now().0,
+        Since::Ago(ago) => u64::try_from(ago.as_millis()).unwrap_or(u64::MAX),
+    };
+    Wall(now.0.saturating_sub_unsigned(back))
 }
 
 /// Who this program is to the journal; where that is not known, its process id alone.

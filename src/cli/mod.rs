@@ -5,7 +5,7 @@ pub mod provision;
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 /// Follows logs and measures this machine, and publishes both to Amazon CloudWatch.
 #[derive(Debug, Parser)]
@@ -18,7 +18,7 @@ pub struct Cli {
     pub config: Option<PathBuf>,
 }
 
-const AFTER_HELP: &str = "Exit codes: 0 done, 64 wrong usage, 65 a wrong list, 66 no list, 69 AWS did not do it, 70 defect, 75 another agent uses the \
+const AFTER_HELP: &str = "Exit codes: 0 done, 64 wrong usage, 65 a wrong list, 66 no list, 69 not delivering, no agent runs, or AWS did not do it, 70 defect, 75 another agent uses the \
                           state, 77 not permitted, 78 wrong configuration, 130 interrupted.";
 
 /// What there is to do.
@@ -27,6 +27,22 @@ pub enum Command {
     /// Publish until SIGTERM: the daemon.
     Run {
         /// The configuration [default: as without a command]
+        config: Option<PathBuf>,
+    },
+    /// Say whether the daemon delivers, and if not, why.
+    Status {
+        /// The configuration of the daemon [default: as without a command]
+        config: Option<PathBuf>,
+        /// Wait up to so many seconds until something was delivered
+        #[arg(long, value_name = "SECONDS")]
+        wait: Option<u32>,
+        /// Print all figures as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Have the daemon take a changed configuration over.
+    Reload {
+        /// The configuration of the daemon [default: as without a command]
         config: Option<PathBuf>,
     },
     /// Say everything that is wrong with a configuration, or how it is understood.
@@ -42,8 +58,45 @@ pub enum Command {
         #[arg(long, default_value_t = 4580)]
         port: u16,
     },
+    /// Set values of a configuration; what is not named stays as it is, to the byte.
+    Configure(Configure),
+    /// Print the instance id, and nothing else.
+    InstanceId {
+        /// The configuration [default: as without a command]
+        config: Option<PathBuf>,
+        /// Only its second part
+        #[arg(long)]
+        serial: bool,
+    },
     /// Set up AWS for a fleet: the stack, and a user for every system.
     #[cfg(feature = "provision")]
     #[command(subcommand)]
     Provision(provision::Provision),
+}
+
+/// What `configure` changes.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "A PATH is keys with dots between them, `[0]` for an entry of a list, `[+]` for a new one at its end:\n  \
+                        logs.logs_collected.files.collect_list[+].file_path=/var/log/app.log\n\
+                        First --unset is done, then --set, then --set-json. A password is never taken from the command line."
+)]
+pub struct Configure {
+    /// The configuration to change
+    pub file: PathBuf,
+    /// Make it, from one of the ready ones: iot-device, linux-server, macos, minimal, raspberry-pi
+    #[arg(long, value_name = "NAME")]
+    pub template: Option<String>,
+    /// Set a value to a text
+    #[arg(long, value_name = "PATH=TEXT")]
+    pub set: Vec<String>,
+    /// Set a value to a number, true, false, a list or an object
+    #[arg(long, value_name = "PATH=JSON")]
+    pub set_json: Vec<String>,
+    /// Take a value out
+    #[arg(long, value_name = "PATH")]
+    pub unset: Vec<String>,
+    /// Print what would be written, passwords in it too, and write nothing
+    #[arg(long)]
+    pub print: bool,
 }

@@ -20,28 +20,41 @@ use crate::delivery::retry::Chance;
 use crate::record::Identity;
 
 /// What the agent signs in with.
+#[derive(Clone)]
 pub struct SignedIn {
     /// For CloudWatch Logs.
     pub logs: Access,
     /// For CloudWatch's metrics.
     pub metrics: Access,
-    /// Tells an identity that is worth keeping.
-    pub identities: mpsc::Receiver<Identity>,
 }
 
-/// Starts to sign in as `config` says; `known` are the identities of earlier runs.
-pub async fn sign_in(config: &Config, facts: &Facts, clock: &Clock, known: &[Identity]) -> Result<SignedIn, Failure> {
+/// The identities that Cognito gave: so that each is asked for once.
+#[derive(Clone)]
+pub struct Identities {
+    /// Those of earlier runs.
+    pub known: Vec<Identity>,
+    /// Where one is told that is worth keeping.
+    pub tell: mpsc::Sender<Identity>,
+}
+
+/// Starts to sign in as `config` says.
+pub async fn sign_in(
+    config: &Config,
+    facts: &Facts,
+    clock: &Clock,
+    identities: &Identities,
+) -> Result<SignedIn, Failure> {
     let agent = &config.agent;
     let reach = Reach { region: agent.region.as_deref(), profile: None, network: &agent.network };
     aws::warn_of_another_region(&reach).await;
     let sdk = aws::load(&reach, clock).await.map_err(no_way)?;
     let wiring = Wiring { config, facts, clock, sdk };
-    let (source, identities) = wiring.source(known)?;
+    let source = wiring.source(identities)?;
     let device = Session::start(source, Start { first_after: wiring.first_after(), ..Start::at_once(clock) });
     let logs = wiring.session(config.logs.role.as_deref(), &device);
     let is_shared = config.metrics.role == config.logs.role;
     let metrics = if is_shared { logs.clone() } else { wiring.session(config.metrics.role.as_deref(), &device) };
-    Ok(SignedIn { logs: wiring.access(logs), metrics: wiring.access(metrics), identities })
+    Ok(SignedIn { logs: wiring.access(logs), metrics: wiring.access(metrics) })
 }
 
 /// Says what is wrong already before anything is asked of AWS. What would end `run` is an error; what it would start with, and
@@ -76,21 +89,19 @@ struct Wiring<'a> {
 }
 
 impl Wiring<'_> {
-    fn source(&self, known: &[Identity]) -> Result<(Source, mpsc::Receiver<Identity>), Failure> {
-        // An identity is told once a sign-in; one that is not taken in time is told again at the next start.
-        let (tell, identities) = mpsc::channel(1);
+    fn source(&self, identities: &Identities) -> Result<Source, Failure> {
         let agent = &self.config.agent;
-        let source = match &agent.sign_in {
+        Ok(match &agent.sign_in {
             None => Source::Chain(SharedCredentialsProvider::new(Chain::new(&self.sdk))),
             Some(SignIn::Cognito(user)) => {
                 let (name, key) = (&self.facts.instance_id, User::key(user, &self.facts.instance_id));
-                let saved = known.iter().find(|identity| identity.key == key).map(|identity| identity.id.clone());
+                let saved = identities.known.iter().find(|identity| identity.key == key);
+                let (saved, tell) = (saved.map(|identity| identity.id.clone()), identities.tell.clone());
                 let tell = Box::new(move |identity| drop(tell.try_send(identity)));
                 Source::Cognito(Box::new(User::new(user, name, &self.sdk, self.clock, saved, tell)))
             }
             Some(SignIn::Iot(iot)) => Source::Iot(Box::new(thing(iot, &agent.network, self.clock)?)),
-        };
-        Ok((source, identities))
+        })
     }
 
     /// The session of a section: the device's own, or that of the role which the section or the agent names.

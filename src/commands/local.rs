@@ -8,10 +8,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 use super::{Failure, start};
-use crate::agent::{self, Access, Setup};
+use crate::agent::{Access, Agent, Setup};
 use crate::auth::Session;
 use crate::aws::{self, Reach};
 use crate::clock::Clock;
@@ -60,27 +60,18 @@ pub fn perform(path: Option<&Path>, port: u16) -> Result<(), Failure> {
         let session = Session::fixed(made_up, clock.clone());
         let access = Access { sdk: aws::with_credentials(&sdk, session.provider()), session };
         let (status, mut told) = watch::channel(Status::default());
-        let setup = Setup {
-            config,
-            facts,
-            boot: identity::boot_id(),
-            logs: access.clone(),
-            metrics: access,
-            identities: mpsc::channel(1).1,
-            clock,
-            store,
-            opened: Opened::First,
-            never: Vec::new(),
-            start_at: Some(StartAt::LinesBeforeEnd(LINES_BEFORE_END)),
-            status,
-        };
+        let mut agent = Agent::new((store, Opened::First), &clock, identity::boot_id(), status)?;
+        let start_at = Some(StartAt::LinesBeforeEnd(LINES_BEFORE_END));
+        let setup = Setup { config, facts, logs: access.clone(), metrics: access, never: Vec::new(), start_at };
         let page = endpoint.clone();
         tokio::spawn(async move {
             while told.changed().await.is_ok() {
                 page.show_status(&told.borrow_and_update());
             }
         });
-        Ok(agent::run(setup, stop).await?)
+        agent.run(setup, stop.subscribe()).await?;
+        agent.close().await;
+        Ok(())
     })
 }
 

@@ -2,12 +2,16 @@
 
 mod access;
 mod check;
+mod configure;
+mod instance_id;
 mod local;
 mod print;
 #[cfg(feature = "provision")]
 mod provision;
+mod reload;
 mod run;
 mod start;
+mod status;
 
 use std::path::PathBuf;
 
@@ -22,10 +26,8 @@ pub struct Failure {
 }
 
 /// Wrong usage.
-#[cfg(feature = "provision")]
 const USAGE: u8 = 64;
-/// AWS cannot be reached, or did not do what was asked.
-#[cfg(feature = "provision")]
+/// AWS, or the daemon, cannot be reached, or did not do what was asked.
 const UNAVAILABLE: u8 = 69;
 /// A defect of ours.
 const SOFTWARE: u8 = 70;
@@ -58,15 +60,21 @@ pub fn perform(cli: Cli) -> u8 {
     let command = cli.command.unwrap_or(Command::Run { config: cli.config });
     let result = match command {
         Command::Run { config } => run::perform(&path(config)),
+        Command::Status { config, wait, json } => status::perform(config.as_deref(), wait, json),
+        Command::Reload { config } => reload::perform(&path(config)),
         Command::Check { config } => check::perform(&path(config)),
         Command::Local { config, port } => local::perform(config.as_deref(), port),
+        Command::Configure(wish) => configure::perform(&wish),
+        Command::InstanceId { config, serial } => instance_id::perform(&path(config), serial),
         #[cfg(feature = "provision")]
         Command::Provision(command) => provision::perform(&command),
     };
     match result {
         Ok(()) => 0,
         Err(failure) => {
-            eprintln!("{}", failure.text.trim_end());
+            if !failure.text.is_empty() {
+                eprintln!("{}", failure.text.trim_end());
+            }
             failure.code
         }
     }

@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::{CONFIG, Failure};
 use crate::agent::Stop;
-use crate::config::{self, Config, Facts, Loaded};
-use crate::identity;
+use crate::config::{self, Config, Facts, JournalConfig, Loaded, Problem};
+use crate::identity::{self, IdentityError};
+use crate::sources::unified_log;
 
 const NOTHING_STARTED: &str = "nothing was started; `cloudwatch-publisher check` repeats this test";
 
@@ -19,19 +20,36 @@ const BLOCKING_THREADS: usize = 16;
 
 /// Reads a config; all its problems at once where there are any.
 pub fn load(path: &Path) -> Result<Loaded, Failure> {
-    config::load(path).map_err(refused)
+    let mut loaded = config::load(path).map_err(refused)?;
+    loaded.warnings.extend(unified_log_warnings(&loaded.config));
+    Ok(loaded)
+}
+
+/// What is said where this process would read nothing of macOS's unified log.
+fn unified_log_warnings(config: &Config) -> Vec<Problem> {
+    if !cfg!(target_os = "macos") {
+        return Vec::new();
+    }
+    let is_root = rustix::process::geteuid().is_root();
+    let warning = |journal: &JournalConfig| unified_log::warning(journal.predicate.as_deref(), is_root);
+    config.logs.journals.iter().filter_map(warning).map(Problem::general).collect()
 }
 
 /// What names this machine under `config`.
 pub fn facts(config: &Config) -> Result<Facts, Failure> {
-    let instance_id = identity::instance_id(&config.agent.instance)
-        .map_err(|error| Failure::new(CONFIG, format!("error: {error}\n\n{NOTHING_STARTED}")))?;
+    let instance_id = identity::instance_id(&config.agent.instance).map_err(|error| nameless(&error))?;
     let facts = Facts { instance_id, hostname: identity::host_name() };
     config::check_for(config, &facts).map_err(refused)?;
     Ok(facts)
 }
 
-fn refused(failure: config::Failure) -> Failure {
+/// A machine without an instance id starts nothing.
+pub fn nameless(error: &IdentityError) -> Failure {
+    Failure::new(CONFIG, format!("error: {error}\n\n{NOTHING_STARTED}"))
+}
+
+/// A configuration that cannot be used starts nothing.
+pub fn refused(failure: config::Failure) -> Failure {
     Failure::new(CONFIG, format!("{}\n\n{NOTHING_STARTED}", failure.to_string().trim_end()))
 }
 
@@ -63,11 +81,16 @@ fn runtime() -> Result<Runtime, Failure> {
     runtime.map_err(|error| anyhow::Error::from(error).context("starting the runtime").into())
 }
 
+/// Listens for a signal from now on.
+pub fn listen(kind: SignalKind) -> Result<Signal, Failure> {
+    signal(kind).map_err(|error| anyhow::Error::from(error).context("listening for signals").into())
+}
+
 /// Turns SIGTERM and SIGINT into a wish to stop; the second into an order.
-pub fn signals() -> Result<watch::Receiver<Stop>, Failure> {
-    let listen = |kind| signal(kind).map_err(|error| anyhow::Error::from(error).context("listening for signals"));
+pub fn signals() -> Result<watch::Sender<Stop>, Failure> {
     let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
-    let (wish, stop) = watch::channel(Stop::No);
+    let stop = watch::Sender::new(Stop::No);
+    let wish = stop.clone();
     tokio::spawn(async move {
         for step in [Stop::Soon, Stop::Now] {
             tokio::select! {
@@ -76,7 +99,7 @@ pub fn signals() -> Result<watch::Receiver<Stop>, Failure> {
             }
             wish.send_replace(step);
         }
-        // The channel must not close while the agent still looks at it.
+        // The channel must not close while somebody still looks at it.
         std::future::pending::<()>().await;
     });
     Ok(stop)

@@ -1,12 +1,13 @@
 //! The configuration: a JSON file becomes a [`Config`], or every problem in it at once.
 //!
 //! `tree` reads the text and keeps the place of every value, `read` lets serde look at the tree (`key` is what it finds), `file` is the shape of the
-//! JSON, `unbuilt` lists what is known and not done, `validate` judges and resolves. What comes out knows no serde: durations
+//! JSON, `edit` changes single values of a text, `unbuilt` lists what is known and not done, `validate` judges and resolves. What comes out knows no serde: durations
 //! are durations, paths are absolute, defaults are filled in.
 //!
 //! Only [`load`] and [`password`] touch the system (they read the file, the first the environment too); [`parse`] is pure.
 
 mod describe;
+pub mod edit;
 mod file;
 mod key;
 mod problem;
@@ -29,7 +30,7 @@ pub use describe::describe;
 pub use problem::{Failure, Place, Problem, warnings_text};
 pub use settings::{
     Agent, Cognito, Compression, Config, FileEntryConfig, FilterConfig, InitialPosition, Instance, Iot, JournalConfig,
-    JournalFormat, Logs, Metrics, Network, PasswordSource, Secret, SignIn, Since,
+    JournalFormat, JournalLevel, Logs, Metrics, Network, PasswordSource, Secret, SignIn, Since,
 };
 use template::check_names;
 pub use template::{Facts, Template};
@@ -97,7 +98,10 @@ pub fn password(path: &Path) -> Result<Secret, String> {
 }
 
 /// A configuration's text, wiped when it was read: there may be a password in it.
-fn read_text(path: &Path) -> Result<Zeroizing<String>, Failure> {
+///
+/// # Errors
+/// When there is no such file, it cannot be read, or it is no text.
+pub fn read_text(path: &Path) -> Result<Zeroizing<String>, Failure> {
     let unreadable = |reason: String| Failure::Unreadable(path.to_path_buf(), reason);
     let wrong = |problem: Problem| Failure::Wrong(path.to_path_buf(), vec![problem]);
     match std::fs::metadata(path) {

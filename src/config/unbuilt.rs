@@ -35,8 +35,6 @@ const LATER: &[Unbuilt] = &[
     unless("logs.log_group_class", "\"STANDARD\"", "groups are made as `STANDARD`"),
     unless("logs.mask", "[]", "records are sent unmasked"),
     unless("logs.logs_collected.journal.mask", "[]", "records are sent unmasked"),
-    later("logs.logs_collected.journal.predicate", "the unified log of macOS is not read"),
-    later("logs.logs_collected.journal.level", "the unified log of macOS is not read"),
     unless(
         "logs.logs_collected.journald.collect_list[].log_group_class",
         "\"STANDARD\"",

@@ -1,29 +1,26 @@
 //! Decides what is read, what is sent, and what an answer means, for all log streams together.
 //!
 //! Blocks of a file's bytes go in, or whole records of a source that knows their times; batches come out, outcomes go in, settled
-//! positions come out. Each stream is sent in order, one request at
-//! a time; streams go side by side. Memory has a ceiling: beyond it nothing more is read, whatever the network does.
+//! positions come out. Each stream is sent in order, one request at a time; streams go side by side. Memory has a ceiling:
+//! beyond it nothing more is read, whatever the network does.
 //! Easy to break: a stream that may not be written must not keep others from being read, so it keeps nothing in memory and
 //! is read again later.
 //!
 //! Pure: no I/O, no clock, no tasks; the time and chance are handed in.
 
-mod records;
-mod told;
+mod intake;
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::time::Duration;
 
-use super::batch::{Batch, EVENT_OVERHEAD_BYTES, Time};
+use super::batch::Batch;
 use super::filter::Filter;
 use super::ledger::Ledger;
-use super::lines::{Block, Lines, pieces};
 use super::outcome::{Cause, Receipt, SendError};
 use super::retry::{Chance, Gate, delay};
 use crate::record::{FileId, Mark, Monotonic, StreamId};
-pub use records::Record;
-pub use told::{Counts, Effects};
+pub use intake::Record;
 
 /// What the pipeline is told once.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +52,36 @@ struct Followed {
     stream: StreamId,
     filter: usize,
     inside_long_line: bool,
+}
+
+/// What the caller has to do after an outcome or a push.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// Files whose position moved.
+    pub settled: Vec<(FileId, Mark)>,
+    /// Files to be read again from their settled position.
+    pub rewind: Vec<FileId>,
+    /// Records given up, to be logged.
+    pub refused: Vec<(StreamId, Cause, usize)>,
+    /// Streams put aside, with the reason and for how long.
+    pub held: Vec<(StreamId, String, Duration)>,
+}
+
+/// Counts since the start, and what waits now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Records accepted.
+    pub sent: u64,
+    /// Text bytes of batches accepted.
+    pub bytes_sent: u64,
+    /// Records given up.
+    pub refused: u64,
+    /// Records left out by patterns.
+    pub filtered: u64,
+    /// Records read and neither sent nor given up.
+    pub waiting: u64,
+    /// What they weigh: text and what a record costs beside it.
+    pub waiting_bytes: usize,
 }
 
 /// The state of delivery for all streams.
@@ -126,73 +153,6 @@ impl Pipeline {
     /// Whether nothing of `file` waits.
     pub fn is_settled(&self, file: FileId) -> bool {
         self.ledger.is_settled(file)
-    }
-
-    /// Takes the whole lines of a block; answers the mark up to which its bytes were taken.
-    pub fn push(&mut self, file: FileId, block: Block<'_>, now: Monotonic) -> Mark {
-        let mark_at = |index: usize| {
-            let offset = block.offset + (index - block.start) as u64;
-            Mark::at(offset, block.bytes.get(..index).unwrap_or_default())
-        };
-        let Some(followed) = self.files.get(&file).copied() else {
-            return mark_at(block.start);
-        };
-        let mut lines = Lines::new(block, followed.inside_long_line);
-        let mut line_start = block.start;
-        for line in lines.by_ref() {
-            if self.filters.get(followed.filter).is_none_or(|filter| filter.keeps(&line.text)) {
-                let (stream, time) = (followed.stream, Time::Own(now));
-                pieces(&line, |text| self.append(file, stream, time, text, now, || mark_at(line_start)));
-            } else {
-                self.counts.filtered += 1;
-            }
-            line_start = line.end;
-        }
-        let taken = mark_at(lines.taken());
-        if let Some(followed) = self.files.get_mut(&file) {
-            followed.inside_long_line = lines.is_inside_long_line();
-        }
-        if lines.taken() > block.start {
-            self.cover(file, followed.stream, taken);
-        }
-        taken
-    }
-
-    /// Adds one record; `before` is the mark before its line, to which a batch that closes here is settled.
-    fn append(
-        &mut self,
-        file: FileId,
-        id: StreamId,
-        time: Time,
-        text: &str,
-        now: Monotonic,
-        before: impl FnOnce() -> Mark,
-    ) {
-        let is_full = self.streams[id.0 as usize].open.as_ref().is_some_and(|open| !open.fits(time, text.len()));
-        if is_full {
-            self.cover(file, id, before());
-            let stream = &mut self.streams[id.0 as usize];
-            stream.closed.extend(stream.open.take());
-        }
-        let stream = &mut self.streams[id.0 as usize];
-        stream.open.get_or_insert_with(|| Batch::new(id, now)).push(time, text);
-        self.counts.waiting += 1;
-        self.counts.waiting_bytes += text.len() + EVENT_OVERHEAD_BYTES;
-    }
-
-    /// Has `file` settle up to `end` with what the open batch of the stream holds now; at once where it holds nothing.
-    fn cover(&mut self, file: FileId, id: StreamId, end: Mark) {
-        let Some(open) = self.streams[id.0 as usize].open.as_mut() else {
-            let ticket = self.ledger.open(file, end);
-            self.effects.settled.extend(self.ledger.settle(ticket).map(|mark| (file, mark)));
-            return;
-        };
-        let own = open.newest_ticket().filter(|ticket| ticket.file() == file);
-        if own.is_some_and(|ticket| self.ledger.extend(ticket, end)) {
-            open.retie_newest();
-        } else {
-            open.tie(self.ledger.open(file, end));
-        }
     }
 
     fn is_pressed(&self) -> bool {
@@ -380,7 +340,9 @@ impl Pipeline {
 #[cfg(test)]
 mod tests {
     use super::super::filter::Pattern;
+    use super::super::lines::Block;
     use super::*;
+    use crate::record::Wall;
 
     const FILE: FileId = FileId(1);
     const STREAM: StreamId = StreamId(0);
@@ -469,6 +431,76 @@ mod tests {
         pipeline.outcome(batch, Ok(Receipt::default()), NOW, Chance(0.5));
         assert_eq!(pipeline.effects().settled.len(), 1);
         assert!(pipeline.ledger.is_empty());
+    }
+
+    fn push_records(pipeline: &mut Pipeline, from: u64, records: &[(&str, i64)]) -> Vec<u64> {
+        let records = records.iter().zip(from..);
+        let records = records.map(|((text, time), at)| Record { text, time: Wall(*time), end: at + 1 });
+        pipeline.push_records(FILE, from, records, NOW)
+    }
+
+    #[test]
+    fn a_whole_record_keeps_its_lines_and_its_time() {
+        let mut pipeline = pipeline();
+        push_records(&mut pipeline, 0, &[("later", 20), ("one\ntwo", 10)]);
+        let batch = pipeline.take(NOW).unwrap();
+        let records: Vec<_> = batch.records(crate::record::Offset(0), NOW).collect();
+        assert_eq!(records, [(Wall(10), "one\ntwo"), (Wall(20), "later")]);
+        pipeline.outcome(batch, Ok(Receipt::default()), NOW, Chance(0.5));
+        assert_eq!(settled(&mut pipeline), Some(2));
+    }
+
+    #[test]
+    fn a_record_that_is_left_out_still_moves_the_position() {
+        let mut pipeline = pipeline();
+        push_records(&mut pipeline, 5, &[("debug", 1), (" ", 2), ("", 3)]);
+        assert_eq!(settled(&mut pipeline), Some(8));
+        assert_eq!((pipeline.counts().filtered, pipeline.counts().waiting), (1, 0));
+    }
+
+    #[test]
+    fn a_record_too_long_for_an_event_is_cut_and_settles_as_one() {
+        let mut pipeline = pipeline();
+        let long = "x".repeat(3_000_000);
+        let ends = push_records(&mut pipeline, 0, &[("short", 1), (&long, 2), ("end", 3)]);
+        assert!(ends.iter().all(|end| [1, 2].contains(end)), "{ends:?}");
+        let (mut count, mut last) = (0, None);
+        while let Some(batch) = pipeline.take(NOW) {
+            count += batch.len();
+            pipeline.outcome(batch, Ok(Receipt::default()), NOW, Chance(0.5));
+            for (_, mark) in pipeline.effects().settled {
+                assert!(mark.offset == 3 || ends.contains(&mark.offset));
+                last = Some(mark.offset);
+            }
+        }
+        assert_eq!((count, last), (5, Some(3)));
+    }
+
+    #[test]
+    fn records_whose_own_time_is_refused_are_given_up_by_count_and_stop_nothing() {
+        let mut pipeline = pipeline();
+        push_records(&mut pipeline, 0, &[("new", 1_000), ("old", 1)]);
+        let batch = pipeline.take(NOW).unwrap();
+        let receipt = Receipt { refused: vec![(0..1, Cause::TooOld)] };
+        pipeline.outcome(batch, Ok(receipt), NOW, Chance(0.5));
+        let effects = pipeline.effects();
+        assert_eq!(effects.refused, [(STREAM, Cause::TooOld, 1)]);
+        assert_eq!(effects.settled.last().map(|(_, mark)| mark.offset), Some(2));
+        assert_eq!((pipeline.counts().sent, pipeline.counts().refused), (1, 1));
+    }
+
+    #[test]
+    fn times_days_apart_go_in_batches_of_their_own_and_nothing_is_stuck() {
+        let mut pipeline = pipeline();
+        let day = 86_400_000;
+        push_records(&mut pipeline, 0, &[("a", 0), ("b", 3 * day), ("c", 1), ("d", 3 * day + 1)]);
+        let mut arrived = Vec::new();
+        while let Some(batch) = pipeline.take(NOW) {
+            arrived.push(texts(&batch));
+            pipeline.outcome(batch, Ok(Receipt::default()), NOW, Chance(0.5));
+        }
+        assert_eq!(arrived.concat(), ["a", "b", "c", "d"]);
+        assert_eq!(settled(&mut pipeline), Some(4));
     }
 
     #[test]

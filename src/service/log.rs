@@ -8,14 +8,16 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use log::kv::{self, Key, Value, VisitSource};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
+use super::journal::Journal;
 use super::rotate::RotatedFile;
-pub use super::rotate::own_files;
+use super::rotate::own_files;
 
 /// The size at which the file is rotated: the predecessor's 100 MiB.
 const MAX_BYTES: u64 = 100 * 1024 * 1024;
@@ -43,68 +45,96 @@ pub enum Destination {
     },
 }
 
-/// Starts the own log for the rest of the program's life. Answers the file that it goes to; none = stderr.
+/// The own log, started.
+#[derive(Clone, Debug)]
+pub struct OwnLog {
+    file: Option<PathBuf>,
+    debug: Arc<AtomicBool>,
+}
+
+impl OwnLog {
+    /// The files that it goes to, newest first, whether they exist or not; empty where it goes elsewhere.
+    pub fn files(&self) -> Vec<PathBuf> {
+        self.file.as_deref().map(own_files).unwrap_or_default()
+    }
+
+    /// Has more in it from now on, or less.
+    pub fn set_debug(&self, debug: bool) {
+        self.debug.store(debug, Ordering::Relaxed);
+        log::set_max_level(if debug { LevelFilter::Debug } else { LevelFilter::Info });
+    }
+}
+
+/// Starts the own log for the rest of the program's life.
 ///
 /// A file that is named and cannot be written is a warning, and stderr takes its place. A second start changes nothing.
-pub fn start(destination: &Destination, debug: bool) -> Option<PathBuf> {
+pub fn start(destination: &Destination, debug: bool) -> OwnLog {
     let is_systemd = std::env::var_os("JOURNAL_STREAM").is_some();
     let (output, warning) = choose(destination, is_systemd);
-    let path = output.path();
-    let logger = Box::new(OwnLog { debug, output: Mutex::new(output), causes: Mutex::new(Causes::default()) });
-    if log::set_boxed_logger(logger).is_ok() {
-        log::set_max_level(if debug { LevelFilter::Debug } else { LevelFilter::Info });
+    let own_log = OwnLog { file: output.path(), debug: Arc::default() };
+    let logger = Logger { debug: Arc::clone(&own_log.debug), output: Mutex::new(output), causes: Mutex::default() };
+    if log::set_boxed_logger(Box::new(logger)).is_ok() {
+        own_log.set_debug(debug);
     }
     if let Some((path, error)) = warning {
         log::warn!(path:% = path.display(), error:% = error; "cannot write the own log's file: logging to stderr");
     }
-    path
+    own_log
 }
 
 type Refused = Option<(PathBuf, std::io::Error)>;
 
 fn choose(destination: &Destination, is_systemd: bool) -> (Output, Refused) {
+    let stderr = || Journal::of_stderr().map_or(Output::Stderr, Output::Journal);
     let open = |path: &Path| RotatedFile::open(path, MAX_BYTES).map(|file| Output::File(path.to_path_buf(), file));
     match destination {
         Destination::Daemon { named: Some(path), .. } => match open(path) {
             Ok(output) => (output, None),
-            Err(error) => (Output::Stderr, Some((path.clone(), error))),
+            Err(error) => (stderr(), Some((path.clone(), error))),
         },
         Destination::Daemon { named: None, default } if !is_systemd => (open(default).unwrap_or(Output::Stderr), None),
-        Destination::Daemon { .. } | Destination::Stderr => (Output::Stderr, None),
+        Destination::Daemon { .. } => (stderr(), None),
+        Destination::Stderr => (Output::Stderr, None),
     }
 }
 
 enum Output {
     Stderr,
+    Journal(Journal),
     File(PathBuf, RotatedFile),
 }
 
 impl Output {
     fn path(&self) -> Option<PathBuf> {
         match self {
-            Self::Stderr => None,
+            Self::Stderr | Self::Journal(_) => None,
             Self::File(path, _) => Some(path.clone()),
         }
     }
 
-    /// Writes a line; one that cannot be written is lost: there is nowhere to say so.
-    fn append(&mut self, line: &str) {
+    /// Writes what a record says, `text`, with the time where nobody else notes it. What cannot be written is lost: there is
+    /// nowhere to say so.
+    fn append(&mut self, record: &Record<'_>, text: &str) {
+        let line = || format!("{:.3} {:<5} {text}\n", jiff::Timestamp::now(), record.level());
+        let to_stderr = |line: String| std::io::stderr().lock().write_all(line.as_bytes());
         let _ = match self {
-            Self::Stderr => std::io::stderr().lock().write_all(line.as_bytes()),
-            Self::File(_, file) => file.append(line.as_bytes()),
+            Self::Stderr => to_stderr(line()),
+            // A journal that takes no entry is being restarted: it reads stderr once it is back.
+            Self::Journal(journal) => journal.send(record, text).or_else(|_| to_stderr(line())),
+            Self::File(_, file) => file.append(line().as_bytes()),
         };
     }
 }
 
-struct OwnLog {
-    debug: bool,
+struct Logger {
+    debug: Arc<AtomicBool>,
     output: Mutex<Output>,
     causes: Mutex<Causes>,
 }
 
-impl Log for OwnLog {
+impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.level() <= level_of(metadata.target(), self.debug)
+        metadata.level() <= level_of(metadata.target(), self.debug.load(Ordering::Relaxed))
     }
 
     fn log(&self, record: &Record<'_>) {
@@ -114,7 +144,7 @@ impl Log for OwnLog {
         let mut facts = Facts::default();
         // A fact that cannot be shown is left out.
         let _ = record.key_values().visit(&mut facts);
-        let mut line = format(jiff::Timestamp::now(), record, &facts);
+        let mut text = format(record, &facts);
         if record.level() <= Level::Warn {
             let cause = cause(record, &facts);
             let mut causes = self.causes.lock().unwrap_or_else(PoisonError::into_inner);
@@ -122,12 +152,11 @@ impl Log for OwnLog {
                 Admission::Quiet => return,
                 Admission::Speak { left_out: 0 } => {}
                 Admission::Speak { left_out } => {
-                    let _ = write!(line, " repeated={left_out}");
+                    let _ = write!(text, " repeated={left_out}");
                 }
             }
         }
-        line.push('\n');
-        self.output.lock().unwrap_or_else(PoisonError::into_inner).append(&line);
+        self.output.lock().unwrap_or_else(PoisonError::into_inner).append(record, &text);
     }
 
     fn flush(&self) {}
@@ -153,8 +182,9 @@ impl<'kvs> VisitSource<'kvs> for Facts {
     }
 }
 
-fn format(now: jiff::Timestamp, record: &Record<'_>, facts: &Facts) -> String {
-    let mut line = format!("{now:.3} {:<5} {}", record.level(), on_one_line(&record.args().to_string()));
+/// Message and facts on one line.
+fn format(record: &Record<'_>, facts: &Facts) -> String {
+    let mut line = on_one_line(&record.args().to_string());
     for (name, value) in &facts.0 {
         let is_plain = !value.is_empty() && !value.contains(|c: char| c.is_whitespace() || c.is_control() || c == '"');
         // Writing to a String cannot fail.
@@ -221,13 +251,13 @@ impl Causes {
 mod tests {
     use super::*;
 
-    fn logger(path: &Path, debug: bool) -> OwnLog {
+    fn logger(path: &Path, debug: bool) -> Logger {
         let destination = Destination::Daemon { named: Some(path.to_path_buf()), default: PathBuf::new() };
         let (output, _) = choose(&destination, false);
-        OwnLog { debug, output: Mutex::new(output), causes: Mutex::new(Causes::default()) }
+        Logger { debug: Arc::new(debug.into()), output: Mutex::new(output), causes: Mutex::default() }
     }
 
-    fn say(log: &OwnLog, level: Level, target: &str, message: &str, facts: &[(&str, &str)]) {
+    fn say(log: &Logger, level: Level, target: &str, message: &str, facts: &[(&str, &str)]) {
         log.log(
             &Record::builder().level(level).target(target).key_values(&facts).args(format_args!("{message}")).build(),
         );
@@ -240,18 +270,14 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_time_level_message_and_facts() {
+    fn a_line_is_a_message_and_its_facts() {
         let record_facts = Facts(vec![
             ("path".to_string(), "/var/log/x".to_string()),
             ("error".to_string(), "no \"such\"\nfile".to_string()),
             ("none".to_string(), String::new()),
         ]);
-        let now = "2026-11-21T04:05:06.7Z".parse().unwrap();
         let record = Record::builder().level(Level::Warn).args(format_args!("cannot read")).build();
-        assert_eq!(
-            format(now, &record, &record_facts),
-            r#"2026-11-21T04:05:06.700Z WARN  cannot read path=/var/log/x error="no \"such\"\nfile" none="""#
-        );
+        assert_eq!(format(&record, &record_facts), r#"cannot read path=/var/log/x error="no \"such\"\nfile" none="""#);
     }
 
     #[test]

@@ -1,5 +1,11 @@
-//! Where this program meets the system it runs on: its own log, and what becomes of its memory.
+//! Where this program meets the system it runs on: the service manager, who asks how it fares, its own log, and its memory.
 
+pub mod control;
+pub mod glance;
+pub mod herald;
+mod journal;
 pub mod log;
 pub mod memory;
+pub mod notify;
 mod rotate;
+pub mod watchdog;

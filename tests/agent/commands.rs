@@ -94,13 +94,15 @@ fn check_and_run_name_every_problem_and_the_nearest_known_name() {
 }
 
 #[test]
-fn an_instance_command_that_fails_starts_nothing() {
+fn an_instance_command_that_fails_is_wrong_for_check_and_local() {
     let mut scene = Scene::new(&["app.log"]);
     for command in ["exit 3", "true", "printf 'a\\nb\\n'"] {
         scene.set("/agent/instance", serde_json::json!({"command": command}));
-        let output = run(&scene, "run");
-        assert_eq!(output.status.code(), Some(78), "{command}: {}", stderr(&output));
-        assert!(stderr(&output).contains("instance"), "{}", stderr(&output));
+        for what in ["check", "local"] {
+            let output = run(&scene, what);
+            assert_eq!(output.status.code(), Some(78), "{command}: {}", stderr(&output));
+            assert!(stderr(&output).contains("instance"), "{}", stderr(&output));
+        }
     }
     assert_eq!(scene.endpoint.counts().all_requests(), 0);
 }

@@ -4,6 +4,7 @@
 //! a limit that is generous on a busy machine; only how much happens *within* a time may be measured by sleeping.
 
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt;
@@ -32,6 +33,7 @@ pub struct Scene {
     pub endpoint: Endpoint,
     folder: TempDir,
     config: Value,
+    words: Vec<OsString>,
 }
 
 impl Scene {
@@ -64,13 +66,26 @@ impl Scene {
                 "logs_collected": {"files": {"collect_list": entries}},
             },
         });
-        Self { endpoint, folder, config }
+        let words = vec![env!("CARGO_BIN_EXE_cloudwatch-publisher").into()];
+        Self { endpoint, folder, config, words }
     }
 
     /// Sets a key of the config, by JSON pointer.
     pub fn set(&mut self, pointer: &str, value: impl Into<Value>) {
         let (parent, key) = pointer.rsplit_once('/').unwrap();
         self.config.pointer_mut(parent).unwrap()[key] = value.into();
+    }
+
+    /// Takes a key out of the config, by JSON pointer.
+    pub fn unset(&mut self, pointer: &str) {
+        let (parent, key) = pointer.rsplit_once('/').unwrap();
+        self.config.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(key);
+    }
+
+    /// Takes another program than this build's: `words` start it.
+    #[allow(dead_code, reason = "not every test that has a scene has a program of its own")]
+    pub fn take_program(&mut self, words: Vec<OsString>) {
+        self.words = words;
     }
 
     /// A path in the folder.
@@ -87,9 +102,10 @@ impl Scene {
 
     /// The program with nothing around it but what tests give it.
     pub fn program(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cloudwatch-publisher"));
+        let mut command = Command::new(&self.words[0]);
         let inherited = ["PATH", "LD_LIBRARY_PATH", "TMPDIR"].map(|name| (name, std::env::var_os(name)));
         command
+            .args(&self.words[1..])
             .args(arguments)
             .env_clear()
             .envs(inherited.into_iter().filter_map(|(name, value)| Some((name, value?))))

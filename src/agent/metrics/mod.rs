@@ -5,6 +5,7 @@
 //! that fails must leave its rounds where they are found again.
 
 mod backlog;
+mod over;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
@@ -71,6 +72,8 @@ pub struct Told {
     pub requests_ok: u64,
     pub requests_failed: u64,
     pub trouble: Option<String>,
+    /// Since when no request got through.
+    pub stuck_since: Option<Monotonic>,
 }
 
 /// Rounds being sent: in one request, or in several where there are many datums or CloudWatch refused some.
@@ -124,7 +127,7 @@ pub struct Metrics {
 
 impl Metrics {
     /// Takes the baseline, and takes up what waits in `store`.
-    pub fn new(parts: Parts, way: Way, store: Arc<Store>, saver: Saver, status: watch::Sender<Told>) -> Self {
+    pub fn new(parts: Parts, way: Way, store: Arc<Store>, saver: Saver) -> Self {
         let now = parts.clock.now();
         let waiting = store.waiting();
         let first = now.after(FIRST_PAUSE.min(parts.interval));
@@ -147,13 +150,24 @@ impl Metrics {
             next_tidy: now,
             saved_offset: None,
             told: Told::default(),
-            status,
+            status: watch::Sender::new(Told::default()),
             parts,
         }
     }
 
-    /// Runs until `stop` says so; then sends once more what is fresh.
-    pub async fn run(mut self, mut stop: watch::Receiver<Stop>) {
+    /// Where it tells how it fares.
+    pub fn told(&self) -> watch::Receiver<Told> {
+        self.status.subscribe()
+    }
+
+    /// What earlier boots learned of their clocks.
+    pub fn offsets(&self) -> BTreeMap<String, Offset> {
+        self.parts.offsets.clone()
+    }
+
+    /// Runs until `stop` says so; then sends once more what is fresh. For a new configuration it only waits for what is in flight,
+    /// and goes on with the rest.
+    pub async fn run(mut self, mut stop: watch::Receiver<Stop>) -> Self {
         loop {
             let now = self.parts.clock.now();
             self.tidy(now);
@@ -170,24 +184,15 @@ impl Metrics {
                 () = tokio::time::sleep(pause) => {}
             }
         }
-        self.finish().await;
-    }
-
-    async fn finish(&mut self) {
-        self.next_flush = Monotonic(0);
-        self.backlog = self.backlog_end;
-        while !self.fresh.is_empty() || self.work.is_some() {
-            self.send(self.parts.clock.now());
-            let Some(Ok((datums, result))) = self.under_way.join_next().await else {
-                break;
-            };
-            let is_failure = result.is_err();
-            self.answered(datums, result);
-            if is_failure {
-                break;
-            }
+        let is_end = tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop > Stop::HandOver) => true,
+            () = self.settle() => false,
+        };
+        if is_end {
+            self.finish().await;
         }
-        self.tell();
+        self
     }
 
     fn pause(&self, now: Monotonic) -> Duration {
@@ -313,7 +318,7 @@ impl Metrics {
                 self.gate.answered();
                 self.told.requests_ok += 1;
                 self.told.sent += datums.len() as u64;
-                self.told.trouble = None;
+                (self.told.trouble, self.told.stuck_since) = (None, None);
                 self.finish_work();
             }
             Err(SendError::Refused { .. }) if self.has_clock_changed() => {
@@ -336,6 +341,7 @@ impl Metrics {
                 self.gate.failed(self.parts.clock.now(), retry_after, Chance(fastrand::f64()));
                 self.told.requests_failed += 1;
                 self.told.trouble = Some(error.to_string());
+                self.told.stuck_since.get_or_insert(self.parts.clock.now());
                 // What keeps it from signing in the session says by itself, once.
                 if self.way.session.told().trouble.is_none() {
                     log::warn!(cause = error.kind(), error:% = error; "samples were not taken");

@@ -132,7 +132,7 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    let mut signals = start::signals()?;
+    let mut signals = start::signals()?.subscribe();
     let ending = async {
         let heard = |wish: Stop| move |stop: &Stop| *stop >= wish;
         // The channel outlives the runtime.

@@ -98,7 +98,7 @@ async fn has_credentials(sdk: &SdkConfig) -> Result<(), Failure> {
 
 /// Does `work`, unless it is interrupted: then what goes on without us is said.
 async fn interruptible<T>(stack: &str, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let mut signals = start::signals()?;
+    let mut signals = start::signals()?.subscribe();
     tokio::select! {
         result = work => result,
         _ = signals.wait_for(|stop| *stop >= Stop::Soon) => Err(Failure::new(

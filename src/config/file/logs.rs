@@ -217,7 +217,7 @@ pub struct Journal {
     /// macOS: what to read of the unified log.
     pub predicate: Key<String>,
     /// macOS: the least level.
-    pub level: Key<String>,
+    pub level: Key<JournalLevel>,
 }
 
 /// What a record of the journal looks like.
@@ -260,4 +260,16 @@ pub struct JournaldEntry {
     pub retention_in_days: Key<i64>,
     /// The class of the group, where it is made.
     pub log_group_class: Key<GroupClass>,
+}
+
+/// The least level of the unified log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JournalLevel {
+    /// Default, error and fault.
+    Default,
+    /// Info, too.
+    Info,
+    /// Debug, too.
+    Debug,
 }

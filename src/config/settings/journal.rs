@@ -40,6 +40,10 @@ pub struct JournalConfig {
     pub directory: Option<PathBuf>,
     /// What a record looks like.
     pub format: JournalFormat,
+    /// macOS: which entries of the unified log; none = nothing is read.
+    pub predicate: Option<String>,
+    /// macOS: the least urgent entries.
+    pub level: JournalLevel,
     /// As for files.
     pub include_patterns: Vec<String>,
     /// As for files.
@@ -57,6 +61,17 @@ pub enum Since {
     Boot,
     /// So long ago.
     Ago(Duration),
+}
+
+/// The least urgent entries of the unified log that are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JournalLevel {
+    /// Default, error and fault.
+    Default,
+    /// Info, too.
+    Info,
+    /// Debug, too.
+    Debug,
 }
 
 /// What a record of the journal looks like.
@@ -88,6 +103,8 @@ impl JournalConfig {
             namespace: None,
             directory: None,
             format: JournalFormat::Text,
+            predicate: None,
+            level: JournalLevel::Default,
             include_patterns: Vec::new(),
             exclude_patterns: Vec::new(),
             filters: Vec::new(),

@@ -8,7 +8,7 @@ use super::Judge;
 use super::logs::Retentions;
 use crate::config::file;
 use crate::config::key::{Key, List, Match};
-use crate::config::settings::{FileEntryConfig, JournalConfig, JournalFormat, Since};
+use crate::config::settings::{FileEntryConfig, JournalConfig, JournalFormat, JournalLevel, Since};
 use crate::config::template::{Purpose, Template};
 
 /// The names of priorities, most urgent first (syslog(3)).
@@ -94,6 +94,13 @@ impl Judge<'_> {
             Some(file::JournalFormat::Json) => JournalFormat::Json,
             Some(file::JournalFormat::Message) => JournalFormat::Message,
         };
+        journal.predicate = self.text(&shape.predicate);
+        journal.level = match shape.level.get() {
+            None | Some(file::JournalLevel::Default) => JournalLevel::Default,
+            Some(file::JournalLevel::Info) => JournalLevel::Info,
+            Some(file::JournalLevel::Debug) => JournalLevel::Debug,
+        };
+        self.other_system(shape);
         journal.include_patterns = self.regular_expressions(&shape.include_patterns);
         journal.exclude_patterns = self.regular_expressions(&shape.exclude_patterns);
         journal.filters = self.filters(&shape.filters);
@@ -105,6 +112,28 @@ impl Judge<'_> {
             journal.key = format!("journal in {}", directory.display());
         }
         journal
+    }
+
+    /// Remarks on keys that this system has nothing for.
+    fn other_system(&mut self, shape: &file::Journal) {
+        let of_macos = [id_of(&shape.predicate), id_of(&shape.level)];
+        let of_linux = [
+            id_of(&shape.units),
+            id_of(&shape.exclude_units),
+            id_of(&shape.identifiers),
+            id_of(&shape.priority),
+            id_of(&shape.matches),
+            id_of(&shape.exclude_matches),
+            id_of(&shape.namespace),
+            id_of(&shape.directory),
+        ];
+        let (idle, log) = match cfg!(target_os = "macos") {
+            true => (of_linux.as_slice(), "the journal of systemd"),
+            false => (of_macos.as_slice(), "the unified log of macOS"),
+        };
+        for id in idle.iter().flatten() {
+            self.remark(*id, &format!(" has no effect on this system: it is of {log}"));
+        }
     }
 
     fn journald(&mut self, shape: &file::JournaldEntry, mut journal: JournalConfig) -> JournalConfig {
@@ -220,6 +249,10 @@ impl Judge<'_> {
         }
         Since::Ago(ago.unwrap_or_default())
     }
+}
+
+fn id_of<T>(key: &Key<T>) -> Option<usize> {
+    key.placed().map(|(id, _)| id)
 }
 
 /// `90s`, `30m`, `12h`, `7d`.

@@ -36,6 +36,11 @@ impl Files {
             return;
         };
         row.note(&stat, look.now);
+        // One that another table held was told there.
+        self.announce(id, look);
+        let Some(row) = self.rows.get_mut(&id) else {
+            return;
+        };
         if stat.links == 0 && row.descriptor.is_some() {
             row.place = Place::Deleted;
         }

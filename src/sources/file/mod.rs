@@ -12,6 +12,7 @@ mod away;
 mod copies;
 mod descriptors;
 pub mod find;
+mod hold;
 pub mod identity;
 mod leave;
 mod look;
@@ -32,6 +33,7 @@ use std::time::Duration;
 
 use crate::record::{FileId, Mark, Monotonic, SavedFile, StreamName};
 use find::Pattern;
+pub use hold::HeldFile;
 use identity::Inode;
 use read::Window;
 use streams::Streams;
@@ -294,24 +296,31 @@ impl Files {
     fn expect(&mut self, mut saved: Vec<SavedFile>) {
         saved.sort_by_key(|file| file.path == file.first_path);
         for file in saved {
-            let Some(entry) = self.entries.iter().position(|followed| followed.entry.key == file.entry) else {
+            let Some(entry) = self.entry_of(&file.entry) else {
                 continue;
             };
-            let id = self.new_id();
-            let first_path: Arc<Path> = file.first_path.into();
-            let wanted = streams::wanted(self.entries[entry].entry.stream.as_deref(), &first_path);
-            let group = &streams::wanted_group(&self.entries[entry].entry.group, &first_path);
-            // A name once given is kept, unless the config asks for another now.
-            let is_kept = file.stream.group == *group && streams::is_variant(&file.stream.stream, &wanted, &first_path);
-            let wanted = if is_kept { &*file.stream.stream } else { &wanted };
-            let stream = self.streams.choose(entry, &first_path, group, wanted);
-            self.streams.join(&stream, entry, &first_path, id);
             let inode = Inode { device: file.device, number: file.inode };
-            let mut row = Row::new(entry, inode, file.path.into(), first_path, stream);
+            let mut row = Row::new(entry, inode, file.path.into(), file.first_path.into(), file.stream);
             (row.head, row.read, row.settled, row.size) = (file.head, file.settled, file.settled, file.settled.offset);
             row.place = Place::Expected;
-            self.rows.insert(id, row);
+            self.take_up(row);
         }
+    }
+
+    fn entry_of(&self, key: &str) -> Option<usize> {
+        self.entries.iter().position(|followed| followed.entry.key == key)
+    }
+
+    /// Adds a file of an earlier run or shift. A name once given is kept, unless the config asks for another now.
+    fn take_up(&mut self, mut row: Row) {
+        let (id, entry) = (self.new_id(), &self.entries[row.entry].entry);
+        let wanted = streams::wanted(entry.stream.as_deref(), &row.first_path);
+        let group = streams::wanted_group(&entry.group, &row.first_path);
+        let is_kept = row.stream.group == group && streams::is_variant(&row.stream.stream, &wanted, &row.first_path);
+        let wanted = if is_kept { &*row.stream.stream } else { &wanted };
+        row.stream = self.streams.choose(row.entry, &row.first_path, &group, wanted);
+        self.streams.join(&row.stream, row.entry, &row.first_path, id);
+        self.rows.insert(id, row);
     }
 
     fn new_id(&mut self) -> FileId {

@@ -117,6 +117,28 @@ impl Row {
         }
     }
 
+    /// The same file in another table, where nobody has read of it what is not settled.
+    pub(super) fn anew(self, entry: usize) -> Self {
+        Self {
+            entry,
+            read: self.settled,
+            // The next look meets it, whatever it finds.
+            changed: i128::MIN,
+            used: 0,
+            offered: 0,
+            is_resting: false,
+            is_last_offered: false,
+            is_queued: false,
+            is_stuck: false,
+            is_suspect: false,
+            is_announced: false,
+            copy_of: None,
+            heir_of: None,
+            ahead: None,
+            ..self
+        }
+    }
+
     pub(super) fn known(&self, id: FileId) -> Known<'_> {
         Known {
             id,

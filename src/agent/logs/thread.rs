@@ -1,27 +1,21 @@
-//! The log thread: looks at folders, reads files and the journal, and has the pipeline decide what becomes of it.
+//! The log thread: looks at folders, reads files and other sources, and has the pipeline decide what becomes of it.
 //!
-//! One plain thread owns the table of files, the readings of the journal and the pipeline; everything else reaches it as an [`Event`] and hears of it as
-//! an [`Action`]. Easy to break: a position is saved only from [`Effects::settled`].
+//! Plain synchronous code. Easy to break: a position is saved only from [`Effects::settled`].
 
 use std::collections::HashMap;
-use std::io;
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::UnboundedSender;
 
-use super::records::{self, Records};
-use super::saver::Urgency;
+use super::records::{Records, RecordsParts};
+use super::{Action, Destination, Event, Left, Parts, Told, Urgency};
 use crate::clock::Clock;
-use crate::delivery::batch::Batch;
-use crate::delivery::filter::Filter;
-use crate::delivery::outcome::{Receipt, SendError};
-use crate::delivery::pipeline::{Counts, Effects, Pipeline, Settings};
+use crate::delivery::pipeline::{Effects, Pipeline};
 use crate::delivery::retry::Chance;
-use crate::record::{FileId, Monotonic, SavedFile, StreamId, StreamName};
+use crate::record::{FileId, Monotonic, SavedJournal, StreamId, StreamName};
 use crate::sources::child::Wake;
-use crate::sources::file::{Change, FileEntry, Files};
+use crate::sources::file::{Change, Files};
 use crate::state::{Changes, FileKey};
 
 /// A look at least this often: a new file is noticed within it, whatever becomes of notifications.
@@ -35,111 +29,8 @@ const TELL_PAUSE: Duration = Duration::from_millis(500);
 /// After that many settled bytes a save does not wait for others.
 const SAVE_BYTES: u64 = 64 * 1024 * 1024;
 
-/// What the log thread is started with.
-pub struct Parts {
-    /// What to follow.
-    pub entries: Vec<FileEntry>,
-    /// The filter of each entry.
-    pub filters: Vec<Filter>,
-    /// What the pipeline is told.
-    pub settings: Settings,
-    /// The retention that each entry asks for.
-    pub retention_days: Vec<Option<u16>>,
-    /// Where the last run ended.
-    pub saved: Vec<SavedFile>,
-    /// What is never followed.
-    pub never: Vec<std::path::PathBuf>,
-    /// Descriptors that files may use.
-    pub max_open: usize,
-    /// The sources that are no files.
-    pub records: records::Parts,
-}
-
-/// What the log thread is told.
-#[derive(Debug)]
-pub enum Event {
-    /// Something may have happened to a file.
-    Wake,
-    /// A source of records may have something.
-    Ready,
-    /// What became of a batch.
-    Outcome(Batch, Result<Receipt, SendError>),
-    /// The store began anew: everything is to be saved again.
-    SaveAll,
-    /// No more reading.
-    Stop,
-}
-
-/// What the log thread wants done.
-#[derive(Debug)]
-pub enum Action {
-    /// Send a batch, and tell the outcome.
-    Send(Batch, Destination),
-    /// Save positions.
-    Save(Changes, Urgency),
-    /// The counts, now and then.
-    Tell(Told),
-}
-
-/// Where a batch goes.
-#[derive(Clone, Debug)]
-pub struct Destination {
-    /// The stream.
-    pub stream: StreamName,
-    /// How many days its group is to keep it, where the config says so.
-    pub retention_days: Option<u16>,
-}
-
-/// What the log thread tells of itself.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Told {
-    /// Counts of records.
-    pub counts: Counts,
-    /// Files followed.
-    pub files: u64,
-    /// Bytes in them that are not settled.
-    pub lag_bytes: u64,
-    /// When the oldest record that waits was read.
-    pub oldest: Option<Monotonic>,
-}
-
-/// A way to speak to the log thread; it ends when the last is gone.
-#[derive(Clone)]
-pub struct Logs {
-    inbox: Sender<Event>,
-}
-
-impl Logs {
-    /// Tells the thread something.
-    pub fn tell(&self, event: Event) {
-        // A thread that has ended has nothing left to hear.
-        let _ = self.inbox.send(event);
-    }
-}
-
-/// Starts the log thread. It ends, and closes the channel of actions, once it was stopped and everything is answered.
-///
-/// # Errors
-/// When the system gives no thread.
-#[allow(clippy::disallowed_methods, reason = "sends are bounded by the pipeline, saves by the sends")]
-pub fn start(parts: Parts, clock: Clock) -> io::Result<(Logs, UnboundedReceiver<Action>)> {
-    let (inbox, events) = channel();
-    let (outbox, actions) = unbounded_channel();
-    let (wake, ready) = (inbox.clone(), inbox.clone());
-    let ready: Wake = Arc::new(move || drop(ready.send(Event::Ready)));
-    let thread = std::thread::Builder::new().name("logs".to_owned());
-    thread.spawn(move || {
-        let mut thread = LogThread::new(parts, clock, outbox, ready);
-        // A hint must not keep the thread alive: it holds the sender only as long as the table lives.
-        thread.files.wake_by(Box::new(move || {
-            let _ = wake.send(Event::Wake);
-        }));
-        thread.run(&events);
-    })?;
-    Ok((Logs { inbox }, actions))
-}
-
-struct LogThread {
+/// The thread's state.
+pub(super) struct LogThread {
     clock: Clock,
     outbox: UnboundedSender<Action>,
     files: Files,
@@ -154,17 +45,33 @@ struct LogThread {
     looks_not_before: Monotonic,
     next_tell: Monotonic,
     sent_at_last_save: u64,
-    is_stopping: bool,
+    /// Batches of which the outcome is not known.
+    in_flight: usize,
+    going: Going,
+}
+
+/// How far the thread is asked to end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Going {
+    /// Not at all.
+    On,
+    /// Once all is sent.
+    Empty,
+    /// Once what is in flight is answered.
+    HandingOver,
+    /// At once.
+    Leaving,
 }
 
 impl LogThread {
-    fn new(parts: Parts, clock: Clock, outbox: UnboundedSender<Action>, ready: Wake) -> Self {
+    /// A thread that follows what `parts` say.
+    pub(super) fn new(parts: Parts, clock: Clock, outbox: UnboundedSender<Action>, ready: &Wake) -> Self {
         let keys: Vec<String> = parts.entries.iter().map(|entry| entry.key.clone()).collect();
-        let sources = records::sources(parts.records, &ready);
+        let first_source = parts.entries.len();
         let mut thread = Self {
             clock,
             outbox,
-            files: Files::new(parts.entries, parts.saved, parts.never, parts.max_open),
+            files: Files::new(parts.entries, parts.saved, parts.never, parts.max_open).holding(parts.held),
             records: Vec::new(),
             pipeline: Pipeline::new(parts.settings, parts.filters),
             streams: HashMap::new(),
@@ -176,28 +83,43 @@ impl LogThread {
             looks_not_before: Monotonic(0),
             next_tell: Monotonic(0),
             sent_at_last_save: 0,
-            is_stopping: false,
+            in_flight: 0,
+            going: Going::On,
         };
-        for (entry, (records, stream)) in (thread.keys.len()..).zip(sources) {
-            let stream = thread.stream(stream, entry);
-            thread.pipeline.follow(records.file, stream, entry);
-            thread.records.push(records);
+        for (index, parts) in parts.records.into_iter().enumerate() {
+            thread.add(first_source + index, parts, ready);
         }
         thread
     }
 
-    fn run(mut self, events: &Receiver<Event>) {
+    fn add(&mut self, entry: usize, parts: RecordsParts, ready: &Wake) {
+        log::info!(stream:% = parts.stream; "reading the journal");
+        let records = Records::new(self.records.len(), parts.of, parts.saved, ready);
+        let stream = self.stream(parts.stream, entry);
+        self.pipeline.follow(records.file, stream, entry);
+        self.records.push(records);
+    }
+
+    /// Has `wake` called, from another thread, when a look is likely to find something.
+    pub(super) fn wake_by(&mut self, wake: Box<dyn Fn() + Send>) {
+        self.files.wake_by(wake);
+    }
+
+    /// Works until it is told to end, or nobody can tell it anything any more.
+    pub(super) fn run(mut self, events: &Receiver<Event>) {
         loop {
             let now = self.clock.now();
-            if now >= self.next_look && !self.is_stopping {
+            if now >= self.next_look && self.going == Going::On {
                 self.look(now);
             }
-            self.send_due(now);
-            let has_read = self.read_one(now) | self.read_records(now);
+            if matches!(self.going, Going::On | Going::Empty) {
+                self.send_due(now);
+            }
+            let has_read = self.going == Going::On && (self.read_one(now) | self.read_records(now));
             self.perform_effects();
             self.tell(now);
-            if self.is_stopping && self.pipeline.is_empty() {
-                return;
+            if self.is_over() {
+                return self.leave();
             }
             let pause = if has_read { Duration::ZERO } else { self.pause(now) };
             match events.recv_timeout(pause) {
@@ -218,19 +140,38 @@ impl LogThread {
             Event::Ready => {}
             Event::Wake => self.next_look = self.next_look.min(self.looks_not_before),
             Event::Outcome(batch, result) => {
+                self.in_flight = self.in_flight.saturating_sub(1);
                 self.pipeline.outcome(batch, result, self.clock.now(), Chance(fastrand::f64()));
             }
             Event::SaveAll => {
-                let journals = self.records.iter().filter_map(|records| records.saved()).collect();
-                let (save, entries) = (self.files.saved(), self.keys.clone());
-                let changes = Changes { save, journals, entries, ..Changes::default() };
+                let (save, journals) = (self.files.saved(), self.saved_journals());
+                let changes = Changes { save, journals, entries: self.keys.clone(), ..Changes::default() };
                 self.save(changes, Urgency::Now);
             }
             Event::Stop => {
-                self.is_stopping = true;
+                self.going = Going::Empty;
+                self.records.iter_mut().for_each(Records::stop);
                 self.pipeline.drain();
-                self.records.iter_mut().for_each(|records| records.stop());
             }
+            Event::HandOver => self.going = Going::HandingOver,
+            Event::LetGo => self.going = Going::Leaving,
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        match self.going {
+            Going::On => false,
+            Going::Empty => self.pipeline.is_empty(),
+            Going::HandingOver => self.in_flight == 0,
+            Going::Leaving => true,
+        }
+    }
+
+    /// The last word. What was read and not settled is read again by whoever goes on.
+    fn leave(self) {
+        if self.going != Going::Empty {
+            let left = Left { journals: self.saved_journals(), files: self.files.hand_over() };
+            let _ = self.outbox.send(Action::Leave(left));
         }
     }
 
@@ -303,6 +244,7 @@ impl LogThread {
         while let Some(batch) = self.pipeline.take(now) {
             let to = self.destinations[batch.stream.0 as usize].clone();
             log::debug!(stream:% = to.stream, records = batch.len(), bytes = batch.bytes(); "sending");
+            self.in_flight += 1;
             let _ = self.outbox.send(Action::Send(batch, to));
         }
     }
@@ -327,12 +269,10 @@ impl LogThread {
 
     /// Takes what each source of records has, where there is room for it.
     fn read_records(&mut self, now: Monotonic) -> bool {
-        let mut has_read = false;
-        let mut to_save = Changes::default();
+        let (mut has_read, mut to_save) = (false, Changes::default());
         for records in &mut self.records {
-            records.tend(now, &self.clock);
-            to_save.journals.extend(records.take_beginning());
-            has_read |= self.pipeline.may_read(records.file, now) && records.read(&mut self.pipeline, now);
+            to_save.journals.extend(records.tend(now, self.clock.wall()));
+            has_read |= self.pipeline.may_read(records.file, now) && records.read_into(&mut self.pipeline, now);
         }
         if !to_save.is_empty() {
             self.save(to_save, Urgency::Now);
@@ -340,18 +280,27 @@ impl LogThread {
         has_read
     }
 
+    /// The source with this number; none where it is a file's.
+    fn records_of(&mut self, file: FileId) -> Option<&mut Records> {
+        self.records.iter_mut().find(|records| records.file == file)
+    }
+
+    fn saved_journals(&self) -> Vec<SavedJournal> {
+        self.records.iter().filter_map(Records::saved).collect()
+    }
+
     fn perform_effects(&mut self) {
         let Effects { settled, rewind, refused, held } = self.pipeline.effects();
         let mut to_save = Changes::default();
         for (file, mark) in settled {
-            match records::of(&mut self.records, file) {
-                Some(source) => to_save.journals.extend(source.settle(mark)),
+            match self.records_of(file) {
+                Some(records) => to_save.journals.extend(records.settle(mark)),
                 None => to_save.save.extend(self.files.settle(file, mark)),
             }
         }
         for file in rewind {
-            match records::of(&mut self.records, file) {
-                Some(source) => source.rewind(),
+            match self.records_of(file) {
+                Some(records) => records.rewind(),
                 None => self.files.rewind(file),
             }
         }
@@ -378,7 +327,7 @@ impl LogThread {
     }
 
     fn tell(&mut self, now: Monotonic) {
-        if now < self.next_tell && !(self.is_stopping && self.pipeline.is_empty()) {
+        if now < self.next_tell && !self.is_over() {
             return;
         }
         self.next_tell = now.after(TELL_PAUSE);
@@ -387,14 +336,18 @@ impl LogThread {
             files: self.files.len() as u64,
             lag_bytes: self.files.lag_bytes(),
             oldest: self.pipeline.oldest(),
+            at: now,
         };
         let _ = self.outbox.send(Action::Tell(told));
     }
 
     fn pause(&self, now: Monotonic) -> Duration {
-        let next_look = if self.is_stopping { now.after(TELL_PAUSE) } else { self.next_look };
+        let next_look = if self.going == Going::On { self.next_look } else { now.after(TELL_PAUSE) };
+        if self.going == Going::HandingOver {
+            return TELL_PAUSE;
+        }
         let due = self.pipeline.next_due().unwrap_or(next_look);
-        let sources = self.records.iter().filter_map(|records| records.next_due()).min().unwrap_or(next_look);
+        let sources = self.records.iter().filter_map(Records::next_due).min().unwrap_or(next_look);
         due.min(next_look).min(sources).since(now).max(Duration::from_millis(1))
     }
 }

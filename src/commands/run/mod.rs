@@ -1,19 +1,18 @@
 //! `run`: the daemon.
 
+mod prepare;
+mod reload;
+mod service;
+
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use tokio::sync::watch;
-
-use super::{Failure, HELD, NOT_PERMITTED, SOFTWARE, access, start};
-use crate::agent::{self, Setup};
-use crate::clock::Clock;
+use super::{Failure, HELD, NOT_PERMITTED, SOFTWARE, start};
 use crate::config::{Config, DEFAULT_LOG_FILE, DEFAULT_STATE_DIRECTORY};
-use crate::identity;
-use crate::record::Status;
-use crate::service::log::{Destination, own_files};
+use crate::service::log::Destination;
 use crate::service::memory;
 use crate::state::{OpenError, Opened, Store};
+use service::Daemon;
 
 /// Publishes until a signal ends it.
 pub fn perform(path: &Path) -> Result<(), Failure> {
@@ -22,34 +21,9 @@ pub fn perform(path: &Path) -> Result<(), Failure> {
     let destination =
         Destination::Daemon { named: loaded.config.agent.log_file.clone(), default: DEFAULT_LOG_FILE.into() };
     let own_log = crate::service::log::start(&destination, loaded.config.agent.debug);
-    start::log_warnings(&loaded);
-    let config = loaded.config;
-    let facts = start::facts(&config)?;
-    let (store, opened) = open_state(&state_directory(&config))?;
-    start::block_on(async {
-        let clock = Clock::default();
-        // An identity that is not known is asked for again: no reason to send nothing.
-        let known = store.identities().unwrap_or_else(|error| {
-            log::warn!(error:%; "the identities of earlier runs cannot be read: they are asked for anew");
-            Vec::new()
-        });
-        let access::SignedIn { logs, metrics, identities } = access::sign_in(&config, &facts, &clock, &known).await?;
-        let setup = Setup {
-            never: own_log.as_deref().map(own_files).unwrap_or_default(),
-            config,
-            facts,
-            boot: identity::boot_id(),
-            logs,
-            metrics,
-            identities,
-            clock,
-            store,
-            opened,
-            start_at: None,
-            status: watch::Sender::new(Status::default()),
-        };
-        Ok(agent::run(setup, start::signals()?).await?)
-    })
+    let directory = state_directory(&loaded.config);
+    let state = open_state(&directory)?;
+    start::block_on(async { Daemon::new(path, &directory, own_log)?.run(loaded, state).await })
 }
 
 /// The config's folder; else systemd's; else the default.

@@ -1,0 +1,934 @@
+#!/bin/sh
+# Installs, upgrades and removes cloudwatch-publisher on macOS. docs/installation-macos.md has the long form of everything here.
+# What is not macOS's own stands in install-linux.sh in the same words; a test compares them.
+#
+# POSIX sh. It may be run again at any time, also after it was killed: what is done already is left as it is. The service
+# that runs, of the Python publisher too, is stopped only when everything for the new one is there and has been judged.
+# The rule that is easy to break: a password is never an argument of a program, is never exported, and never goes through sed.
+set -eu
+umask 022
+
+service=_cloudwatch-publisher
+label=com.amazonaws.amazon-cloudwatch-publisher
+home=/opt/aws/amazon-cloudwatch-publisher
+program=$home/bin/cloudwatch-publisher
+config=$home/etc/amazon-cloudwatch-publisher.json
+secret=$home/etc/cognito-password
+link=/usr/local/bin/cloudwatch-publisher
+state=$home/state
+plist_file=/Library/LaunchDaemons/$label.plist
+rotation_file=/etc/newsyslog.d/$label.conf
+predecessor_plist=$home/etc/$label.plist.predecessor
+brew_plist=/Library/LaunchDaemons/homebrew.mxcl.cloudwatch-publisher.plist
+
+# Everything that is not finished lies here, and goes with the end of the run or the beginning of the next.
+work=$home/.install
+next_program=$home/bin/.cloudwatch-publisher.new
+next_config=$home/etc/.amazon-cloudwatch-publisher.json.new
+# Something was put in its place, and what runs is older: a run that was killed in between leaves this to the next.
+pending=$home/.restart
+
+help() {
+    cat <<'HELP'
+Usage: install-macos.sh [OPTIONS]             install, upgrade or change
+       install-macos.sh --uninstall [--purge]
+
+Asks on the terminal for what is missing; without a terminal, or with --unattended, it asks nothing. An existing configuration
+is kept: only what is given here is set in it.
+
+What the service signs in with (a variable of the environment serves as well: CLOUDWATCH_PUBLISHER_REGION and so on)
+  --region REGION            the AWS region
+  --account-id ID            the AWS account, 12 digits
+  --user-pool-id ID          Cognito's user pool
+  --identity-pool-id ID      Cognito's identity pool
+  --app-client-id ID         the app client of the user pool
+  --password-file FILE       its first line is the password of this machine's Cognito user; - reads it from standard input.
+                             Or the variable CLOUDWATCH_PUBLISHER_PASSWORD. Never an argument: everybody could read it
+  Without any of Cognito's: the standard AWS credential chain, or what the configuration says
+
+What it publishes
+  --config FILE              a ready configuration, such as `provision users --output` wrote
+  --template NAME            macos, iot-device or minimal [default: macos]
+  --prefix TEXT              the first part of the instance id
+  --serial TEXT              the second part
+  --set PATH=TEXT            any value of the configuration; may be repeated
+  --set-json PATH=JSON       the same for numbers, true, false, lists and objects
+  --read-all-logs            runs as root: may read logs that are root's alone, and the unified log
+
+Where the program comes from [default: beside this script, else the one that is installed]
+  --binary FILE              the program
+  --url URL                  an archive (.tar.gz) or the program itself, fetched with curl
+  --sha256 HEX               its checksum [default: the first word at URL.sha256, over https only]
+
+How it is done
+  --unattended               never asks
+  --no-start                 installs, and starts nothing
+  --wait SECONDS             how long the first delivery is waited for [default: 60]
+  --dry-run                  prints every act and does none
+  --uninstall                removes the service, the program and what belongs to them; configuration and state stay
+  --purge                    with --uninstall: these too, and the user
+
+Exit codes: 0 done and delivering, 64 wrong usage or something missing, 65 a program for another machine or a wrong checksum,
+66 no such file, 69 installed but not delivering yet, or a download that failed, 70 the system did not do something, 75 another
+run is under way, 77 not root, 78 a wrong configuration, 130 interrupted. After 64 to 66, 75, 77 and 78 whatever ran before runs on.
+HELP
+}
+
+# --- telling ---------------------------------------------------------------------------------------------------------------
+
+say() { printf '%s\n' "$*"; }
+warn() { printf 'warning: %s\n' "$*" >&2; }
+
+# die CODE SENTENCE…: the last word of a run.
+die() {
+    code=$1
+    shift
+    printf 'error: %s\n' "$*" >&2
+    is_explained=yes
+    exit "$code"
+}
+
+has() { command -v "$1" >/dev/null 2>&1; }
+is_dry() { [ -n "$dry_run" ]; }
+
+# act COMMAND…: does it, or says what would be done.
+act() {
+    if is_dry; then
+        say "would run: $*"
+    else
+        "$@" || die 70 "\`$*\` failed; mend what it says above, and run this again"
+    fi
+}
+
+# put FILE MODE OWNER: what comes on standard input becomes the file, whole or not at all.
+put() {
+    if is_dry; then
+        say "would write: $1 ($2, $3)"
+        cat >/dev/null
+        return
+    fi
+    (umask 077 && cat >"$1.new") || die 70 "$1 cannot be written; is the disk full or read-only? Then run this again"
+    act chown "$3" "$1.new"
+    act chmod "$2" "$1.new"
+    act mv -f "$1.new" "$1"
+}
+
+# --- the end of a run ------------------------------------------------------------------------------------------------------
+
+is_explained=
+doing="starting"
+echo_is_off=
+switching=
+lock=
+user_is_new=
+
+finish() {
+    status=$?
+    trap - EXIT
+    set +e
+    if [ -n "$echo_is_off" ]; then stty echo </dev/tty; fi
+    if [ -n "$switching" ] && [ "$status" -ne 0 ]; then roll_back; fi
+    if [ -n "$user_is_new" ]; then remove_user >/dev/null 2>&1; fi
+    if ! is_dry && [ -n "$owns_work" ]; then
+        rm -rf "$work" "$next_program" "$next_config" "$secret.new"
+        # Folders of a run that came to nothing.
+        rmdir "$home/etc" "$home/bin" "$home" "${home%/*}" 2>/dev/null
+    fi
+    if [ -n "$lock" ]; then rm -rf "$lock"; fi
+    if [ "$status" -ne 0 ] && [ -z "$is_explained" ]; then
+        printf 'error: %s did not work (%s); run this again once it is mended\n' "$doing" "$status" >&2
+        [ "$status" -ge 64 ] || status=70
+    fi
+    exit "$status"
+}
+
+interrupted() {
+    die 130 "interrupted while $doing; run this again, it goes on where it was"
+}
+
+# --- what is there ---------------------------------------------------------------------------------------------------------
+
+has_group() { dscl . -read "/Groups/$1" >/dev/null 2>&1; }
+
+has_user() { dscl . -read "/Users/$1" >/dev/null 2>&1; }
+
+# The file under the service's label: ours or the predecessor's.
+present_plist() {
+    if [ -f "$plist_file" ]; then printf '%s' "$plist_file"; fi
+}
+
+is_ours() { grep -q "<string>$program</string>" "$1"; }
+
+is_running() { launchctl print "system/$label" >/dev/null 2>&1; }
+
+# Whose the daemon is: root's where that was asked for, now or by an earlier run.
+daemon_user() {
+    if [ -n "$read_all_logs" ]; then printf 'root'; else printf '%s' "$service"; fi
+}
+
+# is_same FILE FILE
+is_same() { cmp -s "$1" "$2" 2>/dev/null; }
+
+# --- the program -----------------------------------------------------------------------------------------------------------
+
+# machine_of FILE: the processors that a Mach-O file is built for.
+machine_of() {
+    case $(file -b "$1" 2>/dev/null) in
+        *Mach-O*arm64*x86_64* | *Mach-O*x86_64*arm64*) printf 'arm64 and x86_64' ;;
+        *Mach-O*arm64*) printf 'arm64' ;;
+        *Mach-O*x86_64*) printf 'x86_64' ;;
+        *Mach-O*) printf 'unknown' ;;
+        *) printf 'none' ;;
+    esac
+}
+
+# A shell under Rosetta is told that this is an Intel machine.
+this_machine() {
+    if [ "$(sysctl -n hw.optional.arm64 2>/dev/null)" = 1 ]; then printf 'arm64'; else uname -m; fi
+}
+
+# Which programs run here.
+runs_here() {
+    case "$1 " in
+        *"$(this_machine) "*) return 0 ;;
+        'x86_64 ') arch -x86_64 /usr/bin/true 2>/dev/null && say "the program is for Intel: it runs under Rosetta" ;;
+        *) return 1 ;;
+    esac
+}
+
+# Looks at the program before anything is touched.
+check_machine() {
+    machine=$(machine_of "$1")
+    case $machine in
+        none) die 65 "$1 is no macOS program; take the archive for macOS" ;;
+        unknown) die 65 "$1 is built for a processor that is not known here; this machine is $(this_machine)" ;;
+    esac
+    runs_here "$machine" || die 65 "$1 is built for $machine, and this machine is $(this_machine); take the archive for $(this_machine)"
+}
+
+# fetch URL FILE
+fetch() { curl -fsSL --retry 3 --connect-timeout 20 -o "$2" "$1"; }
+
+sum_of() { shasum -a 256 <"$1" | cut -d ' ' -f 1; }
+
+download() {
+    doing="fetching $url"
+    if is_dry; then
+        say "would fetch: $url, and check its sha256"
+        return
+    fi
+    fetch "$url" "$work/download" || die 69 "$url cannot be fetched; check the address and the network, and run this again"
+    if [ -z "$sha256" ]; then
+        case $url in
+            https://* | file://*) ;;
+            *) die 64 "$url is not https: give the checksum with --sha256" ;;
+        esac
+        fetch "$url.sha256" "$work/sum" || die 69 "$url.sha256 cannot be fetched; give the checksum with --sha256"
+        read -r sha256 _ <"$work/sum" || true
+    fi
+    sum=$(sum_of "$work/download")
+    [ "$sum" = "$(printf '%s' "$sha256" | tr 'A-F' 'a-f')" ] ||
+        die 65 "$url has the checksum $sum and not $sha256; it is damaged or another file: nothing was installed"
+    mkdir -p "$work/archive"
+    case $url in
+        *.tar.gz | *.tgz)
+            tar -xzf "$work/download" -C "$work/archive" || die 65 "$url is no archive that tar can read"
+            binary=$(find "$work/archive" -type f -name cloudwatch-publisher | head -n 1)
+            [ -n "$binary" ] || die 65 "the archive at $url holds no file named cloudwatch-publisher"
+            ;;
+        *) binary=$work/download ;;
+    esac
+}
+
+# Where the program and the files of the service are taken from.
+find_sources() {
+    here=
+    case $0 in
+        */*) here=$(cd "$(dirname "$0")" && pwd) ;;
+    esac
+    if [ -n "$url" ]; then
+        download
+    elif [ -z "$binary" ]; then
+        for place in "$here" "$here/.." "$here/../bin"; do
+            if [ -n "$here" ] && [ -f "$place/cloudwatch-publisher" ]; then
+                binary=$place/cloudwatch-publisher
+                break
+            fi
+        done
+        if [ -z "$binary" ] && [ -f "$program" ]; then binary=$program; fi
+    fi
+    if [ -z "$binary" ] && ! { is_dry && [ -n "$url" ]; }; then
+        die 66 "no program: put cloudwatch-publisher beside this script, or give --binary FILE or --url URL"
+    fi
+    if [ -n "$binary" ]; then
+        [ -f "$binary" ] || die 66 "$binary does not exist; --binary takes the program's file"
+        check_machine "$binary"
+    fi
+    find_plist
+}
+
+find_plist() {
+    new_plist=
+    for place in "$here/service" "$here"; do
+        if [ -n "$here" ] && [ -f "$place/$label.plist" ]; then new_plist=$place/$label.plist; fi
+    done
+    if [ -z "$new_plist" ] && [ -d "$work/archive" ]; then
+        new_plist=$(find "$work/archive" -type f -name "$label.plist" | head -n 1)
+    fi
+    if [ -z "$new_plist" ] && [ -f "$plist_file" ] && is_ours "$plist_file"; then new_plist=$plist_file; fi
+    [ -n "$new_plist" ] || { is_dry && [ -n "$url" ]; } ||
+        die 66 "$label.plist is not beside this script: keep the folder \`service\` of the archive with it"
+}
+
+# What a browser downloaded is quarantined, and Apple's processors run nothing that is not signed, if only by this machine.
+sign_program() {
+    xattr -d com.apple.quarantine "$next_program" 2>/dev/null || true
+    if ! codesign --verify "$next_program" 2>/dev/null; then
+        codesign --force --sign - "$next_program" 2>/dev/null || warn "the program is not signed, and codesign does not sign it"
+    fi
+}
+
+# Puts the program beside its place, where it can be run, and runs it.
+stage_program() {
+    doing="looking at the program"
+    if is_dry; then
+        say "would write: $program (0755, root:wheel), after it was run there once"
+        runner=$binary
+        if [ -n "$runner" ] && ! "$runner" --version >/dev/null 2>&1; then runner=; fi
+        return
+    fi
+    cp "$binary" "$next_program" || die 70 "$next_program cannot be written; is the disk full or read-only?"
+    chown root:wheel "$next_program"
+    chmod 0755 "$next_program"
+    sign_program
+    if version=$("$next_program" --version 2>"$work/complaint"); then
+        say "program: $version, for $machine"
+    else
+        die 65 "$binary does not run on this machine (exit code $?): $(tail -n 1 "$work/complaint"); it needs another build, or a" \
+            "newer macOS than $(sw_vers -productVersion)"
+    fi
+    runner=$next_program
+}
+
+# --- the configuration -----------------------------------------------------------------------------------------------------
+
+# ask VARIABLE QUESTION DEFAULT
+ask() {
+    printf '%s%s: ' "$2" "${3:+ [$3]}" >/dev/tty
+    IFS= read -r answer </dev/tty || die 64 "no answer; run this again, or give what is missing as options (--help)"
+    [ -n "$answer" ] || answer=$3
+    eval "$1=\$answer"
+}
+
+ask_password() {
+    printf 'Password of the Cognito user: ' >/dev/tty
+    echo_is_off=yes
+    stty -echo </dev/tty
+    IFS= read -r password </dev/tty || die 64 "no password; run this again"
+    stty echo </dev/tty
+    echo_is_off=
+    printf '\n' >/dev/tty
+}
+
+can_ask() { [ -z "$unattended" ] && (: </dev/tty) 2>/dev/null; }
+
+read_password() {
+    if [ "$password_file" = - ]; then
+        IFS= read -r password || [ -n "$password" ] || die 64 "standard input has no password"
+    elif [ -n "$password_file" ]; then
+        [ -r "$password_file" ] || die 66 "$password_file cannot be read; --password-file takes a file with the password in it"
+        IFS= read -r password <"$password_file" || [ -n "$password" ] || die 64 "$password_file is empty; its first line has to be the password"
+    fi
+    case $password in
+        *'
+'*) die 64 "the password has a line break in it; CLOUDWATCH_PUBLISHER_PASSWORD takes one line" ;;
+    esac
+}
+
+default_template() { printf 'macos'; }
+
+# Asks for what a new configuration lacks, or says all of it at once.
+gather() {
+    doing="asking"
+    if can_ask; then
+        if [ -z "$user_pool_id" ] && [ -z "$region" ]; then
+            say "Sign in with Cognito (\`provision deploy\` printed these), or leave the pool empty for the standard AWS credential chain."
+            ask user_pool_id "User Pool ID" ""
+        fi
+        from_pool=${user_pool_id%%_*}
+        [ -n "$region" ] || ask region "Region" "${from_pool:-${AWS_REGION:-${AWS_DEFAULT_REGION:-eu-central-1}}}"
+        if signs_in_with_cognito; then
+            [ -n "$account_id" ] || ask account_id "Account ID" ""
+            [ -n "$user_pool_id" ] || ask user_pool_id "User Pool ID" ""
+            [ -n "$identity_pool_id" ] || ask identity_pool_id "Identity Pool ID" ""
+            [ -n "$app_client_id" ] || ask app_client_id "App Client ID" ""
+            [ -n "$password" ] || ask_password
+        fi
+    fi
+    missing=
+    [ -n "$region" ] || missing="$missing --region"
+    if signs_in_with_cognito; then
+        [ -n "$account_id" ] || missing="$missing --account-id"
+        [ -n "$user_pool_id" ] || missing="$missing --user-pool-id"
+        [ -n "$identity_pool_id" ] || missing="$missing --identity-pool-id"
+        [ -n "$app_client_id" ] || missing="$missing --app-client-id"
+        [ -n "$password" ] || missing="$missing --password-file"
+    fi
+    [ -z "$missing" ] || die 64 "missing:$missing; give them, the variables of --help, or a ready configuration with --config"
+}
+
+signs_in_with_cognito() {
+    [ -n "$account_id$user_pool_id$identity_pool_id$app_client_id$password" ]
+}
+
+# with_changes COMMAND…: runs it with everything that was given to set. A list is built in the arguments: sh has no other.
+with_changes() {
+    if [ -n "$password" ]; then set -- "$@" --unset agent.authentication.password; fi
+    if [ -n "$password" ]; then set -- "$@" --set "agent.authentication.password_file=$secret"; fi
+    if [ -n "$region" ]; then set -- "$@" --set "agent.region=$region"; fi
+    if [ -n "$account_id" ]; then set -- "$@" --set "agent.authentication.accountId=$account_id"; fi
+    if [ -n "$user_pool_id" ]; then set -- "$@" --set "agent.authentication.userPoolId=$user_pool_id"; fi
+    if [ -n "$identity_pool_id" ]; then set -- "$@" --set "agent.authentication.identityPoolId=$identity_pool_id"; fi
+    if [ -n "$app_client_id" ]; then set -- "$@" --set "agent.authentication.appClientId=$app_client_id"; fi
+    if [ -n "$prefix" ]; then set -- "$@" --set "agent.instance.prefix=$prefix"; fi
+    if [ -n "$serial" ]; then set -- "$@" --set "agent.instance.serial=$serial"; fi
+    while IFS= read -r change; do
+        case $change in
+            --set=*) set -- "$@" --set "${change#--set=}" ;;
+            --set-json=*) set -- "$@" --set-json "${change#--set-json=}" ;;
+        esac
+    done <<CHANGES
+$changes
+CHANGES
+    "$@"
+}
+
+has_changes() {
+    [ -n "$region$account_id$user_pool_id$identity_pool_id$app_client_id$password$prefix$serial$changes" ]
+}
+
+# Makes the configuration that shall be, beside the one that is, and has it judged.
+stage_config() {
+    doing="making the configuration"
+    if is_dry; then
+        dry_config
+        return
+    fi
+    rm -f "$next_config"
+    is_from_template=
+    if [ -n "$given_config" ]; then
+        [ -r "$given_config" ] || die 66 "$given_config cannot be read; --config takes a configuration"
+        (umask 077 && cat "$given_config" >"$next_config")
+    elif [ -f "$config" ]; then
+        (umask 077 && cat "$config" >"$next_config")
+    else
+        is_from_template=yes
+    fi
+    if [ -n "$is_from_template" ]; then
+        set -- --template "${template:-$(default_template)}"
+        if ! signs_in_with_cognito && [ "$template" != iot-device ]; then set -- "$@" --unset agent.authentication; fi
+        with_changes judged configure "$next_config" "$@"
+    elif has_changes; then
+        with_changes judged configure "$next_config"
+    fi
+    if grep -q 'replace-with-' "$next_config"; then
+        die 78 "the configuration still has values to be replaced: $(grep -o '"[^"]*": *"replace-with-[^"]*"' "$next_config" | tr '\n' ' ')" \
+            "give them with --set PATH=TEXT"
+    fi
+    # The file by itself; then who this machine is; then the rest, which needs both.
+    judged configure "$next_config"
+    find_instance_id
+    doing="judging the configuration"
+    judged check "$next_config"
+}
+
+find_instance_id() {
+    doing="finding the instance id"
+    instance_id=$("$runner" instance-id "$next_config" </dev/null 2>"$work/complaint") && return
+    sed "s#$next_config#$config#g" "$work/complaint" >&2
+    die 78 "this machine has no instance id; give one with --serial TEXT (and --prefix TEXT). Nothing that runs was touched"
+}
+
+# judged ARGUMENTS…: the program's own word on the configuration; what it says is said where it says no.
+judged() {
+    "$runner" "$@" </dev/null >"$work/said" 2>&1 && return
+    sed "s#$next_config#$config#g" "$work/said" >&2
+    die 78 "the configuration is not right; mend what is said above and run this again. Nothing that runs was touched"
+}
+
+dry_config() {
+    if [ -n "$given_config" ]; then
+        say "would write: $config (0640, root:$service), from $given_config"
+    elif [ ! -f "$config" ]; then
+        say "would write: $config (0640, root:$service), from the template ${template:-$(default_template)}"
+    elif has_changes; then
+        say "would change: $config"
+    else
+        say "would keep: $config"
+    fi
+    present=${given_config:-$config}
+    [ -n "$runner" ] && [ -f "$present" ] || return 0
+    "$runner" check "$present" </dev/null >/dev/null || die 78 "$present is not right; mend what is said above"
+}
+
+# --- the service's user ----------------------------------------------------------------------------------------------------
+
+# A number below those of people, free for a user and a group.
+free_number() {
+    taken=$(dscl . -list /Users UniqueID && dscl . -list /Groups PrimaryGroupID) || die 70 "dscl does not say which numbers users have"
+    number=350
+    while printf '%s\n' "$taken" | grep -q "[[:space:]]$number\$"; do
+        number=$((number + 1))
+        [ "$number" -lt 500 ] || die 70 "no number below 500 is free for the user $service"
+    done
+}
+
+make_user() {
+    doing="making the user $service"
+    if has_user "$service" && has_group "$service"; then return; fi
+    is_dry || user_is_new=yes
+    free_number
+    if ! has_group "$service"; then
+        act dscl . -create "/Groups/$service"
+        act dscl . -create "/Groups/$service" PrimaryGroupID "$number"
+        act dscl . -create "/Groups/$service" Password '*'
+    fi
+    act dscl . -create "/Users/$service"
+    act dscl . -create "/Users/$service" UniqueID "$number"
+    act dscl . -create "/Users/$service" PrimaryGroupID "$number"
+    act dscl . -create "/Users/$service" RealName "Amazon CloudWatch Publisher"
+    act dscl . -create "/Users/$service" UserShell /usr/bin/false
+    act dscl . -create "/Users/$service" NFSHomeDirectory /var/empty
+    act dscl . -create "/Users/$service" Password '*'
+    act dscl . -create "/Users/$service" IsHidden 1
+}
+
+# The group too, where it did not go with the user.
+remove_user() {
+    if has_user "$service"; then act dscl . -delete "/Users/$service"; fi
+    if has_group "$service"; then act dscl . -delete "/Groups/$service"; fi
+}
+
+# as_service COMMAND…: with the rights that the service will have.
+as_service() {
+    if [ "$(daemon_user)" = root ]; then "$@"; else sudo -n -u "$service" "$@"; fi </dev/null
+}
+
+# A command that only root can run gives the service another id, or none: then root's answer is stored.
+settle_instance_id() {
+    doing="comparing the instance id of root with that of $service"
+    if is_dry; then
+        say "would compare: the instance id of root with that of $service; where they differ, root's serial is stored"
+        return
+    fi
+    mkdir -p "$work/judge"
+    (umask 077 && cat "$next_config" >"$work/judge/config.json")
+    chown "root:$service" "$work" "$work/judge" "$work/judge/config.json"
+    chmod 0750 "$work" "$work/judge"
+    chmod 0640 "$work/judge/config.json"
+    its_id=$(as_service "$runner" instance-id "$work/judge/config.json" 2>/dev/null) || its_id=
+    if [ "$its_id" != "$instance_id" ]; then
+        own_serial=$("$runner" instance-id --serial "$next_config" </dev/null)
+        judged configure "$next_config" --set "agent.instance.serial=$own_serial"
+        say "instance id: $instance_id; the service's user gets ${its_id:-none}, so agent.instance.serial is stored"
+    else
+        say "instance id: $instance_id"
+    fi
+    warn_of_sign_in
+}
+
+# What only the service's user stumbles over: a key that is root's alone. A service that delivers is not stopped for it.
+warn_of_sign_in() {
+    # Its password is put in its place later.
+    [ -z "$password" ] || return 0
+    cp "$next_config" "$work/judge/config.json"
+    as_service "$runner" check "$work/judge/config.json" >"$work/said" 2>&1 || true
+    grep -q 'would start and not sign in' "$work/said" || return 0
+    grep -B 1 'would start and not sign in' "$work/said" | head -n 1 >&2
+    if [ "$was_active" = yes ] && [ -n "$takes_over" ]; then
+        die 78 "the new service could not sign in as the user $service, so the old one runs on; let the group $service read that file" \
+            "(chgrp $service FILE; chmod g+r FILE) and run this again"
+    fi
+    warn "let the group $service read that file: chgrp $service FILE; chmod g+r FILE"
+}
+
+# --- putting it in place ---------------------------------------------------------------------------------------------------
+
+make_folders() {
+    doing="making the folders"
+    act mkdir -p "$home/bin" "$home/etc"
+}
+
+set_rights() {
+    act mkdir -p "$home/logs"
+    act chown "root:$service" "$home/etc"
+    act chmod 0750 "$home/etc"
+    act chown "$service:$service" "$home/logs"
+    act chmod 0750 "$home/logs"
+    # The predecessor's logs go on. Only plain files of one name: its user could have put a link there.
+    act find "$home/logs" -xdev -type f -links 1 -exec chown "$service:$service" {} +
+    act mkdir -p "$state"
+    act chown -R "$(daemon_user):$service" "$state"
+    act chmod 0700 "$state"
+}
+
+store_password() {
+    [ -n "$password" ] || return 0
+    rights=0640 owner=root:$service
+    if [ -f "$secret" ] && [ "$(cat "$secret")" = "$password" ]; then
+        act chown "$owner" "$secret"
+        act chmod "$rights" "$secret"
+    else
+        printf '%s\n' "$password" | put "$secret" "$rights" "$owner"
+        must_restart=yes
+    fi
+}
+
+# Looks at what runs under the service's label before this run.
+look_at_service() {
+    was_active=
+    takes_over=
+    found=$(present_plist)
+    if is_running; then was_active=yes; fi
+    [ -n "$found" ] || return 0
+    if ! is_ours "$found"; then
+        takes_over=$found
+        old_user=$(sed -n '/<key>UserName<\/key>/{n;s/.*<string>\(.*\)<\/string>.*/\1/p;}' "$found")
+        say "found: the Python publisher, as $found${old_user:+, running as $old_user}; its configuration is kept"
+    elif ! grep -q '<key>UserName</key>' "$found"; then
+        read_all_logs=yes
+    fi
+}
+
+refuse_package() {
+    [ -f "$brew_plist" ] || return 0
+    die 64 "cloudwatch-publisher was installed by Homebrew; upgrade, change or remove it with brew"
+}
+
+# What of the predecessor's is in the way.
+set_predecessor_aside() {
+    [ -n "$takes_over" ] || return 0
+    act cp -p "$takes_over" "$predecessor_plist"
+}
+
+install_plist() {
+    is_dry || wanted_plist >"$work/plist"
+    if ! is_same "$work/plist" "$plist_file"; then
+        wanted_plist | put "$plist_file" 0644 root:wheel
+        must_restart=yes
+    fi
+    rotation=${new_plist%/*}/newsyslog.conf
+    if [ -f "$rotation" ] && ! is_same "$rotation" "$rotation_file"; then
+        act mkdir -p "${rotation_file%/*}"
+        put "$rotation_file" 0644 root:wheel <"$rotation"
+    fi
+}
+
+# The plist, without its user where the daemon is root's.
+wanted_plist() {
+    if [ "$(daemon_user)" = root ]; then sed '/<key>UserName<\/key>/,/<\/string>/d' "$new_plist"; else cat "$new_plist"; fi
+}
+
+install_program() {
+    if is_same "$next_program" "$program"; then
+        rm -f "$next_program"
+    else
+        if [ -f "$program" ] && ! is_dry; then cp -p "$program" "$work/program"; fi
+        act mv -f "$next_program" "$program"
+        must_restart=yes
+    fi
+    if [ -e "$link" ] && [ ! -L "$link" ]; then
+        warn "$link is a file of its own and stays; the program is $program"
+    elif [ "$(readlink "$link" 2>/dev/null)" != "$program" ]; then
+        act mkdir -p "${link%/*}"
+        act ln -sfn "$program" "$link"
+    fi
+}
+
+install_config() {
+    if is_dry; then return; fi
+    if [ -f "$config" ]; then
+        cp -p "$config" "$work/config"
+        if ! is_same "$next_config" "$config"; then
+            if [ -n "$given_config" ]; then cp -p "$config" "$config.previous" && chmod 0600 "$config.previous"; fi
+            must_reload=yes
+        fi
+    fi
+    if is_same "$next_config" "$config"; then
+        rm -f "$next_config"
+        chown "root:$service" "$config"
+        chmod 0640 "$config"
+    else
+        chown "root:$service" "$next_config"
+        chmod 0640 "$next_config"
+        mv -f "$next_config" "$config"
+    fi
+}
+
+# Back to what ran before. Only where something was there: a first installation stays, to be mended.
+roll_back() {
+    switching=
+    if [ ! -f "$work/unit" ]; then
+        user_is_new=
+        return
+    fi
+    printf 'going back to what ran before\n' >&2
+    cp -p "$work/unit" "$plist_file"
+    if [ -n "$takes_over" ]; then
+        rm -f "$predecessor_plist" "$rotation_file" "$program" "$link"
+        while read -r mode owner path; do
+            chown -h "$owner" "$path"
+            chmod "$mode" "$path"
+        done <"$work/rights"
+    fi
+    if [ -f "$work/password" ]; then mv -f "$work/password" "$secret"; fi
+    if [ -f "$work/program" ]; then mv -f "$work/program" "$program"; fi
+    if [ -f "$work/config" ]; then mv -f "$work/config" "$config"; fi
+    rm -f "$pending"
+    if [ "$was_active" = yes ]; then restart; fi
+}
+
+keep_for_a_way_back() {
+    cp -p "$(present_plist)" "$work/unit"
+    if [ -f "$secret" ]; then cp -p "$secret" "$work/password"; fi
+    for place in "$home/etc" "$home/logs"; do
+        if [ -d "$place" ]; then find "$place" -xdev -exec stat -f '%Lp %u:%g %N' {} +; fi
+    done >"$work/rights"
+}
+
+# Everything is there and judged: now, and only now, what runs is touched.
+switch() {
+    doing="putting everything in its place"
+    if ! is_dry && [ -n "$(present_plist)" ]; then keep_for_a_way_back; fi
+    if [ -f "$pending" ]; then must_restart=yes; fi
+    if ! is_dry; then
+        switching=yes
+        : >"$pending"
+    fi
+    # Before the configuration: where there is one, a later run does not ask for it again.
+    store_password
+    install_config
+    set_rights
+    install_program
+    set_predecessor_aside
+    install_plist
+    if [ -z "$no_start" ]; then start; fi
+    if [ -z "$no_start" ] || [ -z "$must_restart" ]; then is_dry || rm -f "$pending"; fi
+    switching=
+    user_is_new=
+}
+
+# What was started before is ended first; that takes launchd a moment, in which it takes nothing under the same label.
+restart() {
+    launchctl bootout "system/$label" 2>/dev/null || true
+    launchctl enable "system/$label" || return
+    tries=10
+    while ! launchctl bootstrap system "$plist_file" 2>"$work/complaint"; do
+        tries=$((tries - 1))
+        if [ "$tries" -eq 0 ]; then
+            cat "$work/complaint" >&2
+            return 1
+        fi
+        sleep 1
+    done
+    launchctl kickstart "system/$label"
+}
+
+start() {
+    doing="starting the service"
+    if [ "$was_active" != yes ] || [ -n "$must_restart" ]; then
+        if is_dry; then
+            say "would run: launchctl bootout, enable, bootstrap and kickstart of system/$label"
+        elif ! restart; then
+            if [ -f "$home/logs/standard-error.log" ]; then tail -n 10 "$home/logs/standard-error.log" >&2; fi
+            die 70 "the service did not start; the lines above say why. \`$program check\` may say more"
+        fi
+    elif [ -n "$must_reload" ]; then
+        is_dry || "$program" reload "$config" </dev/null || restart || die 70 "the service did not start again"
+    fi
+}
+
+# --- the last word ---------------------------------------------------------------------------------------------------------
+
+conclude() {
+    if [ -n "$takes_over" ]; then
+        say "the Python publisher is replaced; its files in $home stay as they are${old_user:+, and so does its user $old_user}"
+        say "the way back: docs/installation-macos.md, with $predecessor_plist"
+    fi
+    if [ -n "$no_start" ]; then
+        say "installed and not started: launchctl bootstrap system $plist_file"
+        return
+    fi
+    if is_dry; then
+        say "would wait: up to $wait_seconds s for the first delivery"
+        return
+    fi
+    doing="waiting for the first delivery"
+    say "waiting for the first delivery, up to $wait_seconds s"
+    if "$program" status --wait "$wait_seconds" "$config" </dev/null; then
+        say "done: $instance_id delivers. \`cloudwatch-publisher status\` says so at any time"
+        return
+    fi
+    die 69 "installed and running, but not delivering yet: the reason stands above. The service goes on trying; what to do about each" \
+        "message stands in docs/operations.md, and they all stand in $home/logs"
+}
+
+install() {
+    look_at_service
+    refuse_package
+    read_password
+    is_dry || { mkdir -p "$home" && owns_work=yes && rm -rf "$work" && mkdir -m 0700 "$work"; } ||
+        die 70 "$home cannot be made; is the disk full or read-only?"
+    find_sources
+    if [ ! -f "$config" ] && [ -z "$given_config" ]; then gather; fi
+    make_folders
+    stage_program
+    stage_config
+    make_user
+    settle_instance_id
+    switch
+    conclude
+}
+
+# --- removing --------------------------------------------------------------------------------------------------------------
+
+uninstall() {
+    refuse_package
+    doing="removing the service"
+    found=$(present_plist)
+    if [ -n "$found" ] && ! is_ours "$found"; then
+        die 64 "$found belongs to the Python publisher, which this script did not install; remove it with its own installer"
+    fi
+    if is_dry; then
+        say "would run: launchctl bootout system/$label"
+    else
+        launchctl bootout "system/$label" 2>/dev/null || true
+    fi
+    act rm -f "$plist_file" "$rotation_file"
+    doing="removing the program"
+    if [ "$(readlink "$link" 2>/dev/null)" = "$program" ]; then act rm -f "$link"; fi
+    act rm -rf "$program" "$next_program" "$next_config" "$work" "$pending"
+    if [ -n "$purge" ]; then purge; else say "kept: $home/etc, $home/logs, $state and the user $service; --uninstall --purge removes them"; fi
+    if ! is_dry; then rmdir "$home/bin" "$home/etc" "$home/logs" "$home" "${home%/*}" 2>/dev/null || true; fi
+    if [ -n "$purge" ] && [ -d "$home" ] && ! is_dry; then
+        say "left, since this script did not put it there:"
+        find "$home" ! -type d
+    fi
+    say "removed"
+}
+
+purge() {
+    doing="removing configuration and state"
+    act rm -rf "$config" "$config.previous" "$secret" "$secret.new" "$predecessor_plist" "$home/state" "$state"
+    for file in "$home/logs/amazon-cloudwatch-publisher.log"*; do
+        if [ -f "$file" ]; then act rm -f "$file"; fi
+    done
+    doing="removing the user $service"
+    remove_user
+}
+
+# --- the command line ------------------------------------------------------------------------------------------------------
+
+from_environment() {
+    region=${CLOUDWATCH_PUBLISHER_REGION:-}
+    account_id=${CLOUDWATCH_PUBLISHER_ACCOUNT_ID:-}
+    user_pool_id=${CLOUDWATCH_PUBLISHER_USER_POOL_ID:-}
+    identity_pool_id=${CLOUDWATCH_PUBLISHER_IDENTITY_POOL_ID:-}
+    app_client_id=${CLOUDWATCH_PUBLISHER_APP_CLIENT_ID:-}
+    password=${CLOUDWATCH_PUBLISHER_PASSWORD:-}
+    password_file=${CLOUDWATCH_PUBLISHER_PASSWORD_FILE:-}
+    given_config=${CLOUDWATCH_PUBLISHER_CONFIG:-}
+    template=${CLOUDWATCH_PUBLISHER_TEMPLATE:-}
+    prefix=${CLOUDWATCH_PUBLISHER_PREFIX:-}
+    serial=${CLOUDWATCH_PUBLISHER_SERIAL:-}
+    binary=${CLOUDWATCH_PUBLISHER_BINARY:-}
+    url=${CLOUDWATCH_PUBLISHER_URL:-}
+    sha256=${CLOUDWATCH_PUBLISHER_SHA256:-}
+    wait_seconds=${CLOUDWATCH_PUBLISHER_WAIT:-60}
+    # No program that is run from here on inherits it.
+    unset CLOUDWATCH_PUBLISHER_PASSWORD
+    changes=
+    read_all_logs=
+    unattended=
+    no_start=
+    dry_run=
+    uninstall=
+    purge=
+    must_restart=
+    must_reload=
+    old_user=
+    owns_work=
+}
+
+wrong_usage() { die 64 "$1; see --help"; }
+
+read_arguments() {
+    while [ $# -gt 0 ]; do
+        option=$1
+        shift
+        case $option in
+            -h | --help) help && exit 0 ;;
+            --read-all-logs) read_all_logs=yes && continue ;;
+            --unattended) unattended=yes && continue ;;
+            --no-start) no_start=yes && continue ;;
+            --dry-run) dry_run=yes && continue ;;
+            --uninstall) uninstall=yes && continue ;;
+            --purge) purge=yes && continue ;;
+            --password | --password=*) wrong_usage "a password is no argument, everybody could read it: use --password-file or CLOUDWATCH_PUBLISHER_PASSWORD" ;;
+            --*=*) value=${option#*=} && option=${option%%=*} ;;
+            --*) [ $# -gt 0 ] || wrong_usage "$option is unknown or lacks its value" && value=$1 && shift ;;
+            *) wrong_usage "\`$option\` is unknown" ;;
+        esac
+        case $option in
+            --region) region=$value ;;
+            --account-id) account_id=$value ;;
+            --user-pool-id) user_pool_id=$value ;;
+            --identity-pool-id) identity_pool_id=$value ;;
+            --app-client-id) app_client_id=$value ;;
+            --password-file) password_file=$value ;;
+            --config) given_config=$value ;;
+            --template) template=$value ;;
+            --prefix) prefix=$value ;;
+            --serial) serial=$value ;;
+            --binary) binary=$value ;;
+            --url) url=$value ;;
+            --sha256) sha256=$value ;;
+            --wait) wait_seconds=$value ;;
+            --set | --set-json)
+                changes="$changes
+$option=$value"
+                ;;
+            *) wrong_usage "$option is unknown" ;;
+        esac
+    done
+    [ -z "$purge" ] || [ -n "$uninstall" ] || wrong_usage "--purge goes with --uninstall"
+    case $wait_seconds in
+        '' | *[!0-9]*) wrong_usage "--wait takes seconds, not \`$wait_seconds\`" ;;
+    esac
+}
+
+# One at a time. A folder is made by one only; that of a run that was killed is known by its process.
+take_lock() {
+    place=/var/run/cloudwatch-publisher-install
+    if ! mkdir $place 2>/dev/null; then
+        other=$(cat $place/pid 2>/dev/null) || other=
+        if [ -n "$other" ] && kill -0 "$other" 2>/dev/null; then die 75 "another run of this script is under way; wait for it"; fi
+    fi
+    printf '%s\n' $$ >$place/pid
+    lock=$place
+}
+
+main() {
+    from_environment
+    trap finish EXIT
+    trap interrupted HUP INT TERM
+    read_arguments "$@"
+    [ "$(uname -s)" = Darwin ] || die 64 "this is for macOS; install-linux.sh is for Linux"
+    if ! is_dry; then
+        [ "$(id -u)" = 0 ] || die 77 "this needs root: run it with sudo, or see what it would do with --dry-run"
+        take_lock
+    fi
+    if [ -n "$uninstall" ]; then uninstall; else install; fi
+}
+
+main "$@"

@@ -1,0 +1,87 @@
+//! Counts what became of requests for records, over all shifts, and makes the status of it.
+
+use super::{logs, metrics, resources};
+use crate::auth::Session;
+use crate::clock::Clock;
+use crate::delivery::pipeline::Counts;
+use crate::record::{Monotonic, Phase, Status};
+
+/// What became of requests for records.
+#[derive(Debug, Default)]
+pub struct Tally {
+    ok: u64,
+    failed: u64,
+    trouble: Option<String>,
+    stuck_since: Option<Monotonic>,
+    /// What shifts before this one counted.
+    before: Counts,
+}
+
+impl Tally {
+    /// A request was answered with success.
+    pub fn succeeded(&mut self) {
+        self.ok += 1;
+        (self.trouble, self.stuck_since) = (None, None);
+    }
+
+    /// A request failed.
+    pub fn failed(&mut self, trouble: String, now: Monotonic) {
+        self.failed += 1;
+        self.trouble = Some(trouble);
+        self.stuck_since.get_or_insert(now);
+    }
+
+    /// A shift begins. Where it collects no logs, none are stuck.
+    pub fn begin(&mut self, has_logs: bool) {
+        if !has_logs {
+            (self.trouble, self.stuck_since) = (None, None);
+        }
+    }
+
+    /// A shift is over that counted `counts`.
+    pub fn end(&mut self, counts: Counts) {
+        self.before.sent += counts.sent;
+        self.before.bytes_sent += counts.bytes_sent;
+        self.before.refused += counts.refused;
+        self.before.filtered += counts.filtered;
+    }
+
+    /// How the agent fares, given what its parts tell. `before` is what was told last.
+    pub fn status(
+        &self,
+        before: &Status,
+        logs: &logs::Told,
+        metrics: metrics::Told,
+        session: &Session,
+        clock: &Clock,
+    ) -> Status {
+        let now = clock.now();
+        let age = |since: Monotonic| now.0.saturating_sub(since.0);
+        // A sign-in that fails is at the root of all else.
+        let sign_in = session.told().trouble.map(|trouble| trouble.to_string());
+        Status {
+            phase: Phase::Running,
+            instance_id: before.instance_id.clone(),
+            records_sent: self.before.sent + logs.counts.sent,
+            records_refused: self.before.refused + logs.counts.refused,
+            records_filtered: self.before.filtered + logs.counts.filtered,
+            bytes_sent: self.before.bytes_sent + logs.counts.bytes_sent,
+            records_waiting: logs.counts.waiting,
+            lag_bytes: logs.lag_bytes,
+            lag_ms: logs.oldest.map_or(0, age),
+            files: logs.files,
+            samples_sent: metrics.sent,
+            samples_refused: metrics.refused,
+            samples_waiting: metrics.waiting,
+            requests_ok: self.ok + metrics.requests_ok,
+            requests_failed: self.failed + metrics.requests_failed,
+            trouble: sign_in.or_else(|| self.trouble.clone()).or(metrics.trouble),
+            records_stuck_ms: self.stuck_since.map(age),
+            samples_stuck_ms: metrics.stuck_since.map(age),
+            reload_trouble: before.reload_trouble.clone(),
+            logs_silent_ms: age(logs.at),
+            clock_skew_ms: clock.skew_ms(),
+            resident_bytes: resources::resident_bytes(),
+        }
+    }
+}

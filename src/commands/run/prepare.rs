@@ -1,0 +1,131 @@
+//! Makes a configuration ready to take over: everything that can be wrong with it is found before anything else changes.
+
+use std::path::Path;
+
+use crate::clock::Clock;
+use crate::commands::access::{self, Identities, SignedIn};
+use crate::commands::{CONFIG, Failure, SOFTWARE};
+use crate::config::{self, Config, Facts, Instance, Loaded};
+use crate::identity::{self, IdentityError};
+
+/// A configuration that can take over.
+pub struct Prepared {
+    /// What it says, with remarks.
+    pub loaded: Loaded,
+    /// What names this machine under it.
+    pub facts: Facts,
+    /// How AWS is reached.
+    pub access: SignedIn,
+}
+
+/// What is in force: what a new configuration may have in common with it.
+pub struct InForce {
+    config: Config,
+    facts: Facts,
+    access: SignedIn,
+}
+
+/// Why a configuration cannot take over.
+pub enum Refused {
+    /// It is wrong.
+    Config(config::Failure),
+    /// Something that it needs is not to be had.
+    Other(Failure),
+}
+
+/// What is needed to sign in.
+#[derive(Clone)]
+pub struct Means {
+    /// The clock that the SDK signs by, too.
+    pub clock: Clock,
+    /// The identities that Cognito gave.
+    pub identities: Identities,
+}
+
+/// Reads the file anew.
+pub async fn load(path: &Path) -> Result<Loaded, Refused> {
+    let path = path.to_path_buf();
+    off_thread(move || config::load(&path)).await?.map_err(Refused::Config)
+}
+
+/// The instance id, off this thread: a command may take its time.
+pub async fn instance_id(instance: &Instance) -> Result<Result<String, IdentityError>, Failure> {
+    let instance = instance.clone();
+    off_thread(move || identity::instance_id(&instance)).await.map_err(Refused::into_failure)
+}
+
+/// Makes what was read ready to take over; what is in force is gone on with where it does not differ.
+pub async fn prepare(
+    loaded: Loaded,
+    instance_id: String,
+    means: &Means,
+    in_force: Option<&InForce>,
+) -> Result<Prepared, Refused> {
+    let facts = Facts { instance_id, hostname: identity::host_name() };
+    config::check_for(&loaded.config, &facts).map_err(Refused::Config)?;
+    let access = match in_force.filter(|in_force| in_force.signs_in_as(&loaded.config, &facts)) {
+        Some(in_force) => in_force.access.clone(),
+        None => {
+            access::sign_in(&loaded.config, &facts, &means.clock, &means.identities).await.map_err(Refused::Other)?
+        }
+    };
+    Ok(Prepared { loaded, facts, access })
+}
+
+impl Prepared {
+    /// What is in force once this is.
+    pub fn in_force(&self) -> InForce {
+        InForce { config: self.loaded.config.clone(), facts: self.facts.clone(), access: self.access.clone() }
+    }
+}
+
+impl InForce {
+    /// Whether signing in is the same under `config`, and goes well. What lies outside of the configuration (profiles, the environment)
+    /// may have changed, so the standard chain is asked anew.
+    fn signs_in_as(&self, config: &Config, facts: &Facts) -> bool {
+        let agent = |config: &Config| {
+            let agent = &config.agent;
+            (agent.sign_in.clone(), agent.region.clone(), agent.role.clone(), agent.network.clone())
+        };
+        let roles = |config: &Config| (config.logs.role.clone(), config.metrics.role.clone());
+        let is_well = |access: &crate::agent::Access| access.session.told().trouble.is_none();
+        config.agent.sign_in.is_some()
+            && agent(config) == agent(&self.config)
+            && roles(config) == roles(&self.config)
+            && *facts == self.facts
+            && is_well(&self.access.logs)
+            && is_well(&self.access.metrics)
+    }
+}
+
+impl Refused {
+    /// What `reload` prints, without what became of it.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Config(failure) => failure.to_string().trim_end().to_owned(),
+            Self::Other(failure) => failure.text.trim_end().to_owned(),
+        }
+    }
+
+    /// The exit code that says so.
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Config(_) => CONFIG,
+            Self::Other(failure) => failure.code,
+        }
+    }
+
+    /// The same as the end of a command.
+    pub fn into_failure(self) -> Failure {
+        match self {
+            Self::Config(failure) => super::start::refused(failure),
+            Self::Other(failure) => failure,
+        }
+    }
+}
+
+/// Does what blocks on a thread for it.
+async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refused> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Refused::Other(Failure::new(SOFTWARE, format!("error: {error}"))))
+}

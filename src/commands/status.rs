@@ -1,0 +1,142 @@
+//! `status`: whether the daemon delivers, and if not, why.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+
+use super::print::print;
+use super::{Failure, NOT_PERMITTED, SOFTWARE, UNAVAILABLE, start};
+use crate::config::{self, DEFAULT_PATH, DEFAULT_STATE_DIRECTORY};
+use crate::record::Status;
+use crate::service::control::{self, Question, Report};
+use crate::service::glance::{bytes, count, grouped, span};
+
+/// The state folder that systemd makes for the service.
+const SYSTEMD_STATE_DIRECTORY: &str = "/var/lib/cloudwatch-publisher";
+/// How long an answer may take.
+const LIMIT: Duration = Duration::from_secs(10);
+/// Between two questions while something is waited for.
+const PAUSE: Duration = Duration::from_millis(300);
+
+/// Prints how the daemon fares; waits for its first delivery up to `wait` seconds.
+pub fn perform(path: Option<&Path>, wait: Option<u32>, json: bool) -> Result<(), Failure> {
+    let folders = state_folders(path)?;
+    let until = Instant::now() + Duration::from_secs(wait.unwrap_or(0).into());
+    let report: Report = loop {
+        let answer = ask(&folders, Question::Status, LIMIT);
+        let is_final = match &answer {
+            Ok(Report { delivering, .. }) => *delivering,
+            Err(failure) => failure.code != UNAVAILABLE,
+        };
+        if is_final || Instant::now() >= until {
+            break answer?;
+        }
+        std::thread::sleep(PAUSE);
+    };
+    let text = if json { serde_json::to_string_pretty(&report).map_err(anyhow::Error::from)? } else { page(&report) };
+    print(&text)?;
+    if report.delivering { Ok(()) } else { Err(Failure::new(UNAVAILABLE, "")) }
+}
+
+/// Asks the daemon that has one of `folders`.
+pub fn ask<T: for<'a> Deserialize<'a>>(folders: &[PathBuf], question: Question, limit: Duration) -> Result<T, Failure> {
+    let mut last = None;
+    for path in folders.iter().map(|folder| control::path_in(folder)) {
+        match control::ask(&path, question, limit) {
+            Ok(answer) => return Ok(answer),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => return Err(not_permitted(&path)),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
+                last.get_or_insert(path);
+            }
+            Err(error) => {
+                let text = format!("error: the agent at {} did not answer as it should: {error}", path.display());
+                return Err(Failure::new(UNAVAILABLE, text));
+            }
+        }
+    }
+    let path = last.ok_or_else(|| Failure::new(SOFTWARE, "error: there is no state folder to look in"))?;
+    Err(Failure::new(
+        UNAVAILABLE,
+        format!(
+            "error: no agent answers at {}: is it running? `systemctl status amazon-cloudwatch-publisher`",
+            path.display()
+        ),
+    ))
+}
+
+/// What a user hears who may not ask.
+pub fn not_permitted(path: &Path) -> Failure {
+    let text =
+        format!("error: only root and the user of the service may ask the agent at {}; use sudo", path.display());
+    Failure::new(NOT_PERMITTED, text)
+}
+
+/// Where a daemon may have its state: where the configuration says; else where the environment does; else in systemd's folder or
+/// the default one. A configuration that is wrong now may have been right when the daemon started.
+pub fn state_folders(path: Option<&Path>) -> Result<Vec<PathBuf>, Failure> {
+    let file = path.unwrap_or(Path::new(DEFAULT_PATH));
+    let named = match config::load(file) {
+        Ok(loaded) => loaded.config.agent.state_directory,
+        Err(failure @ config::Failure::Missing(_)) if path.is_some() => return Err(start::refused(failure)),
+        Err(_) => folder_in_broken(file),
+    };
+    let from_systemd = || std::env::var_os("STATE_DIRECTORY").map(PathBuf::from);
+    let usual = || vec![SYSTEMD_STATE_DIRECTORY.into(), DEFAULT_STATE_DIRECTORY.into()];
+    Ok(named.or_else(from_systemd).map_or_else(usual, |folder| vec![folder]))
+}
+
+/// `agent.state_directory` of a configuration that is wrong: that it is, is what one may want to ask the daemon about.
+fn folder_in_broken(file: &Path) -> Option<PathBuf> {
+    let config: serde_json::Value = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
+    let folder = config.pointer("/agent/state_directory")?.as_str()?;
+    Some(file.parent()?.join(folder))
+}
+
+/// The figures for a person.
+fn page(report: &Report) -> String {
+    let Report { summary, version, pid, config, uptime_ms, status, .. } = report;
+    let rows = [
+        ("agent", format!("version {version}, process {pid}, up {}", span(*uptime_ms))),
+        ("configuration", config.display().to_string()),
+        (
+            "instance id",
+            if status.instance_id.is_empty() { "not known".to_owned() } else { status.instance_id.clone() },
+        ),
+        ("logs", logs(status)),
+        ("metrics", metrics(status)),
+        ("requests", format!("{} answered, {} failed", grouped(status.requests_ok), grouped(status.requests_failed))),
+        ("clock", clock(status.clock_skew_ms)),
+        ("memory", bytes(status.resident_bytes)),
+    ];
+    let lines = rows.iter().map(|(name, text)| format!("  {name:<15}{text}"));
+    std::iter::once(summary.clone()).chain(lines).collect::<Vec<_>>().join("\n")
+}
+
+fn logs(status: &Status) -> String {
+    let waits = match status.lag_bytes {
+        0 => "nothing waits".to_owned(),
+        lag => format!("{} wait, the oldest for {}", bytes(lag), span(status.lag_ms)),
+    };
+    let refused = refused(status.records_refused);
+    format!("{} sent from {}{refused}; {waits}", count(status.records_sent, "record"), count(status.files, "file"))
+}
+
+fn metrics(status: &Status) -> String {
+    let refused = refused(status.samples_refused);
+    format!("{} sent{refused}; {} wait", count(status.samples_sent, "sample"), grouped(status.samples_waiting))
+}
+
+fn refused(number: u64) -> String {
+    if number == 0 { String::new() } else { format!(", {} given up", grouped(number)) }
+}
+
+fn clock(skew_ms: Option<i64>) -> String {
+    match skew_ms {
+        None => "not compared with AWS yet".to_owned(),
+        Some(skew) if skew.unsigned_abs() < 5_000 => "right".to_owned(),
+        Some(skew) if skew > 0 => format!("{} ahead of AWS: its time counts", span(skew.unsigned_abs())),
+        Some(skew) => format!("{} behind AWS: its time counts", span(skew.unsigned_abs())),
+    }
+}

@@ -1,0 +1,126 @@
+//! What goes into the pipeline: lines of files, and whole records.
+//!
+//! Easy to break: whatever is taken has to be covered by a ticket, also where nothing is sent for it.
+//!
+//! Pure: no I/O, no clock, no tasks.
+
+use super::Pipeline;
+use crate::delivery::batch::{Batch, EVENT_OVERHEAD_BYTES, Time};
+use crate::delivery::lines::{Block, Line, Lines, pieces};
+use crate::record::{FileId, Mark, Monotonic, StreamId, Wall};
+
+/// A whole record, however many lines it has, of a source that gives records their times.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    /// What is sent; blank where the source leaves it out.
+    pub text: &'a str,
+    /// When it happened.
+    pub time: Wall,
+    /// The offset behind it.
+    pub end: u64,
+}
+
+impl Pipeline {
+    /// Takes the whole lines of a block; answers the mark up to which its bytes were taken.
+    pub fn push(&mut self, file: FileId, block: Block<'_>, now: Monotonic) -> Mark {
+        let mark_at = |index: usize| {
+            let offset = block.offset + (index - block.start) as u64;
+            Mark::at(offset, block.bytes.get(..index).unwrap_or_default())
+        };
+        let Some(followed) = self.files.get(&file).copied() else {
+            return mark_at(block.start);
+        };
+        let mut lines = Lines::new(block, followed.inside_long_line);
+        let mut line_start = block.start;
+        for line in lines.by_ref() {
+            if self.filters.get(followed.filter).is_none_or(|filter| filter.keeps(&line.text)) {
+                let (stream, time) = (followed.stream, Time::Own(now));
+                pieces(&line, |text| self.append(file, stream, time, text, now, || mark_at(line_start)));
+            } else {
+                self.counts.filtered += 1;
+            }
+            line_start = line.end;
+        }
+        let taken = mark_at(lines.taken());
+        if let Some(followed) = self.files.get_mut(&file) {
+            followed.inside_long_line = lines.is_inside_long_line();
+        }
+        if lines.taken() > block.start {
+            self.cover(file, followed.stream, taken);
+        }
+        taken
+    }
+
+    /// Takes whole records, the first of which begins at offset `from`. Answers the offsets, beside the end of the last record,
+    /// that `Effects::settled` may name: the source keeps what they stand for.
+    pub fn push_records<'a>(
+        &mut self,
+        file: FileId,
+        from: u64,
+        records: impl Iterator<Item = Record<'a>>,
+        now: Monotonic,
+    ) -> Vec<u64> {
+        let mut ends_of_batches = Vec::new();
+        let Some(followed) = self.files.get(&file).copied() else {
+            return ends_of_batches;
+        };
+        let (mut at, mark) = (from, |offset| Mark { offset, tail: 0 });
+        for Record { text, time, end } in records {
+            let is_blank = text.bytes().all(|byte| byte.is_ascii_whitespace());
+            if !is_blank && self.filters.get(followed.filter).is_none_or(|filter| filter.keeps(text)) {
+                let line = Line { text: text.into(), end: 0, continued: false, goes_on: false };
+                let time = Time::Parsed(time);
+                pieces(&line, |text| {
+                    self.append(file, followed.stream, time, text, now, || {
+                        ends_of_batches.push(at);
+                        mark(at)
+                    });
+                });
+            } else if !is_blank {
+                self.counts.filtered += 1;
+            }
+            at = end;
+        }
+        if at > from {
+            self.cover(file, followed.stream, mark(at));
+        }
+        ends_of_batches
+    }
+
+    /// Adds one record; `before` is the mark before its line, to which a batch that closes here is settled.
+    fn append(
+        &mut self,
+        file: FileId,
+        id: StreamId,
+        time: Time,
+        text: &str,
+        now: Monotonic,
+        before: impl FnOnce() -> Mark,
+    ) {
+        let is_full = self.streams[id.0 as usize].open.as_ref().is_some_and(|open| !open.fits(time, text.len()));
+        if is_full {
+            self.cover(file, id, before());
+            let stream = &mut self.streams[id.0 as usize];
+            stream.closed.extend(stream.open.take());
+        }
+        let stream = &mut self.streams[id.0 as usize];
+        stream.open.get_or_insert_with(|| Batch::new(id, now)).push(time, text);
+        self.counts.waiting += 1;
+        self.counts.waiting_bytes += text.len() + EVENT_OVERHEAD_BYTES;
+    }
+
+    /// Has `file` settle up to `end` with what the open batch of the stream holds now; at once where it holds nothing.
+    fn cover(&mut self, file: FileId, id: StreamId, end: Mark) {
+        let Some(open) = self.streams[id.0 as usize].open.as_mut() else {
+            let ticket = self.ledger.open(file, end);
+            self.effects.settled.extend(self.ledger.settle(ticket).map(|mark| (file, mark)));
+            return;
+        };
+        let own = open.newest_ticket().filter(|ticket| ticket.file() == file);
+        if own.is_some_and(|ticket| self.ledger.extend(ticket, end)) {
+            open.retie_newest();
+        } else {
+            open.tie(self.ledger.open(file, end));
+        }
+    }
+}

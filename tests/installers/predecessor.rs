@@ -1,0 +1,167 @@
+//! The Python publisher as its installer left it, and what becomes of it.
+
+use std::fs;
+use std::os::unix::fs::chown;
+
+use super::root::{Root, Shell, UNIT, difference};
+use super::{CONFIG, DROP_INS, HOME, NOT_DELIVERING, PROGRAM, value};
+
+/// Its user.
+const OLD_USER: u32 = 998;
+
+/// A configuration as it was written then; `instance` is what names the machine.
+pub fn config(password: &str, instance: &str) -> String {
+    let password = serde_json::Value::from(password);
+    format!(
+        r#"{{
+    "agent": {{
+        "instance": {{"prefix": "rpi", {instance}}},
+        "authentication": {{
+            "accountId": "123456789012",
+            "userPoolId": "eu-central-1_AbCdEf123",
+            "identityPoolId": "eu-central-1:01234567-89ab-cdef-0123-456789abcdef",
+            "appClientId": "4s0meCl1ent1d",
+            "password": {password}
+        }},
+        "region": "eu-central-1",
+        "metrics_collection_interval": 300,
+        "logfile": "/opt/aws/amazon-cloudwatch-publisher/logs/amazon-cloudwatch-publisher.log",
+        "debug": false
+    }},
+    "metrics": {{"namespace": "System/Default"}},
+    "logs": {{
+        "logs_collected": {{"files": {{"collect_list": [{{"file_path": "/var/log/syslog", "include_patterns": []}}]}}}}
+    }}
+}}
+"#
+    )
+}
+
+/// An installation of it, running.
+pub fn old_style(instance: &str) -> Option<Root> {
+    let root = Root::new(Shell::Dash)?;
+    let passwd = root.read("/etc/passwd");
+    root.write("/etc/passwd", &format!("{passwd}cwp:x:{OLD_USER}:{OLD_USER}::/nonexistent:/usr/sbin/nologin\n"));
+    root.write("/etc/group", &format!("{}cwp:x:{OLD_USER}:\n", root.read("/etc/group")));
+    root.write(CONFIG, &config("p&w\\1", instance));
+    root.write(&format!("{HOME}/bin/amazon-cloudwatch-publisher"), "#!/usr/bin/env python3\n");
+    root.write(&format!("{HOME}/logs/amazon-cloudwatch-publisher.log"), "an old line\n");
+    for path in ["etc", "logs", "logs/amazon-cloudwatch-publisher.log", "etc/amazon-cloudwatch-publisher.json"] {
+        chown(root.at(&format!("{HOME}/{path}")), Some(OLD_USER), Some(OLD_USER)).unwrap();
+    }
+    root.write(
+        &format!("/etc/systemd/system/{UNIT}"),
+        &format!(
+            "[Unit]\nDescription=Amazon CloudWatch Publisher\nAfter=network.target\n\n[Service]\nType=simple\nUser=cwp\n\
+             ExecStart=/usr/bin/env python3 {HOME}/bin/amazon-cloudwatch-publisher\n\n[Install]\nWantedBy=multi-user.target\n"
+        ),
+    );
+    root.write(&format!("{DROP_INS}/override.conf"), "[Service]\nExecStart=\nExecStart=/usr/bin/python3 /somewhere\n");
+    root.write("/fake/active", "");
+    // What only root can read, as `sudo` would.
+    root.write("/root/serial", "00AB\n");
+    root.mode("/root", 0o700);
+    Some(root)
+}
+
+#[test]
+fn the_python_publisher_is_replaced_and_its_configuration_stays_to_the_byte() {
+    let Some(root) = old_style(r#""serial": "1""#) else { return };
+    let (config, unit) = (root.read(CONFIG), root.read(&format!("/etc/systemd/system/{UNIT}")));
+    let run = root.install(&["--unattended", "--wait", "0"]).ended(NOT_DELIVERING);
+    assert!(run.out.contains("its user cwp"), "{}", run.out);
+    assert_eq!(root.read(CONFIG), config);
+    let (mode, owner, group) = root.rights(CONFIG);
+    assert_eq!((mode, owner), (0o640, 0));
+    assert!(root.read(&format!("/etc/systemd/system/{UNIT}")).contains(&format!("ExecStart={PROGRAM} run")));
+    assert_eq!(root.read(&format!("{HOME}/etc/{UNIT}.predecessor")), unit);
+    assert!(root.exists(&format!("{HOME}/bin/amazon-cloudwatch-publisher")));
+    assert!(!root.exists(&format!("{DROP_INS}/override.conf")));
+    assert!(root.exists(&format!("{DROP_INS}/override.conf.predecessor")));
+    let log = format!("{HOME}/logs/amazon-cloudwatch-publisher.log");
+    assert_eq!(root.rights(&log).2, group);
+    assert_eq!(root.read(&log), "an old line\n");
+    assert_eq!(root.asked(), ["daemon-reload", &format!("enable --quiet {UNIT}"), &format!("restart {UNIT}")]);
+}
+
+#[test]
+fn where_the_services_user_gets_another_id_than_root_roots_serial_is_stored() {
+    let commands = [
+        // None at all, and another one.
+        (r#""command": "cat /root/serial""#, "rpi-00ab", "00ab"),
+        (r#""command": "cat /root/serial 2>/dev/null || echo other""#, "rpi-00ab", "00ab"),
+    ];
+    for (instance, id, serial) in commands {
+        let Some(root) = old_style(instance) else { return };
+        let config = root.read(CONFIG);
+        let run = root.install(&["--unattended", "--wait", "0"]).ended(NOT_DELIVERING);
+        assert!(run.out.contains(&format!("instance id: {id};")), "{}", run.out);
+        assert_eq!(value(&root, "/agent/instance/serial"), serial);
+        assert_eq!(root.read(CONFIG).replace(&format!(", \"serial\": \"{serial}\""), ""), config);
+        // It was judged in the unit's sandbox, the order of its lines kept.
+        let sandbox = root.read("/fake/sandbox");
+        let place =
+            |line: &str| sandbox.lines().position(|word| word == line).unwrap_or_else(|| panic!("{line}: {sandbox}"));
+        assert!(place("SystemCallFilter=@system-service") < place("SystemCallFilter=~@privileged"));
+        assert!(place("NoNewPrivileges=yes") > 0);
+    }
+    let Some(root) = old_style(r#""command": "echo same""#) else { return };
+    let config = root.read(CONFIG);
+    root.install(&["--unattended", "--wait", "0"]).ended(NOT_DELIVERING);
+    assert_eq!(root.read(CONFIG), config);
+}
+
+#[test]
+fn a_machine_that_has_no_id_keeps_what_it_has() {
+    let Some(root) = old_style(r#""command": "false""#) else { return };
+    let before = root.tree();
+    let run = root.install(&["--unattended", "--wait", "0"]).ended(78);
+    assert!(run.err.contains("this machine has no instance id; give one with --serial"), "{}", run.err);
+    assert_eq!(difference(&before, &root.tree()), Vec::<String>::new());
+    assert_eq!(root.asked(), Vec::<String>::new());
+}
+
+#[test]
+fn what_does_not_start_gives_way_to_what_ran_before() {
+    let Some(root) = old_style(r#""command": "cat /root/serial""#) else { return };
+    let before = root.tree();
+    root.write("/fake/broken", "");
+    let run = root.install(&["--unattended", "--wait", "0"]).ended(70);
+    assert!(run.err.contains("going back to what ran before"), "{}", run.err);
+    assert_eq!(difference(&before, &root.tree()), Vec::<String>::new());
+    let asked = root.asked();
+    assert_eq!(asked[asked.len() - 2..], ["daemon-reload".to_string(), format!("restart {UNIT}")]);
+}
+
+#[test]
+fn an_upgrade_that_does_not_start_goes_back_to_the_old_version() {
+    let Some(root) = old_style(r#""serial": "1""#) else { return };
+    root.install(&["--unattended", "--wait", "0"]).ended(NOT_DELIVERING);
+    let before = root.tree();
+    let mut newer = fs::read(root.at("/src/cloudwatch-publisher")).unwrap();
+    newer.push(0);
+    fs::write(root.at("/src/newer"), &newer).unwrap();
+    root.write("/fake/broken", "");
+    root.install(&["--wait", "0", "--binary", "/src/newer", "--set", "metrics.namespace=Other"]).ended(70);
+    assert_eq!(difference(&before, &root.tree()), Vec::<String>::new());
+}
+
+#[test]
+fn what_the_services_user_cannot_read_is_found_before_the_old_one_is_stopped() {
+    let Some(root) = old_style(r#""serial": "1""#) else { return };
+    root.write("/root/password", "secret\n");
+    let config = root.read(CONFIG).replace("\"password\": \"p&w\\\\1\"", "\"password_file\": \"/root/password\"");
+    root.write(CONFIG, &config);
+    let run = root.install(&["--unattended", "--wait", "0"]).ended(78);
+    assert!(run.err.contains("/root/password") && run.err.contains("the old one runs on"), "{}", run.err);
+    assert_eq!(root.asked(), Vec::<String>::new());
+    assert!(!root.exists(PROGRAM));
+}
+
+#[test]
+fn the_python_publisher_is_not_uninstalled_by_a_script_that_did_not_install_it() {
+    let Some(root) = old_style(r#""serial": "1""#) else { return };
+    let before = root.tree();
+    root.install(&["--uninstall", "--purge"]).ended(64);
+    assert_eq!(difference(&before, &root.tree()), Vec::<String>::new());
+}
