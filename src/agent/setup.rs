@@ -11,7 +11,7 @@ use crate::config::{
 };
 use crate::delivery::filter::{Filter, Pattern};
 use crate::delivery::pipeline::Settings;
-use crate::record::{Dimensions, SavedFile, SavedJournal, StreamName, Wall};
+use crate::record::{Dimensions, SavedJournal, StreamName, Wall};
 use crate::sources::file::{FileEntry, StartAt};
 use crate::sources::journal::{Own, Start};
 use crate::sources::unified_log;
@@ -48,7 +48,7 @@ pub fn parts(setup: &Setup, agent: &mut Agent) -> anyhow::Result<Parts> {
         filters,
         settings,
         retention_days,
-        saved: saved(agent)?,
+        saved: stored(agent, agent.store.files(), "files that were not followed until now are read anew")?,
         records: journals.into_iter().map(|journal| records(setup, agent, journal, &saved_journals)).collect(),
         held: std::mem::take(&mut agent.left.logs.files),
         never: setup.never.clone(),
@@ -57,12 +57,11 @@ pub fn parts(setup: &Setup, agent: &mut Agent) -> anyhow::Result<Parts> {
     Ok(Parts { logs, metrics: metrics_parts(setup, agent)? })
 }
 
-/// Where the state says that each file stands.
-fn saved(agent: &Agent) -> Result<Vec<SavedFile>, StoreError> {
-    agent.store.files().or_else(|error| match agent.has_worked {
-        // A disk that fails ends no agent that runs: what it follows it knows by itself.
+/// What the state says. A disk that fails ends no agent that runs: what it follows it knows by itself.
+fn stored<T>(agent: &Agent, found: Result<Vec<T>, StoreError>, instead: &str) -> Result<Vec<T>, StoreError> {
+    found.or_else(|error| match agent.has_worked {
         true => {
-            log::warn!(error:%; "the state cannot be read: files that were not followed until now are read anew");
+            log::warn!(error:%; "the state cannot be read: {instead}");
             Ok(Vec::new())
         }
         false => Err(error),
@@ -72,13 +71,7 @@ fn saved(agent: &Agent) -> Result<Vec<SavedFile>, StoreError> {
 /// Where each journal stands: what the shift before left knows better than a state on a disk that may fail.
 fn saved_journals(agent: &Agent) -> Result<Vec<SavedJournal>, StoreError> {
     let mut saved = agent.left.logs.journals.clone();
-    match agent.store.journals() {
-        Ok(stored) => saved.extend(stored),
-        Err(error) if !agent.has_worked => return Err(error),
-        Err(error) => {
-            log::warn!(error:%; "the state cannot be read: journals that were not read until now are begun anew")
-        }
-    }
+    saved.extend(stored(agent, agent.store.journals(), "journals that were not read until now are begun anew")?);
     Ok(saved)
 }
 
