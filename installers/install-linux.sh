@@ -119,6 +119,7 @@ echo_is_off=
 switching=
 lock=
 user_is_new=
+folder_rights=
 
 finish() {
     status=$?
@@ -132,6 +133,7 @@ finish() {
         # Folders of a run that came to nothing.
         rmdir "$home/etc" "$home/bin" "$home" "${home%/*}" 2>/dev/null
     fi
+    if [ "$status" -ne 0 ]; then give_folders_back; fi
     if [ -n "$lock" ]; then rm -f "$lock"; fi
     if [ "$status" -ne 0 ] && [ -z "$is_explained" ]; then
         printf 'error: %s did not work (%s); run this again once it is mended\n' "$doing" "$status" >&2
@@ -178,6 +180,9 @@ present_unit() {
 }
 
 is_ours() { grep -q "^ExecStart=$program " "$1"; }
+
+# rights_of FILE: its mode, its owner, its path.
+rights_of() { stat -c '%a %u:%g %n' "$1"; }
 
 # is_same FILE FILE
 is_same() { cmp -s "$1" "$2" 2>/dev/null; }
@@ -546,6 +551,8 @@ as_service() {
         [ "$status" -ne 78 ] || return 78
     fi
     if setpriv --reuid "$service" --regid "$service" --clear-groups --no-new-privs true 2>/dev/null; then
+        # It gives root's rights up only by becoming another program: that must not be the one in question.
+        set -- sh -c 'exec "$@"' sh "$@"
         if [ -n "$groups" ]; then set -- --groups "$(printf '%s' "$groups" | tr ' ' ,)" "$@"; else set -- --clear-groups "$@"; fi
         setpriv --reuid "$service" --regid "$service" --no-new-privs --inh-caps=-all --bounding-set=-all "$@"
     else
@@ -611,22 +618,73 @@ warn_of_sign_in() {
 
 # --- putting it in place ---------------------------------------------------------------------------------------------------
 
+# What root writes and runs lies in root's folders before anything is put there. The predecessor gave them all to its user and
+# closed them to everybody else; where this run comes to nothing it has them again.
 make_folders() {
     doing="making the folders"
+    is_dry || note_folders
+    act mkdir -p "$home"
+    refuse_links
+    act chown root:root "$home"
+    act chmod 0755 "$home"
     act mkdir -p "$home/bin" "$home/etc"
+    act chown root:root "$home/bin"
+    act chmod 0755 "$home/bin"
+    # What runs there reads on, by its group, until it is replaced.
+    act chown root "$home/etc"
+    act chmod g=rx,o-w "$home/etc"
+}
+
+note_folders() {
+    owns_work=yes
+    # The outermost last: once it is another's again, its folders may be anything.
+    for folder in "$home/logs" "$home/etc" "$home/bin" "$home"; do
+        if [ -d "$folder" ]; then
+            folder_rights="$folder_rights$(rights_of "$folder")
+"
+        fi
+    done
+}
+
+# A link that another user laid could lead root anywhere; one of root's is meant.
+refuse_links() {
+    for place in "$home/bin" "$home/etc" "$home/logs" "$config" "$secret"; do
+        if [ -L "$place" ] && [ -z "$(find "$place" -prune -user 0)" ]; then
+            die 78 "$place is a link that another user than root made; put what it leads to in its place. Nothing that runs was touched"
+        fi
+    done
+}
+
+give_folders_back() {
+    while read -r mode owner path; do
+        [ -d "$path" ] || continue
+        chown -h "$owner" "$path"
+        chmod "$mode" "$path"
+    done <<FOLDERS
+$folder_rights
+FOLDERS
+    folder_rights=
+}
+
+# give_folder USER FOLDER: with the plain files in it, unless it is his already: whose folder it is could lay a link there for
+# root to follow. So it is root's until the last file is given.
+give_folder() {
+    act mkdir -p "$2"
+    if [ -z "$(find "$2" -prune -user "$1" 2>/dev/null)" ]; then
+        act chown root:root "$2"
+        act find "$2" -maxdepth 1 -type f -links 1 -exec chown -h "$1:$service" {} +
+        act chown "$1:$service" "$2"
+    fi
 }
 
 set_rights() {
-    act mkdir -p "$home/logs"
     act chown "root:$service" "$home/etc"
     act chmod 0750 "$home/etc"
-    act chown "$service:$service" "$home/logs"
+    # The predecessor's logs go on.
+    give_folder "$service" "$home/logs"
     act chmod 0750 "$home/logs"
-    # The predecessor's logs go on. Only plain files of one name: its user could have put a link there.
-    act find "$home/logs" -xdev -type f -links 1 -exec chown "$service:$service" {} +
     if ! has_systemd; then
-        act mkdir -p "$state"
-        act chown "$service:$service" "$state"
+        give_folder "$service" "$state"
         act chmod 0700 "$state"
     fi
     if has restorecon; then act restorecon -R "$home"; fi
@@ -755,6 +813,7 @@ roll_back() {
     switching=
     if [ ! -f "$work/unit" ]; then
         user_is_new=
+        folder_rights=
         return
     fi
     printf 'going back to what ran before\n' >&2
@@ -766,15 +825,19 @@ roll_back() {
             if [ -f "$file" ]; then mv -f "$file" "${file%.predecessor}"; fi
         done
         rmdir "$drop_ins" 2>/dev/null
-        while read -r mode owner path; do
-            chown -h "$owner" "$path"
-            chmod "$mode" "$path"
+        chown -h root "$home/logs"
+        while read -r owner path; do
+            # A name may have a line break in it.
+            case $path in
+                "$home/logs/"*) find "$path" -prune -type f -links 1 -exec chown -h "$owner" {} + ;;
+            esac
         done <"$work/rights"
     fi
     if [ -f "$work/password" ]; then mv -f "$work/password" "$secret"; fi
     if [ -f "$work/program" ]; then mv -f "$work/program" "$program"; fi
     if [ -f "$work/config" ]; then mv -f "$work/config" "$config"; fi
     rm -f "$pending"
+    give_folders_back
     systemctl daemon-reload
     if [ "$was_active" = yes ]; then systemctl restart "$unit"; fi
 }
@@ -782,9 +845,7 @@ roll_back() {
 keep_for_a_way_back() {
     cp -p "$(present_unit)" "$work/unit"
     if [ -f "$secret" ]; then cp -p "$secret" "$work/password"; fi
-    for place in "$home/etc" "$home/logs"; do
-        if [ -d "$place" ]; then find "$place" -xdev -exec stat -c '%a %u:%g %n' {} +; fi
-    done >"$work/rights"
+    if [ -d "$home/logs" ]; then find "$home/logs" -maxdepth 1 -type f -links 1 -exec stat -c '%u:%g %n' {} +; fi >"$work/rights"
 }
 
 # Everything is there and judged: now, and only now, what runs is touched.
@@ -809,6 +870,7 @@ switch() {
         if [ -z "$no_start" ]; then start; fi
     fi
     if [ -z "$no_start" ] || [ -z "$must_restart" ]; then is_dry || rm -f "$pending"; fi
+    folder_rights=
     switching=
     user_is_new=
 }
@@ -862,11 +924,10 @@ install() {
     look_at_service
     refuse_package
     read_password
-    is_dry || { mkdir -p "$home" && owns_work=yes && rm -rf "$work" && mkdir -m 0700 "$work"; } ||
-        die 70 "$home cannot be made; is the disk full or read-only?"
+    make_folders
+    is_dry || { rm -rf "$work" && mkdir -m 0700 "$work"; } || die 70 "$work cannot be made; is the disk full or read-only?"
     find_sources
     if [ ! -f "$config" ] && [ -z "$given_config" ]; then gather; fi
-    make_folders
     stage_program
     stage_config
     make_user

@@ -121,6 +121,7 @@ echo_is_off=
 switching=
 lock=
 user_is_new=
+folder_rights=
 
 finish() {
     status=$?
@@ -134,6 +135,7 @@ finish() {
         # Folders of a run that came to nothing.
         rmdir "$home/etc" "$home/bin" "$home" "${home%/*}" 2>/dev/null
     fi
+    if [ "$status" -ne 0 ]; then give_folders_back; fi
     if [ -n "$lock" ]; then rm -rf "$lock"; fi
     if [ "$status" -ne 0 ] && [ -z "$is_explained" ]; then
         printf 'error: %s did not work (%s); run this again once it is mended\n' "$doing" "$status" >&2
@@ -165,6 +167,9 @@ is_running() { launchctl print "system/$label" >/dev/null 2>&1; }
 daemon_user() {
     if [ -n "$read_all_logs" ]; then printf 'root'; else printf '%s' "$service"; fi
 }
+
+# rights_of FILE: its mode, its owner, its path.
+rights_of() { stat -f '%Lp %u:%g %N' "$1"; }
 
 # is_same FILE FILE
 is_same() { cmp -s "$1" "$2" 2>/dev/null; }
@@ -554,21 +559,72 @@ warn_of_sign_in() {
 
 # --- putting it in place ---------------------------------------------------------------------------------------------------
 
+# What root writes and runs lies in root's folders before anything is put there. The predecessor gave them all to its user and
+# closed them to everybody else; where this run comes to nothing it has them again.
 make_folders() {
     doing="making the folders"
+    is_dry || note_folders
+    act mkdir -p "$home"
+    refuse_links
+    act chown root:wheel "$home"
+    act chmod 0755 "$home"
     act mkdir -p "$home/bin" "$home/etc"
+    act chown root:wheel "$home/bin"
+    act chmod 0755 "$home/bin"
+    # What runs there reads on, by its group, until it is replaced.
+    act chown root "$home/etc"
+    act chmod g=rx,o-w "$home/etc"
+}
+
+note_folders() {
+    owns_work=yes
+    # The outermost last: once it is another's again, its folders may be anything.
+    for folder in "$home/logs" "$home/etc" "$home/bin" "$home"; do
+        if [ -d "$folder" ]; then
+            folder_rights="$folder_rights$(rights_of "$folder")
+"
+        fi
+    done
+}
+
+# A link that another user laid could lead root anywhere; one of root's is meant.
+refuse_links() {
+    for place in "$home/bin" "$home/etc" "$home/logs" "$config" "$secret"; do
+        if [ -L "$place" ] && [ -z "$(find "$place" -prune -user 0)" ]; then
+            die 78 "$place is a link that another user than root made; put what it leads to in its place. Nothing that runs was touched"
+        fi
+    done
+}
+
+give_folders_back() {
+    while read -r mode owner path; do
+        [ -d "$path" ] || continue
+        chown -h "$owner" "$path"
+        chmod "$mode" "$path"
+    done <<FOLDERS
+$folder_rights
+FOLDERS
+    folder_rights=
+}
+
+# give_folder USER FOLDER: with the plain files in it, unless it is his already: whose folder it is could lay a link there for
+# root to follow. So it is root's until the last file is given.
+give_folder() {
+    act mkdir -p "$2"
+    if [ -z "$(find "$2" -prune -user "$1" 2>/dev/null)" ]; then
+        act chown root:wheel "$2"
+        act find "$2" -maxdepth 1 -type f -links 1 -exec chown -h "$1:$service" {} +
+        act chown "$1:$service" "$2"
+    fi
 }
 
 set_rights() {
-    act mkdir -p "$home/logs"
     act chown "root:$service" "$home/etc"
     act chmod 0750 "$home/etc"
-    act chown "$service:$service" "$home/logs"
+    # The predecessor's logs go on.
+    give_folder "$service" "$home/logs"
     act chmod 0750 "$home/logs"
-    # The predecessor's logs go on. Only plain files of one name: its user could have put a link there.
-    act find "$home/logs" -xdev -type f -links 1 -exec chown "$service:$service" {} +
-    act mkdir -p "$state"
-    act chown -R "$(daemon_user):$service" "$state"
+    give_folder "$(daemon_user)" "$state"
     act chmod 0700 "$state"
 }
 
@@ -593,7 +649,8 @@ look_at_service() {
     [ -n "$found" ] || return 0
     if ! is_ours "$found"; then
         takes_over=$found
-        old_user=$(sed -n '/<key>UserName<\/key>/{n;s/.*<string>\(.*\)<\/string>.*/\1/p;}' "$found")
+        # Key and value stand on one line or on two.
+        old_user=$(tr -d '\n' <"$found" | sed -n 's|.*<key>UserName</key>[[:space:]]*<string>\([^<]*\)</string>.*|\1|p')
         say "found: the Python publisher, as $found${old_user:+, running as $old_user}; its configuration is kept"
     elif ! grep -q '<key>UserName</key>' "$found"; then
         read_all_logs=yes
@@ -670,30 +727,38 @@ roll_back() {
     switching=
     if [ ! -f "$work/unit" ]; then
         user_is_new=
+        folder_rights=
         return
     fi
     printf 'going back to what ran before\n' >&2
     cp -p "$work/unit" "$plist_file"
     if [ -n "$takes_over" ]; then
         rm -f "$predecessor_plist" "$rotation_file" "$program" "$link"
-        while read -r mode owner path; do
-            chown -h "$owner" "$path"
-            chmod "$mode" "$path"
+        chown -h root "$home/logs"
+        while read -r owner path; do
+            # A name may have a line break in it.
+            case $path in
+                "$home/logs/"*) find "$path" -prune -type f -links 1 -exec chown -h "$owner" {} + ;;
+            esac
         done <"$work/rights"
+    fi
+    # It may have become root's by this run.
+    if [ -z "$takes_over" ] && grep -q '<key>UserName</key>' "$plist_file"; then
+        read_all_logs=
+        give_folder "$service" "$state"
     fi
     if [ -f "$work/password" ]; then mv -f "$work/password" "$secret"; fi
     if [ -f "$work/program" ]; then mv -f "$work/program" "$program"; fi
     if [ -f "$work/config" ]; then mv -f "$work/config" "$config"; fi
     rm -f "$pending"
+    give_folders_back
     if [ "$was_active" = yes ]; then restart; fi
 }
 
 keep_for_a_way_back() {
     cp -p "$(present_plist)" "$work/unit"
     if [ -f "$secret" ]; then cp -p "$secret" "$work/password"; fi
-    for place in "$home/etc" "$home/logs"; do
-        if [ -d "$place" ]; then find "$place" -xdev -exec stat -f '%Lp %u:%g %N' {} +; fi
-    done >"$work/rights"
+    if [ -d "$home/logs" ]; then find "$home/logs" -maxdepth 1 -type f -links 1 -exec stat -f '%u:%g %N' {} +; fi >"$work/rights"
 }
 
 # Everything is there and judged: now, and only now, what runs is touched.
@@ -714,6 +779,7 @@ switch() {
     install_plist
     if [ -z "$no_start" ]; then start; fi
     if [ -z "$no_start" ] || [ -z "$must_restart" ]; then is_dry || rm -f "$pending"; fi
+    folder_rights=
     switching=
     user_is_new=
 }
@@ -777,11 +843,10 @@ install() {
     look_at_service
     refuse_package
     read_password
-    is_dry || { mkdir -p "$home" && owns_work=yes && rm -rf "$work" && mkdir -m 0700 "$work"; } ||
-        die 70 "$home cannot be made; is the disk full or read-only?"
+    make_folders
+    is_dry || { rm -rf "$work" && mkdir -m 0700 "$work"; } || die 70 "$work cannot be made; is the disk full or read-only?"
     find_sources
     if [ ! -f "$config" ] && [ -z "$given_config" ]; then gather; fi
-    make_folders
     stage_program
     stage_config
     make_user

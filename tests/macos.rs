@@ -105,6 +105,7 @@ fn functions(path: &str) -> BTreeMap<String, String> {
 fn what_is_not_the_systems_own_stands_in_both_installers_alike() {
     let shared = "say warn die has is_dry act put interrupted is_same ask ask_password can_ask read_password \
                   gather signs_in_with_cognito has_changes judged stage_config find_instance_id settle_instance_id make_folders \
+                  note_folders refuse_links give_folders_back give_folder \
                   install_config wrong_usage from_environment read_arguments";
     let (linux, macos) = (functions("installers/install-linux.sh"), functions("installers/install-macos.sh"));
     for name in shared.split_whitespace() {
@@ -295,15 +296,27 @@ fn the_python_publisher_is_replaced_and_its_configuration_stays() {
     let Some(mac) = Mac::new() else { return };
     let config = r#"{"agent": {"instance": {"prefix": "osx", "serial": "9"}, "region": "eu-central-1"}, "logs": {"logs_collected": {"files": {"collect_list": [{"file_path": "/var/log/x"}]}}}}"#;
     mac.write(CONFIG, config);
-    let old =
-        "<plist><dict>\n<key>UserName</key>\n<string>cwp</string>\n<string>/usr/bin/python3</string></dict></plist>\n";
+    let old = "<plist><dict>\n<key>UserName</key> <string>_cwpublisher</string>\n<string>/usr/bin/python3</string></dict></plist>\n";
     mac.write(PLIST, old);
+    mac.write(&format!("{HOME}/bin/amazon-cloudwatch-publisher"), "#!/usr/bin/env python3\n");
+    mac.write(&format!("{HOME}/logs/amazon-cloudwatch-publisher.log"), "an old line\n");
+    mac.write("etc/passwd", &(mac.read("etc/passwd") + "_cwpublisher:x:240:240::/:/bin/sh\n"));
+    mac.write("etc/group", &(mac.read("etc/group") + "_cwpublisher:x:240:\n"));
+    // What its installer ends with.
+    for (tool, what) in [("chown", "240:240"), ("chmod", "u+rwX,g-rwx,o-rwx")] {
+        assert!(Command::new(tool).args(["-R", what]).arg(mac.at(HOME)).status().unwrap().success());
+    }
     mac.write("fake/running", "");
     let run = mac.install(&["--unattended", "--wait", "0"]).ended(NOT_DELIVERING);
-    assert!(run.out.contains("running as cwp"), "{}", run.out);
+    assert!(run.out.contains("running as _cwpublisher"), "{}", run.out);
     assert_eq!(mac.read(CONFIG), config);
     assert_eq!(mac.read(&format!("{HOME}/etc/{LABEL}.plist.predecessor")), old);
     assert!(mac.read(PLIST).contains(PROGRAM));
+    for folder in [HOME.to_owned(), format!("{HOME}/bin")] {
+        assert_eq!(mac.rights(&folder), (0o755, 0, 0), "{folder}: it was its user's alone");
+    }
+    let user = mac.rights(&format!("{HOME}/state")).1;
+    assert_eq!(mac.rights(&format!("{HOME}/logs/amazon-cloudwatch-publisher.log")).1, user);
 }
 
 #[test]
