@@ -900,6 +900,8 @@ from_environment() {
     user_pool_id=${CLOUDWATCH_PUBLISHER_USER_POOL_ID:-}
     identity_pool_id=${CLOUDWATCH_PUBLISHER_IDENTITY_POOL_ID:-}
     app_client_id=${CLOUDWATCH_PUBLISHER_APP_CLIENT_ID:-}
+    # One of that name may be in the environment, and would stay there with another value.
+    unset password
     password=${CLOUDWATCH_PUBLISHER_PASSWORD:-}
     password_file=${CLOUDWATCH_PUBLISHER_PASSWORD_FILE:-}
     given_config=${CLOUDWATCH_PUBLISHER_CONFIG:-}

@@ -214,8 +214,9 @@ fn ctrl_c_at_a_question_leaves_nothing() {
 fn every_password_arrives_and_no_program_ever_sees_it() {
     let Some(root) = Root::new(Shell::Dash) else { return };
     for (number, password) in AWKWARD.iter().enumerate() {
-        let variables = [("CLOUDWATCH_PUBLISHER_PASSWORD", *password), ("PATH", SPIED_PATH)];
-        let by_file = [("PATH", SPIED_PATH)];
+        // One that is exported already must not take the password along.
+        let variables = [("CLOUDWATCH_PUBLISHER_PASSWORD", *password), ("PATH", SPIED_PATH), ("password", "exported")];
+        let by_file = [("PATH", SPIED_PATH), ("password", "exported")];
         root.write("/src/password", password);
         let run = match number % 2 {
             0 => root.install_with(&options(&["--no-start"]), &variables),
