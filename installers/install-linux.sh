@@ -948,7 +948,6 @@ uninstall() {
         fi
         if [ -n "$found" ]; then act systemctl disable --now --quiet "$unit"; fi
         act rm -f "$unit_file" "$drop_ins/50-groups.conf" "$drop_ins/50-password.conf" "$drop_ins/60-read-all-logs.conf"
-        if [ -n "$purge" ]; then act rm -rf "$drop_ins"; fi
         if [ -d "$drop_ins" ]; then is_dry || rmdir "$drop_ins" 2>/dev/null || say "kept: your own drop-ins in $drop_ins"; fi
         act systemctl daemon-reload
         if ! is_dry; then systemctl reset-failed "$unit" 2>/dev/null || true; fi

@@ -396,9 +396,11 @@ fn purge_leaves_what_it_did_not_bring_and_says_so() {
     let Some(root) = Root::new(Shell::Dash) else { return };
     installed(&root);
     root.write(&format!("{HOME}/etc/private.pem.key"), "a key");
+    root.write(&format!("{DROP_INS}/90-own.conf"), "[Service]\n");
     let run = root.install(&["--uninstall", "--purge"]).ended(0);
     assert!(run.out.contains(&format!("{HOME}/etc/private.pem.key")), "{}", run.out);
     assert!(root.exists(&format!("{HOME}/etc/private.pem.key")));
+    assert!(root.exists(&format!("{DROP_INS}/90-own.conf")) && !root.exists(&format!("{DROP_INS}/50-groups.conf")));
 }
 
 #[test]
