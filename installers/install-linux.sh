@@ -746,6 +746,8 @@ look_at_service() {
 }
 
 refuse_package() {
+    [ ! -L "$unit_file" ] ||
+        die 64 "$unit_file is a link: somebody masked or linked the service; \`systemctl unmask $unit\` or remove the link first"
     case $(present_unit) in
         /lib/* | /usr/lib/*) ;;
         *) return 0 ;;

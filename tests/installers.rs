@@ -313,6 +313,18 @@ fn an_upgrade_keeps_the_configuration_and_one_that_does_not_fit_keeps_the_old_pr
 }
 
 #[test]
+fn a_masked_service_is_left_as_it_is() {
+    let Some(root) = Root::new(Shell::Dash) else { return };
+    std::os::unix::fs::symlink("/dev/null", root.at(&format!("/etc/systemd/system/{UNIT}"))).unwrap();
+    let before = root.tree();
+    for options in [&["--region", "eu-west-1"][..], &["--uninstall"]] {
+        let run = root.install(options).ended(64);
+        assert!(run.err.contains("systemctl unmask"), "{}", run.err);
+        assert_eq!(difference(&before, &root.tree()), Vec::<String>::new());
+    }
+}
+
+#[test]
 fn a_program_for_another_machine_is_refused_in_a_sentence() {
     let Some(root) = Root::new(Shell::Dash) else { return };
     let before = root.tree();
