@@ -415,6 +415,9 @@ has_changes() {
 # Makes the configuration that shall be, beside the one that is, and has it judged.
 stage_config() {
     doing="making the configuration"
+    if [ -n "$template" ] && { [ -n "$given_config" ] || [ -f "$config" ]; }; then
+        warn "--template $template is for a new configuration; ${given_config:-$config} is taken without it"
+    fi
     if is_dry; then
         dry_config
         return

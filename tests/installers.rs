@@ -278,7 +278,10 @@ fn a_second_run_changes_nothing_and_restarts_nothing() {
 fn a_changed_value_is_a_reload_and_a_changed_password_a_restart() {
     let Some(root) = Root::new(Shell::Dash) else { return };
     installed(&root);
-    root.install(&["--wait", "0", "--set-json", "agent.metrics_collection_interval=120"]).ended(NOT_DELIVERING);
+    let run =
+        root.install(&["--wait", "0", "--template", "minimal", "--set-json", "agent.metrics_collection_interval=120"]);
+    let run = run.ended(NOT_DELIVERING);
+    assert!(run.err.contains("--template minimal is for a new configuration"), "{}", run.err);
     assert_eq!(value(&root, "/agent/metrics_collection_interval"), 120);
     assert!(root.asked().contains(&format!("reload {UNIT}")));
     root.write("/src/password", "another\n");
