@@ -232,7 +232,12 @@ check_machine() {
 # fetch URL FILE
 fetch() {
     if has curl; then
-        curl -fsSL --retry 3 --connect-timeout 20 -o "$2" "$1"
+        case $1 in
+            https://*) set -- "$@" --proto '=https' --proto-redir '=https' ;;
+        esac
+        from=$1 to=$2
+        shift 2
+        curl -fsSL --retry 3 --connect-timeout 20 "$@" -o "$to" "$from"
     else
         wget -q -O "$2" "$1"
     fi
@@ -253,6 +258,8 @@ download() {
         return
     fi
     has sha256sum || has openssl || die 66 "neither sha256sum nor openssl is here to check the download; install one"
+    # Some wget, busybox's for one, look at no certificate.
+    has curl || [ -n "$sha256" ] || die 64 "curl is not here, and wget may check no certificate: give the checksum with --sha256, or install curl"
     has curl || has wget || die 66 "neither curl nor wget is here to fetch $url; install one, or download it elsewhere and give --binary"
     fetch "$url" "$work/download" || die 69 "$url cannot be fetched; check the address and the network, and run this again"
     if [ -z "$sha256" ]; then

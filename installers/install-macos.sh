@@ -212,7 +212,14 @@ check_machine() {
 }
 
 # fetch URL FILE
-fetch() { curl -fsSL --retry 3 --connect-timeout 20 -o "$2" "$1"; }
+fetch() {
+    case $1 in
+        https://*) set -- "$@" --proto '=https' --proto-redir '=https' ;;
+    esac
+    from=$1 to=$2
+    shift 2
+    curl -fsSL --retry 3 --connect-timeout 20 "$@" -o "$to" "$from"
+}
 
 sum_of() { shasum -a 256 <"$1" | cut -d ' ' -f 1; }
 

@@ -382,6 +382,21 @@ fn an_archive_is_fetched_and_only_with_its_checksum() {
 }
 
 #[test]
+fn what_is_fetched_by_https_comes_by_nothing_else() {
+    let Some(root) = Root::new(Shell::Dash) else { return };
+    root.write("/fake/curl", "#!/bin/sh\necho \"$*\" >>/fake/fetched\nexit 22\n");
+    root.mode("/fake/curl", 0o755);
+    let options = ["--region", "eu-west-1", "--serial", "1", "--url", "https://example.org/a.tar.gz"];
+    root.install(&options).ended(69);
+    let fetched = root.read("/fake/fetched");
+    assert!(fetched.contains("--proto =https --proto-redir =https"), "{fetched}");
+    // Without curl nothing is taken on the word of a server that nobody looked at.
+    let Some(root) = Root::new(Shell::Busybox) else { return };
+    let run = root.install(&options).ended(64);
+    assert!(run.err.contains("wget may check no certificate"), "{}", run.err);
+}
+
+#[test]
 fn uninstall_keeps_configuration_and_state_and_purge_leaves_nothing() {
     for shell in [Shell::Dash, Shell::Busybox] {
         let Some(root) = Root::new(shell) else { return };
