@@ -117,7 +117,6 @@ is_explained=
 doing="starting"
 echo_is_off=
 switching=
-lock=
 user_is_new=
 folder_rights=
 
@@ -134,7 +133,6 @@ finish() {
         rmdir "$home/etc" "$home/bin" "$home" "${home%/*}" 2>/dev/null
     fi
     if [ "$status" -ne 0 ]; then give_folders_back; fi
-    if [ -n "$lock" ]; then rm -f "$lock"; fi
     if [ "$status" -ne 0 ] && [ -z "$is_explained" ]; then
         printf 'error: %s did not work (%s); run this again once it is mended\n' "$doing" "$status" >&2
         [ "$status" -ge 64 ] || status=70
@@ -1068,14 +1066,17 @@ $option=$value"
     esac
 }
 
-# One at a time. The lock goes with the process, so a run that was killed leaves none.
+# One at a time. The lock goes with the process, so a run that was killed leaves none. Its file stays: who waited for one that is
+# gone would hold another than who comes then.
 take_lock() {
     has flock || return 0
     place=/run
-    [ -d $place ] || place=/tmp
-    exec 9>$place/cloudwatch-publisher-install.lock
+    [ -d $place ] || place=/var/run
+    old_umask=$(umask)
+    umask 077
+    exec 9>>$place/cloudwatch-publisher-install.lock
+    umask "$old_umask"
     flock -n 9 || die 75 "another run of this script is under way; wait for it"
-    lock=$place/cloudwatch-publisher-install.lock
 }
 
 main() {

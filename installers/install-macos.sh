@@ -136,7 +136,7 @@ finish() {
         rmdir "$home/etc" "$home/bin" "$home" "${home%/*}" 2>/dev/null
     fi
     if [ "$status" -ne 0 ]; then give_folders_back; fi
-    if [ -n "$lock" ]; then rm -rf "$lock"; fi
+    if [ -n "$lock" ]; then rm -f "$lock"; fi
     if [ "$status" -ne 0 ] && [ -z "$is_explained" ]; then
         printf 'error: %s did not work (%s); run this again once it is mended\n' "$doing" "$status" >&2
         [ "$status" -ge 64 ] || status=70
@@ -984,14 +984,23 @@ $option=$value"
     esac
 }
 
-# One at a time. A folder is made by one only; that of a run that was killed is known by its process.
+# One at a time. A name is given to one file only, which says whose it is from the beginning; that of a run that was killed is
+# known by its process, and moved away, which again only one can.
 take_lock() {
-    place=/var/run/cloudwatch-publisher-install
-    if ! mkdir $place 2>/dev/null; then
-        other=$(cat $place/pid 2>/dev/null) || other=
-        if [ -n "$other" ] && kill -0 "$other" 2>/dev/null; then die 75 "another run of this script is under way; wait for it"; fi
-    fi
-    printf '%s\n' $$ >$place/pid
+    place=/var/run/cloudwatch-publisher-install.lock
+    printf '%s\n' $$ >"$place.$$"
+    lock=$place.$$
+    until ln "$place.$$" $place 2>/dev/null; do
+        other=$(cat $place 2>/dev/null) || continue
+        if [ -n "$other" ] && kill -0 "$other" 2>/dev/null; then
+            die 75 "another run of this script is under way, process $other; wait for it"
+        fi
+        mv $place "$place.$$.stale" 2>/dev/null || continue
+        # Another was faster, and this is his.
+        if [ "$(cat "$place.$$.stale")" != "$other" ]; then ln "$place.$$.stale" $place 2>/dev/null || true; fi
+        rm -f "$place.$$.stale"
+    done
+    rm -f "$place.$$"
     lock=$place
 }
 

@@ -369,6 +369,20 @@ fn removed_with_everything_nothing_is_left() {
 }
 
 #[test]
+fn one_at_a_time_and_one_that_was_killed_locks_nobody_out() {
+    let Some(mac) = Mac::new() else { return };
+    let lock = "var/run/cloudwatch-publisher-install.lock";
+    mac.write(lock, &format!("{}\n", std::process::id()));
+    let run = mac.install_with_cognito(&[]).ended(75);
+    assert!(run.err.contains("another run"), "{}", run.err);
+    assert!(mac.at(lock).exists(), "it is another's");
+    // No process has a number so high.
+    mac.write(lock, "99999999\n");
+    mac.install_with_cognito(&[]).ended(NOT_DELIVERING);
+    assert_eq!(fs::read_dir(mac.at("var/run")).unwrap().count(), 0);
+}
+
+#[test]
 fn a_dry_run_says_what_it_would_do_and_does_nothing() {
     let Some(mac) = Mac::new() else { return };
     let run = mac.install_with_cognito(&["--dry-run"]).ended(0);
