@@ -810,17 +810,32 @@ restart() {
     launchctl kickstart "system/$label"
 }
 
+# launchd answers before the program has begun: it runs where its process has been the same one for some seconds. One that died
+# is not begun again before 15 seconds are over.
+stays_alive() {
+    process=
+    seconds=0
+    for _ in 1 2 3 4 5 6 7 8; do
+        sleep 1
+        now=$(launchctl print "system/$label" 2>/dev/null | sed -n 's/^[[:space:]]*pid = \([0-9][0-9]*\)$/\1/p' | head -n 1)
+        if [ -n "$now" ] && [ "$now" = "$process" ]; then seconds=$((seconds + 1)); else seconds=0; fi
+        [ "$seconds" -lt 3 ] || return 0
+        process=$now
+    done
+    return 1
+}
+
 start() {
     doing="starting the service"
     if [ "$was_active" != yes ] || [ -n "$must_restart" ]; then
         if is_dry; then
             say "would run: launchctl bootout, enable, bootstrap and kickstart of system/$label"
-        elif ! restart; then
+        elif ! restart || ! stays_alive; then
             if [ -f "$home/logs/standard-error.log" ]; then tail -n 10 "$home/logs/standard-error.log" >&2; fi
             die 70 "the service did not start; the lines above say why. \`$program check\` may say more"
         fi
     elif [ -n "$must_reload" ]; then
-        is_dry || "$program" reload "$config" </dev/null || restart || die 70 "the service did not start again"
+        is_dry || "$program" reload "$config" </dev/null || { restart && stays_alive; } || die 70 "the service did not start again"
     fi
 }
 

@@ -19,8 +19,8 @@ const PROGRAM: &str = "/opt/aws/amazon-cloudwatch-publisher/bin/cloudwatch-publi
 const PLIST: &str = "/Library/LaunchDaemons/com.amazonaws.amazon-cloudwatch-publisher.plist";
 /// Installed, and not delivering: nothing runs behind the stand-in for launchctl.
 const NOT_DELIVERING: i32 = 69;
-const FAKES: [&str; 11] =
-    ["uname", "sysctl", "sw_vers", "file", "arch", "xattr", "codesign", "sudo", "stat", "launchctl", "dscl"];
+const FAKES: [&str; 12] =
+    ["sleep", "uname", "sysctl", "sw_vers", "file", "arch", "xattr", "codesign", "sudo", "stat", "launchctl", "dscl"];
 
 fn project(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -291,13 +291,14 @@ fn for_the_unified_log_it_is_roots_and_stays_so() {
     }
 }
 
-#[test]
-fn the_python_publisher_is_replaced_and_its_configuration_stays() {
-    let Some(mac) = Mac::new() else { return };
-    let config = r#"{"agent": {"instance": {"prefix": "osx", "serial": "9"}, "region": "eu-central-1"}, "logs": {"logs_collected": {"files": {"collect_list": [{"file_path": "/var/log/x"}]}}}}"#;
-    mac.write(CONFIG, config);
-    let old = "<plist><dict>\n<key>UserName</key> <string>_cwpublisher</string>\n<string>/usr/bin/python3</string></dict></plist>\n";
-    mac.write(PLIST, old);
+const OLD_CONFIG: &str = r#"{"agent": {"instance": {"prefix": "osx", "serial": "9"}, "region": "eu-central-1"}, "logs": {"logs_collected": {"files": {"collect_list": [{"file_path": "/var/log/x"}]}}}}"#;
+const OLD_PLIST: &str = "<plist><dict>\n<key>UserName</key> <string>_cwpublisher</string>\n<string>/usr/bin/python3</string></dict></plist>\n";
+
+/// The Python publisher as its installer left it, running.
+fn old_style() -> Option<Mac> {
+    let mac = Mac::new()?;
+    mac.write(CONFIG, OLD_CONFIG);
+    mac.write(PLIST, OLD_PLIST);
     mac.write(&format!("{HOME}/bin/amazon-cloudwatch-publisher"), "#!/usr/bin/env python3\n");
     mac.write(&format!("{HOME}/logs/amazon-cloudwatch-publisher.log"), "an old line\n");
     mac.write("etc/passwd", &(mac.read("etc/passwd") + "_cwpublisher:x:240:240::/:/bin/sh\n"));
@@ -307,16 +308,36 @@ fn the_python_publisher_is_replaced_and_its_configuration_stays() {
         assert!(Command::new(tool).args(["-R", what]).arg(mac.at(HOME)).status().unwrap().success());
     }
     mac.write("fake/running", "");
+    Some(mac)
+}
+
+#[test]
+fn the_python_publisher_is_replaced_and_its_configuration_stays() {
+    let Some(mac) = old_style() else { return };
     let run = mac.install(&["--unattended", "--wait", "0"]).ended(NOT_DELIVERING);
     assert!(run.out.contains("running as _cwpublisher"), "{}", run.out);
-    assert_eq!(mac.read(CONFIG), config);
-    assert_eq!(mac.read(&format!("{HOME}/etc/{LABEL}.plist.predecessor")), old);
+    assert_eq!(mac.read(CONFIG), OLD_CONFIG);
+    assert_eq!(mac.read(&format!("{HOME}/etc/{LABEL}.plist.predecessor")), OLD_PLIST);
     assert!(mac.read(PLIST).contains(PROGRAM));
     for folder in [HOME.to_owned(), format!("{HOME}/bin")] {
         assert_eq!(mac.rights(&folder), (0o755, 0, 0), "{folder}: it was its user's alone");
     }
     let user = mac.rights(&format!("{HOME}/state")).1;
     assert_eq!(mac.rights(&format!("{HOME}/logs/amazon-cloudwatch-publisher.log")).1, user);
+}
+
+#[test]
+fn what_dies_at_its_start_gives_way_to_the_python_publisher_with_all_its_rights() {
+    let Some(mac) = old_style() else { return };
+    let folders = ["", "/bin", "/etc", "/logs", "/logs/amazon-cloudwatch-publisher.log"].map(|at| format!("{HOME}{at}"));
+    let rights = || folders.each_ref().map(|path| mac.rights(path));
+    let before = rights();
+    assert_eq!(before[0], (0o700, 240, 240));
+    mac.write("fake/dies", "");
+    let run = mac.install(&["--unattended", "--wait", "0"]).ended(70);
+    assert!(run.err.contains("going back to what ran before"), "{}", run.err);
+    assert_eq!((mac.read(PLIST).as_str(), mac.read(CONFIG).as_str(), rights()), (OLD_PLIST, OLD_CONFIG, before));
+    assert!(mac.at("fake/running").exists());
 }
 
 #[test]
