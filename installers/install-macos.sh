@@ -498,24 +498,29 @@ free_number() {
     done
 }
 
+# number_of PATH KEY: nothing where there is none.
+number_of() { dscl . -read "$1" "$2" 2>/dev/null | sed -n "s/^$2: *\([0-9][0-9]*\)\$/\1/p"; }
+
 make_user() {
     doing="making the user $service"
-    if has_user "$service" && has_group "$service"; then return; fi
+    number=$(number_of "/Groups/$service" PrimaryGroupID)
+    # What is made last says that all is made.
+    if [ -n "$number" ] && [ -n "$(number_of "/Users/$service" PrimaryGroupID)" ]; then return; fi
     is_dry || user_is_new=yes
-    free_number
-    if ! has_group "$service"; then
-        act dscl . -create "/Groups/$service"
-        act dscl . -create "/Groups/$service" PrimaryGroupID "$number"
-        act dscl . -create "/Groups/$service" Password '*'
-    fi
+    # A run that was killed may have given one already.
+    [ -n "$number" ] || number=$(number_of "/Users/$service" UniqueID)
+    [ -n "$number" ] || free_number
+    act dscl . -create "/Groups/$service"
+    act dscl . -create "/Groups/$service" Password '*'
+    act dscl . -create "/Groups/$service" PrimaryGroupID "$number"
     act dscl . -create "/Users/$service"
     act dscl . -create "/Users/$service" UniqueID "$number"
-    act dscl . -create "/Users/$service" PrimaryGroupID "$number"
     act dscl . -create "/Users/$service" RealName "Amazon CloudWatch Publisher"
     act dscl . -create "/Users/$service" UserShell /usr/bin/false
     act dscl . -create "/Users/$service" NFSHomeDirectory /var/empty
     act dscl . -create "/Users/$service" Password '*'
     act dscl . -create "/Users/$service" IsHidden 1
+    act dscl . -create "/Users/$service" PrimaryGroupID "$number"
 }
 
 # The group too, where it did not go with the user.

@@ -390,6 +390,15 @@ fn removed_with_everything_nothing_is_left() {
 }
 
 #[test]
+fn a_group_that_a_killed_run_left_gives_its_number_to_the_user() {
+    let Some(mac) = Mac::new() else { return };
+    mac.write("etc/group", &(mac.read("etc/group") + "_cloudwatch-publisher:*:360:\n"));
+    mac.install_with_cognito(&[]).ended(NOT_DELIVERING);
+    assert!(mac.read("etc/passwd").contains("_cloudwatch-publisher:*:360:360:"), "{}", mac.read("etc/passwd"));
+    assert_eq!(mac.read("etc/group").matches("_cloudwatch-publisher").count(), 1);
+}
+
+#[test]
 fn one_at_a_time_and_one_that_was_killed_locks_nobody_out() {
     let Some(mac) = Mac::new() else { return };
     let lock = "var/run/cloudwatch-publisher-install.lock";
