@@ -498,7 +498,20 @@ judged() {
     die 78 "the configuration is not right; mend what is said above and run this again. Nothing that runs was touched"
 }
 
+# Who is not root may look for the configuration in vain.
+is_hidden() {
+    is_dry || return 1
+    for folder in "$home" "$home/etc"; do
+        if [ -d "$folder" ] && [ ! -x "$folder" ]; then return 0; fi
+    done
+    return 1
+}
+
 dry_config() {
+    if is_hidden; then
+        say "cannot be seen without root: whether there is a configuration in $home/etc; with sudo this says what would become of it"
+        return
+    fi
     if [ -n "$given_config" ]; then
         say "would write: $config (0640, root:$service), from $given_config"
     elif [ ! -f "$config" ]; then
@@ -937,7 +950,7 @@ install() {
     make_folders
     is_dry || { rm -rf "$work" && mkdir -m 0700 "$work"; } || die 70 "$work cannot be made; is the disk full or read-only?"
     find_sources
-    if [ ! -f "$config" ] && [ -z "$given_config" ]; then gather; fi
+    if [ ! -f "$config" ] && [ -z "$given_config" ] && ! is_hidden; then gather; fi
     stage_program
     stage_config
     make_user

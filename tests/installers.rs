@@ -448,6 +448,15 @@ fn a_dry_run_says_what_would_be_and_does_none_of_it() {
 }
 
 #[test]
+fn a_dry_run_without_root_says_what_it_cannot_see() {
+    let Some(root) = Root::new(Shell::Dash) else { return };
+    installed(&root);
+    let nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs", "/bin/dash"];
+    let run = root.run(&[&nobody[..], &["/src/install-linux.sh", "--dry-run"]].concat(), &[]).ended(0);
+    assert!(run.out.contains("cannot be seen without root"), "{}", run.out);
+}
+
+#[test]
 fn without_systemd_it_says_how_to_start() {
     let Some(root) = Root::new(Shell::Busybox) else { return };
     let before = root.tree();
