@@ -13,6 +13,7 @@ label=com.amazonaws.amazon-cloudwatch-publisher
 home=/opt/aws/amazon-cloudwatch-publisher
 program=$home/bin/cloudwatch-publisher
 config=$home/etc/amazon-cloudwatch-publisher.json
+manual=docs/installation-macos.md
 secret=$home/etc/cognito-password
 link=/usr/local/bin/cloudwatch-publisher
 state=$home/state
@@ -570,6 +571,20 @@ settle_instance_id() {
     warn_of_sign_in
 }
 
+# Where the predecessor's service has credentials for the standard chain.
+old_credentials() {
+    if [ "$(daemon_user)" = "${old_user:-root}" ]; then return 0; fi
+    if [ -d "$(home_of "${old_user:-root}")/.aws" ]; then printf '%s' "$(home_of "${old_user:-root}")/.aws"; fi
+}
+
+# home_of USER
+home_of() {
+    case $1 in
+        '' | *[!A-Za-z0-9._-]*) ;;
+        *) eval "printf '%s' ~$1" ;;
+    esac
+}
+
 # What only the service's user stumbles over: a key that is root's alone. A service that delivers is not stopped for it.
 warn_of_sign_in() {
     # Its password is put in its place later.
@@ -583,6 +598,21 @@ warn_of_sign_in() {
             "(chgrp $service FILE; chmod g+r FILE) and run this again"
     fi
     warn "let the group $service read that file: chgrp $service FILE; chmod g+r FILE"
+}
+
+# The standard chain looks into the home and the environment of whoever runs, and the new service is another's. The program
+# cannot find that out by itself: its chain begins elsewhere.
+refuse_lost_credentials() {
+    if [ -z "$takes_over" ] || is_dry || grep -q '"authentication"' "$next_config"; then return 0; fi
+    places=$(old_credentials)
+    [ -n "$places" ] || return 0
+    lost="the configuration has no agent.authentication, so the Python publisher signed in with what is in $places; the new service's \
+user does not see that"
+    if [ "$was_active" = yes ] && [ -z "$no_start" ]; then
+        die 78 "$lost. The old one runs on: sign in with Cognito (--user-pool-id and so on), or give it credentials of its own as" \
+            "$manual says and run this with --no-start"
+    fi
+    warn "$lost; $manual says how to give it credentials of its own"
 }
 
 # --- putting it in place ---------------------------------------------------------------------------------------------------
@@ -894,6 +924,7 @@ install() {
     stage_config
     make_user
     settle_instance_id
+    refuse_lost_credentials
     switch
     conclude
 }

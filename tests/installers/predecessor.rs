@@ -196,6 +196,24 @@ fn what_the_services_user_cannot_read_is_found_before_the_old_one_is_stopped() {
 }
 
 #[test]
+fn credentials_that_only_the_old_user_has_are_named_before_the_old_one_is_stopped() {
+    for place in ["/nonexistent/.aws/credentials", &format!("{DROP_INS}/keys.conf")] {
+        let Some(root) = old_style(r#""serial": "1""#) else { return };
+        root.write(place, "[Service]\nEnvironment=AWS_ACCESS_KEY_ID=x\n");
+        let text = root.read(CONFIG);
+        let (before, rest) = text.split_once("\"authentication\"").unwrap();
+        root.write(CONFIG, &format!("{before}{}", rest.split_once("},").unwrap().1));
+        let before = root.tree();
+        let run = root.install(&["--unattended", "--wait", "0"]).ended(78);
+        assert!(run.err.contains("does not see that") && run.err.contains("The old one runs on"), "{}", run.err);
+        assert_eq!(difference(&before, &root.tree()), Vec::<String>::new());
+        assert_eq!(root.asked(), Vec::<String>::new());
+        let run = root.install(&["--unattended", "--no-start"]).ended(0);
+        assert!(run.err.contains("credentials of its own"), "{}", run.err);
+    }
+}
+
+#[test]
 fn the_python_publisher_is_not_uninstalled_by_a_script_that_did_not_install_it() {
     let Some(root) = old_style(r#""serial": "1""#) else { return };
     let before = root.tree();
