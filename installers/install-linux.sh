@@ -694,7 +694,7 @@ note_folders() {
     owns_work=yes
     # The outermost last: once it is another's again, its folders may be anything.
     for folder in "$home/logs" "$home/etc" "$home/bin" "$home"; do
-        if [ -d "$folder" ]; then
+        if [ -d "$folder" ] && [ ! -L "$folder" ]; then
             folder_rights="$folder_rights$(rights_of "$folder")
 "
         fi
@@ -712,7 +712,7 @@ refuse_links() {
 
 give_folders_back() {
     while read -r mode owner path; do
-        [ -d "$path" ] || continue
+        if [ ! -d "$path" ] || [ -L "$path" ]; then continue; fi
         chown -h "$owner" "$path"
         chmod "$mode" "$path"
     done <<FOLDERS
