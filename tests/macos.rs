@@ -329,7 +329,8 @@ fn the_python_publisher_is_replaced_and_its_configuration_stays() {
 #[test]
 fn what_dies_at_its_start_gives_way_to_the_python_publisher_with_all_its_rights() {
     let Some(mac) = old_style() else { return };
-    let folders = ["", "/bin", "/etc", "/logs", "/logs/amazon-cloudwatch-publisher.log"].map(|at| format!("{HOME}{at}"));
+    let folders =
+        ["", "/bin", "/etc", "/logs", "/logs/amazon-cloudwatch-publisher.log"].map(|at| format!("{HOME}{at}"));
     let rights = || folders.each_ref().map(|path| mac.rights(path));
     let before = rights();
     assert_eq!(before[0], (0o700, 240, 240));

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{lchown, symlink};
 use std::process::Command;
 
-use super::root::{Root, Shell, UNIT, difference};
+use super::root::{Root, Shell, Tree, UNIT, difference};
 use super::{CONFIG, DROP_INS, HOME, NOT_DELIVERING, PROGRAM, value};
 
 /// Its user.
@@ -42,8 +42,11 @@ pub fn config(password: &str, instance: &str) -> String {
 pub fn old_style(instance: &str) -> Option<Root> {
     let root = Root::new(Shell::Dash)?;
     let passwd = root.read("/etc/passwd");
-    root.write("/etc/passwd", &format!("{passwd}cwp:x:{OLD_USER}:{OLD_USER}::/nonexistent:/usr/sbin/nologin\n"));
-    root.write("/etc/group", &format!("{}cwp:x:{OLD_USER}:\n", root.read("/etc/group")));
+    root.write(
+        "/etc/passwd",
+        &format!("{passwd}cwpublisher:x:{OLD_USER}:{OLD_USER}::/nonexistent:/usr/sbin/nologin\n"),
+    );
+    root.write("/etc/group", &format!("{}cwpublisher:x:{OLD_USER}:\n", root.read("/etc/group")));
     root.write(CONFIG, &config("p&w\\1", instance));
     root.write(&format!("{HOME}/bin/amazon-cloudwatch-publisher"), "#!/usr/bin/env python3\n");
     root.write(&format!("{HOME}/logs/amazon-cloudwatch-publisher.log"), "an old line\n");
@@ -55,7 +58,7 @@ pub fn old_style(instance: &str) -> Option<Root> {
     root.write(
         &format!("/etc/systemd/system/{UNIT}"),
         &format!(
-            "[Unit]\nDescription=Amazon CloudWatch Publisher\nAfter=network.target\n\n[Service]\nType=simple\nUser=cwp\n\
+            "[Unit]\nDescription=Amazon CloudWatch Publisher\nAfter=network.target\n\n[Service]\nType=simple\nUser=cwpublisher\n\
              ExecStart=/usr/bin/env python3 {HOME}/bin/amazon-cloudwatch-publisher\n\n[Install]\nWantedBy=multi-user.target\n"
         ),
     );
@@ -72,7 +75,7 @@ fn the_python_publisher_is_replaced_and_its_configuration_stays_to_the_byte() {
     let Some(root) = old_style(r#""serial": "1""#) else { return };
     let (config, unit) = (root.read(CONFIG), root.read(&format!("/etc/systemd/system/{UNIT}")));
     let run = root.install(&["--unattended", "--wait", "0"]).ended(NOT_DELIVERING);
-    assert!(run.out.contains("its user cwp"), "{}", run.out);
+    assert!(run.out.contains("its user cwpublisher"), "{}", run.out);
     assert_eq!(root.read(CONFIG), config);
     for folder in [HOME.to_owned(), format!("{HOME}/bin")] {
         assert_eq!(root.rights(&folder), (0o755, 0, 0), "{folder}: it was its user's alone");
@@ -193,6 +196,27 @@ fn what_the_services_user_cannot_read_is_found_before_the_old_one_is_stopped() {
     assert!(run.err.contains("/root/password") && run.err.contains("the old one runs on"), "{}", run.err);
     assert_eq!(root.asked(), Vec::<String>::new());
     assert!(!root.exists(PROGRAM));
+}
+
+#[test]
+fn the_way_back_that_the_manual_shows_leads_back() {
+    let Some(root) = old_style(r#""serial": "1""#) else { return };
+    let before = root.tree();
+    root.install(&["--unattended", "--wait", "0"]).ended(NOT_DELIVERING);
+    root.asked();
+    let manual = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/installation.md")).unwrap();
+    let shown = manual.split("The way back").nth(1).and_then(|rest| rest.split("```\n").nth(1)).unwrap();
+    root.run(&["/bin/dash", "-euc", &shown.replace("sudo ", "")], &[]).ended(0);
+    let name = UNIT.trim_end_matches(".service");
+    assert_eq!(root.asked(), [&format!("stop {name}"), "daemon-reload", &format!("start {name}")]);
+    let units = "etc/systemd";
+    let only = |tree: Tree| tree.into_iter().filter(|(path, _)| path.starts_with(units)).collect::<Tree>();
+    assert_eq!(difference(&only(before), &only(root.tree())), Vec::<String>::new());
+    let old = ["setpriv", "--reuid=998", "--regid=998", "--clear-groups", "--no-new-privs", "/bin/sh", "-c"];
+    let reads = format!(
+        "cat {CONFIG} {HOME}/bin/amazon-cloudwatch-publisher && echo on >>{HOME}/logs/amazon-cloudwatch-publisher.log"
+    );
+    root.run(&[&old[..], &[&reads]].concat(), &[]).ended(0);
 }
 
 #[test]
