@@ -57,7 +57,7 @@ What it publishes
 Where the program comes from [default: beside this script, else the one that is installed]
   --binary FILE              the program
   --url URL                  an archive (.tar.gz) or the program itself, fetched with curl or wget
-  --sha256 HEX               its checksum [default: the first word at URL.sha256, over https only]
+  --sha256 HEX               its checksum [default: the first word at URL.sha256, by curl and https only]
 
 How it is done
   --unattended               never asks

@@ -1054,7 +1054,10 @@ take_lock() {
     place=/var/run/cloudwatch-publisher-install.lock
     printf '%s\n' $$ >"$place.$$"
     lock=$place.$$
+    tries=100
     until ln "$place.$$" $place 2>/dev/null; do
+        tries=$((tries - 1))
+        [ "$tries" -gt 0 ] || die 70 "$place cannot be made"
         other=$(cat $place 2>/dev/null) || continue
         if [ -n "$other" ] && kill -0 "$other" 2>/dev/null; then
             die 75 "another run of this script is under way, process $other; wait for it"
