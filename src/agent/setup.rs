@@ -164,7 +164,8 @@ fn unified_log_parts(setup: &Setup, agent: &Agent, config: &JournalConfig) -> Re
         JournalFormat::Json => unified_log::Format::Json,
         JournalFormat::Message => unified_log::Format::Message,
     };
-    let own = std::env::current_exe().unwrap_or_default();
+    // The system's log names what runs, not the link that it was started by.
+    let own = std::env::current_exe().and_then(std::fs::canonicalize).unwrap_or_default();
     let settings = unified_log::Settings {
         key: config.key.clone(),
         predicate: config.predicate.clone().unwrap_or_default(),
@@ -178,9 +179,9 @@ fn unified_log_parts(setup: &Setup, agent: &Agent, config: &JournalConfig) -> Re
     RecordsOf::UnifiedLog { settings: Box::new(settings), begin: begin(since, &agent.clock) }
 }
 
-/// The wall time at which reading begins.
+/// The time at which reading begins, by the clock that entries are stamped with: the system's, right or wrong.
 fn begin(since: Since, clock: &Clock) -> Wall {
-    let now = clock.wall();
+    let now = clock.system();
     let back = match since {
         Since::Now => 0,
         Since::Boot => clock.now().0,
