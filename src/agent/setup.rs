@@ -150,7 +150,7 @@ fn journal_parts(setup: &Setup, agent: &Agent, config: &JournalConfig) -> Record
         // The journal may reach back for months: its current boot is what was being read when the state was lost.
         _ => agent.is_lost.then_some(Start::Boot),
     };
-    RecordsOf::Journal { config: Box::new(config.clone()), own: own(), boot: agent.boot.clone(), start }
+    RecordsOf::Journal { config: Box::new(config.clone()), own: own(agent), boot: agent.boot.clone(), start }
 }
 
 fn unified_log_parts(setup: &Setup, agent: &Agent, config: &JournalConfig) -> RecordsOf {
@@ -190,9 +190,10 @@ fn begin(since: Since, clock: &Clock) -> Wall {
     Wall(now.0.saturating_sub_unsigned(back))
 }
 
-/// Who this program is to the journal; where that is not known, its process id alone.
-fn own() -> Own {
-    Own::new(std::process::id(), &std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default())
+/// Who this program is to the journal.
+fn own(agent: &Agent) -> Own {
+    let cgroups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    Own::new(std::process::id(), &agent.boot, agent.began_us, &cgroups)
 }
 
 fn file_filter(entry: &FileEntryConfig) -> anyhow::Result<Filter> {
