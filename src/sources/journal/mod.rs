@@ -36,10 +36,13 @@ const PROGRAM: &str = "journalctl";
 /// A run that has lasted this long worked, whatever it said.
 const WORKED_AFTER: Duration = Duration::from_secs(60);
 
+/// An answer takes a moment; where files are damaged or the disk hangs it may never come.
+const ANSWER_LIMIT: Duration = Duration::from_secs(60);
+
 /// What journalctl is busy with.
 enum Run {
     Nothing,
-    Asking(Question, Child),
+    Asking(Question, Child, Monotonic),
     Reading(Leg, Child, Monotonic),
 }
 
@@ -113,6 +116,11 @@ impl Journal {
         match &mut self.run {
             Run::Nothing if self.backoff.is_over(now) => self.go_on(now, wall),
             Run::Nothing => {}
+            Run::Asking(.., since) if now.since(*since) >= ANSWER_LIMIT => {
+                self.run = Run::Nothing;
+                self.parser = Parser::default();
+                self.failed(&format!("{PROGRAM} gave no answer within {} s", ANSWER_LIMIT.as_secs()), now);
+            }
             Run::Asking(..) => self.listen(now, wall),
             Run::Reading(_, child, since) => {
                 if now.since(*since) >= WORKED_AFTER {
@@ -221,7 +229,7 @@ impl Journal {
                 Step::Ask(question) => {
                     let arguments = arguments::to_ask(&self.config, &self.boot, &question);
                     if let Some(child) = self.launch(&arguments, now) {
-                        self.run = Run::Asking(question, child);
+                        self.run = Run::Asking(question, child, now);
                     }
                     return;
                 }
@@ -256,7 +264,7 @@ impl Journal {
 
     /// Takes in what journalctl answers to a question.
     fn listen(&mut self, now: Monotonic, wall: Wall) {
-        let Run::Asking(question, child) = &mut self.run else { return };
+        let Run::Asking(question, child, _) = &mut self.run else { return };
         let (mut seen, mut ending) = (None, None);
         while seen.is_none() && ending.is_none() {
             match child.take() {
@@ -375,5 +383,26 @@ impl Journal {
             trouble.clone_into(&mut self.told);
             log::warn!(journal = self.config.key, cause = trouble; "the journal cannot be read as it should; it is tried again");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_that_is_never_answered_is_asked_again_later() {
+        let wake: Wake = Arc::new(|| ());
+        let boot = BootId("b00t".to_owned());
+        let mut journal = Journal::new(JournalConfig::new("journal"), Own::default(), &boot, None, Arc::clone(&wake));
+        let began = Monotonic(1_000);
+        let hung = Child::start("sleep", &["1000".to_owned()], wake).unwrap();
+        journal.run = Run::Asking(Question::Newest, hung, began);
+        journal.tend(began.after(ANSWER_LIMIT - Duration::from_millis(1)), Wall(0));
+        assert!(matches!(journal.run, Run::Asking(..)));
+        let over = began.after(ANSWER_LIMIT);
+        journal.tend(over, Wall(0));
+        assert!(matches!(journal.run, Run::Nothing) && journal.told.contains("no answer within 60 s"));
+        assert_eq!(journal.next_due(), Some(over.after(Duration::from_secs(1))));
     }
 }
