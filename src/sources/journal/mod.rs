@@ -23,7 +23,7 @@ use self::answer::{answer_of, entry_seen, time_of, trouble};
 use self::cursor::is_same_entry;
 use self::export::Parser;
 pub use self::resume::Start;
-use self::resume::{Answer, Answers, Leg, Question, Situation, Step, next_step};
+use self::resume::{Answer, Answers, Gap, Leg, Question, Situation, Step, next_step};
 pub use self::rules::Own;
 use self::rules::Rules;
 use super::child::{Backoff, Child, Ending, Output, Wake};
@@ -57,6 +57,8 @@ pub struct Journal {
     backoff: Backoff,
     answers: Answers,
     is_caught_up: bool,
+    /// The earlier boot that was read out last, where they are read one by one.
+    read_out: Option<String>,
     is_stopped: bool,
     has_begun: bool,
     track: Track,
@@ -64,8 +66,11 @@ pub struct Journal {
     chunk: Chunk,
     /// The entry at which this run begins and that is not to be handed over, as long as none came.
     expected: Option<SavedJournal>,
-    /// The filters were the same when that entry was read, so that it comes if it is still there.
-    is_expected_surely: bool,
+    /// What is gone behind the place at which this run begins. Of a reading with filters it is told once the first entry comes: as
+    /// long as there is none, nothing that it wants may be lost.
+    gap: Option<Gap>,
+    /// The place behind which a gap was found last.
+    gap_behind: String,
     to_save: Option<SavedJournal>,
     /// What the running journalctl complained of last.
     complaint: Option<String>,
@@ -89,12 +94,14 @@ impl Journal {
             backoff: Backoff::default(),
             answers: Answers::default(),
             is_caught_up: false,
+            read_out: None,
             is_stopped: false,
             has_begun: false,
             parser: Parser::default(),
             chunk: Chunk::default(),
             expected: None,
-            is_expected_surely: false,
+            gap: None,
+            gap_behind: String::new(),
             to_save: None,
             complaint: None,
             told: String::new(),
@@ -175,7 +182,8 @@ impl Journal {
     pub fn rewind(&mut self) {
         self.track.rewind();
         self.run = Run::Nothing;
-        self.is_caught_up = false;
+        (self.is_caught_up, self.read_out) = (false, None);
+        (self.answers.at_cursor, self.answers.newest, self.answers.next_boot) = (None, None, None);
         self.backoff.skip();
     }
 
@@ -211,6 +219,7 @@ impl Journal {
                 boot: &self.boot,
                 is_folder: self.config.directory.is_some(),
                 is_caught_up: self.is_caught_up,
+                read_out: self.read_out.as_deref(),
                 answers: &self.answers,
                 now: wall,
             };
@@ -300,34 +309,40 @@ impl Journal {
             if answer == Answer::BadCursor {
                 log::warn!(journal = self.config.key; "the saved place in the journal is not understood: reading goes on by time");
             }
-            if saved.boot.0 == self.boot {
-                self.tell_gap(resume::gap(&saved, &answer));
+            let gap = resume::gap(&saved, &answer, &self.boot);
+            if gap.is_some() && self.gap_behind != saved.cursor {
+                (self.gap, self.gap_behind) = (gap, saved.cursor);
+                if arguments::filters(&self.config).is_empty() {
+                    self.tell_gap();
+                }
             }
         }
         self.answers.take(question, answer);
     }
 
-    fn tell_gap(&self, gap: Option<Duration>) {
-        if let Some(gap) = gap {
-            log::warn!(
-                journal = self.config.key, gap_s = gap.as_secs();
+    fn tell_gap(&mut self) {
+        let journal = &self.config.key;
+        match self.gap.take() {
+            Some(Gap::Of(gap)) => log::warn!(
+                journal, gap_s = gap.as_secs();
                 "the journal was vacuumed before all of it was read: what it held of this time is lost"
-            );
+            ),
+            Some(Gap::RestOfBoot) => log::warn!(
+                journal;
+                "the journal was vacuumed before all of it was read: the rest of an earlier boot is lost"
+            ),
+            None => {}
         }
     }
 
     /// Makes records of what was written.
     fn take_in(&mut self, bytes: &[u8]) {
         let Self { parser, chunk, rules, record, expected, config, .. } = self;
-        let is_surely = self.is_expected_surely;
-        let mut gap = None;
         parser.push(bytes, |entry| {
             let (Some(cursor), Some(time)) = (entry.text("__CURSOR"), time_of(entry)) else { return };
-            if let Some(expected) = expected.take().filter(|expected| expected.is_past) {
-                if is_same_entry(&expected.cursor, cursor) {
-                    return;
-                }
-                gap = Some((time.0 - expected.time.0).max(0)).filter(|_| is_surely);
+            let expected = expected.take().filter(|expected| expected.is_past);
+            if expected.is_some_and(|expected| is_same_entry(&expected.cursor, cursor)) {
+                return;
             }
             record.clear();
             if rules.keeps(entry) {
@@ -335,9 +350,8 @@ impl Journal {
             }
             chunk.push(record, time, cursor, entry.text("_BOOT_ID").unwrap_or_default());
         });
-        self.tell_gap(gap.and_then(|gap| u64::try_from(gap).ok()).map(Duration::from_millis));
         if !self.chunk.is_empty() {
-            self.is_expected_surely = true;
+            self.tell_gap();
             self.answers.at_cursor = Some(Answer::Known);
             self.worked();
         }
@@ -356,10 +370,14 @@ impl Journal {
         let complaint = child.last_complaint().or(self.complaint.take());
         let answer = answer_of(ending, complaint.as_deref().unwrap_or_default());
         let has_no_such_boot = answer == Some(Answer::Nothing);
-        if answer == Some(Answer::BadCursor) {
-            self.answers.at_cursor = answer;
-        } else if matches!(leg, Leg::Catch { .. }) && has_no_such_boot {
-            self.is_caught_up = true;
+        // What is there is asked again: it may be vacuumed by the time that reading goes on.
+        self.answers.at_cursor = answer.clone().filter(|answer| *answer == Answer::BadCursor);
+        self.answers.newest = None;
+        if let (Leg::Catch { only, .. }, true) = (leg, has_no_such_boot) {
+            match only {
+                Some(boot) => (self.read_out, self.answers.next_boot) = (Some(boot), None),
+                None => self.is_caught_up = true,
+            }
             self.backoff.skip();
             return (self.wake)();
         }
