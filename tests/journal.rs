@@ -38,8 +38,10 @@ fn scene(journal: serde_json::Value) -> Scene {
 
 /// Starts the agent and waits until it knows where reading begins.
 fn started(scene: &Scene) -> Agent {
+    let begun = || scene.own_log().matches("reading the journal begins").count();
+    let before = begun();
     let agent = scene.start();
-    wait_until("reading began", PATIENCE, || scene.own_log().contains("reading the journal begins"));
+    wait_until("reading began", PATIENCE, || begun() > before);
     agent
 }
 
@@ -310,5 +312,89 @@ fn a_missing_journalctl_is_one_warning_and_stops_nothing_else() {
         journald.numbers(0, 3);
         wait_for_numbers(&scene, 3, true);
         stop_with(&scene, agent, 3);
+    });
+}
+
+/// Hangs up and waits until the configuration is in force.
+fn reload(scene: &Scene, agent: &Agent) {
+    let in_force = || scene.own_log().matches("a new configuration is in force").count();
+    let before = in_force();
+    let pid = rustix::process::Pid::from_raw(i32::try_from(agent.pid()).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    wait_until("the configuration is in force", PATIENCE, || in_force() > before);
+}
+
+#[test]
+fn twenty_reloads_under_load_and_another_stream_lose_and_double_no_entry() {
+    in_namespace("twenty_reloads_under_load_and_another_stream_lose_and_double_no_entry", || {
+        let journald = Journald::start();
+        let mut scene = Scene::new(&[]);
+        let reading = json!({ "log_stream_name": "journal", "matches": [{ "SYSLOG_IDENTIFIER": "test" }] });
+        scene.set("/logs/logs_collected", json!({ "journald": { "collect_list": [reading.clone()] } }));
+        let agent = started(&scene);
+        let message = |record: &String| record.rsplit_once(": ").unwrap().1.to_owned();
+        let came = |scene: &Scene| -> Vec<String> {
+            scene.records("journal").iter().chain(&scene.records("renamed")).map(message).collect()
+        };
+        for round in 0..20 {
+            journald.numbers(round * 300, 300);
+            reload(&scene, &agent);
+        }
+        journald.numbers(6_000, 500);
+        let mut renamed = reading;
+        renamed["log_stream_name"] = json!("renamed");
+        let other = json!({ "log_stream_name": "other", "priority": "emerg" });
+        scene.set("/logs/logs_collected", json!({ "journald": { "collect_list": [other, renamed] } }));
+        scene.config();
+        reload(&scene, &agent);
+        journald.numbers(6_500, 500);
+        wait_until("all came", Duration::from_secs(180), || came(&scene).len() >= 7_000);
+        agent.stop();
+        let numbers: Vec<String> = (0..7_000).map(|number| format!("number {number}")).collect();
+        let came = came(&scene);
+        let wrong = came.iter().zip(&numbers).position(|(came, number)| came != number);
+        assert_eq!((wrong, came.len()), (None, 7_000));
+        assert!(scene.records("renamed").len() >= 500);
+    });
+}
+
+#[test]
+fn what_was_vacuumed_is_told_once_and_only_where_the_reading_may_have_wanted_it() {
+    in_namespace("what_was_vacuumed_is_told_once_and_only_where_the_reading_may_have_wanted_it", || {
+        let journald = Journald::start();
+        let scene = message_scene();
+        let vacuumed = || scene.own_log().matches("the journal was vacuumed").count();
+        let agent = started(&scene);
+        journald.numbers(0, 10);
+        wait_for_numbers(&scene, 10, true);
+        agent.stop();
+        // Starts that find everything as it was say nothing.
+        started(&scene).stop();
+        assert_eq!(vacuumed(), 0);
+        journald.control(&["--rotate"]);
+        journald.log("noise", "nobody asked for it");
+        journald.control(&["--rotate"]);
+        journald.log("noise", "nor for this");
+        journald.control(&["--sync"]);
+        journald.control(&["--vacuum-time=1us"]);
+        // A unit that is quiet has lost nothing as far as is known.
+        let agent = started(&scene);
+        assert_eq!(vacuumed(), 0);
+        journald.numbers(10, 1);
+        wait_for_numbers(&scene, 11, true);
+        assert_eq!(vacuumed(), 1);
+        stop_with(&scene, agent, 11);
+        started(&scene).stop();
+        assert_eq!(vacuumed(), 1);
+        // A place in an earlier boot that is gone, and nothing that filters: told at once.
+        let mut all = Scene::new(&[]);
+        all.set("/logs/logs_collected", json!({ "journal": { "format": "message" } }));
+        let old = "11111111111141118111111111111111";
+        let cursor = format!("s=22222222222242228222222222222222;i=1;b={old};m=1;t=1;x=1");
+        save(&all, &cursor, old, 0);
+        let agent = started(&all);
+        wait_until("it is told", PATIENCE, || all.own_log().contains("the rest of an earlier boot is lost"));
+        agent.stop();
+        assert_eq!(all.own_log().matches("the journal was vacuumed").count(), 1);
     });
 }
