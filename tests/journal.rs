@@ -304,6 +304,11 @@ fn a_missing_journalctl_is_one_warning_and_stops_nothing_else() {
         scene.wait_for_exactly(&app);
         wait_until("it is told", PATIENCE, || scene.own_log().contains("journalctl cannot be started"));
         assert_eq!(scene.own_log().matches("journalctl cannot be started").count(), 1);
+        let says_so = || {
+            let status = scene.program(&["status"]).arg(scene.path("config.json")).output().unwrap();
+            String::from_utf8_lossy(&status.stdout).contains("; the journal is not read: journalctl cannot be started")
+        };
+        wait_until("the status says so", PATIENCE, says_so);
         let journald = Journald::start();
         let found = tools.join("journalctl");
         fs::write(&found, "#!/bin/sh\nexec /usr/bin/journalctl \"$@\"\n").unwrap();
@@ -311,6 +316,7 @@ fn a_missing_journalctl_is_one_warning_and_stops_nothing_else() {
         wait_until("it began", PATIENCE, || scene.own_log().contains("reading the journal begins"));
         journald.numbers(0, 3);
         wait_for_numbers(&scene, 3, true);
+        wait_until("the status says no more of it", PATIENCE, || !says_so());
         stop_with(&scene, agent, 3);
     });
 }

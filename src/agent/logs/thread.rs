@@ -97,7 +97,8 @@ impl LogThread {
     }
 
     fn add(&mut self, entry: usize, parts: RecordsParts, ready: &Wake) {
-        log::info!(stream:% = parts.stream; "reading the journal");
+        // That reading begins the source says itself.
+        log::debug!(stream:% = parts.stream; "a source of records goes to this stream");
         let records = Records::new(self.records.len(), parts.of, parts.saved, ready);
         let stream = self.stream(parts.stream, entry);
         self.pipeline.follow(records.file, stream, entry);
@@ -345,6 +346,7 @@ impl LogThread {
             counts: self.pipeline.counts(),
             files: self.files.len() as u64,
             lag_bytes: self.files.lag_bytes(),
+            trouble: self.records.iter().find_map(Records::trouble),
             oldest: self.pipeline.oldest(),
             at: now,
         };

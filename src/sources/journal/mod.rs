@@ -12,6 +12,7 @@ mod answer;
 mod arguments;
 mod cursor;
 pub mod export;
+mod gaps;
 mod resume;
 mod rules;
 mod text;
@@ -22,13 +23,14 @@ use std::time::Duration;
 use self::answer::{answer_of, entry_seen, time_of, trouble};
 use self::cursor::is_same_entry;
 use self::export::Parser;
+use self::gaps::Gaps;
 pub use self::resume::Start;
-use self::resume::{Answer, Answers, Gap, Leg, Question, Situation, Step, next_step};
+use self::resume::{Answer, Answers, Leg, Question, Situation, Step, next_step};
 pub use self::rules::Own;
 use self::rules::Rules;
 use super::child::{Backoff, Child, Ending, Output, Wake};
 use super::records::{Chunk, Track};
-use crate::config::{JournalConfig, Since};
+use crate::config::JournalConfig;
 use crate::record::{BootId, Mark, Monotonic, SavedJournal, Wall};
 
 /// Who reads the journal.
@@ -38,6 +40,8 @@ const WORKED_AFTER: Duration = Duration::from_secs(60);
 
 /// An answer takes a moment; where files are damaged or the disk hangs it may never come.
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
+
+const LACKS_RIGHTS: &str = "it shows this user's entries only: add the user to the group systemd-journal or adm";
 
 /// What journalctl is busy with.
 enum Run {
@@ -66,16 +70,14 @@ pub struct Journal {
     chunk: Chunk,
     /// The entry at which this run begins and that is not to be handed over, as long as none came.
     expected: Option<SavedJournal>,
-    /// What is gone behind the place at which this run begins. Of a reading with filters it is told once the first entry comes: as
-    /// long as there is none, nothing that it wants may be lost.
-    gap: Option<Gap>,
-    /// The place behind which a gap was found last.
-    gap_behind: String,
+    gaps: Gaps,
     to_save: Option<SavedJournal>,
     /// What the running journalctl complained of last.
     complaint: Option<String>,
     /// The trouble that was told last.
     told: String,
+    /// journalctl shows this user's entries only.
+    lacks_rights: bool,
     record: String,
 }
 
@@ -100,11 +102,11 @@ impl Journal {
             parser: Parser::default(),
             chunk: Chunk::default(),
             expected: None,
-            gap: None,
-            gap_behind: String::new(),
+            gaps: Gaps::default(),
             to_save: None,
             complaint: None,
             told: String::new(),
+            lacks_rights: false,
             record: String::new(),
             config,
         }
@@ -130,14 +132,15 @@ impl Journal {
             }
             Run::Asking(..) => self.listen(now, wall),
             Run::Reading(_, child, since) => {
-                if now.since(*since) >= WORKED_AFTER {
-                    self.backoff.worked();
-                }
+                let has_worked = now.since(*since) >= WORKED_AFTER;
                 while let Some(said) = child.complaint() {
                     if answer_of(Ending::Code(1), &said).is_none() {
                         log::warn!(journal = self.config.key, said; "journalctl complains");
                     }
                     self.complaint = Some(said);
+                }
+                if has_worked {
+                    self.worked();
                 }
             }
         }
@@ -146,6 +149,12 @@ impl Journal {
     /// When it is to be tended at the latest.
     pub fn next_due(&self) -> Option<Monotonic> {
         (matches!(self.run, Run::Nothing) && !self.is_stopped).then(|| self.backoff.until())
+    }
+
+    /// Why it is not read as it should be, while that is so.
+    pub fn complaint(&self) -> Option<&str> {
+        let told = Some(self.told.as_str()).filter(|told| !told.is_empty());
+        if self.lacks_rights { Some(LACKS_RIGHTS) } else { told }
     }
 
     /// Where reading begins for the first time: to be saved at once.
@@ -198,20 +207,9 @@ impl Journal {
         self.run = Run::Nothing;
     }
 
-    fn start(&self, wall: Wall) -> Start {
-        self.start.unwrap_or(match self.config.since {
-            Since::Now => Start::Now,
-            Since::Boot => Start::Boot,
-            Since::Ago(duration) => {
-                let ago = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-                Start::Since(Wall(wall.0.saturating_sub(ago)))
-            }
-        })
-    }
-
     /// Does what is next: asks, saves the beginning, or reads.
     fn go_on(&mut self, now: Monotonic, wall: Wall) {
-        let start = *self.start.get_or_insert(self.start(wall));
+        let start = *self.start.get_or_insert_with(|| Start::of(self.config.since, wall));
         loop {
             let saved = self.track.resume();
             let situation = Situation {
@@ -296,8 +294,9 @@ impl Journal {
             },
             (None, None) => return,
         };
-        if complaint.is_some_and(|said| said.contains("not seeing messages")) {
-            self.tell("it shows this user's entries only: add the user to the group systemd-journal or adm");
+        self.lacks_rights = complaint.is_some_and(|said| said.contains("not seeing messages"));
+        if self.lacks_rights {
+            self.tell(LACKS_RIGHTS);
         }
         self.hear(&question, answer);
         self.go_on(now, wall);
@@ -309,30 +308,13 @@ impl Journal {
             if answer == Answer::BadCursor {
                 log::warn!(journal = self.config.key; "the saved place in the journal is not understood: reading goes on by time");
             }
+            let is_unfiltered = arguments::filters(&self.config).is_empty();
             let gap = resume::gap(&saved, &answer, &self.boot);
-            if gap.is_some() && self.gap_behind != saved.cursor {
-                (self.gap, self.gap_behind) = (gap, saved.cursor);
-                if arguments::filters(&self.config).is_empty() {
-                    self.tell_gap();
-                }
+            if gap.is_some_and(|gap| self.gaps.found(gap, saved.cursor)) && is_unfiltered {
+                self.gaps.tell(&self.config.key);
             }
         }
         self.answers.take(question, answer);
-    }
-
-    fn tell_gap(&mut self) {
-        let journal = &self.config.key;
-        match self.gap.take() {
-            Some(Gap::Of(gap)) => log::warn!(
-                journal, gap_s = gap.as_secs();
-                "the journal was vacuumed before all of it was read: what it held of this time is lost"
-            ),
-            Some(Gap::RestOfBoot) => log::warn!(
-                journal;
-                "the journal was vacuumed before all of it was read: the rest of an earlier boot is lost"
-            ),
-            None => {}
-        }
     }
 
     /// Makes records of what was written.
@@ -351,7 +333,7 @@ impl Journal {
             chunk.push(record, time, cursor, entry.text("_BOOT_ID").unwrap_or_default());
         });
         if !self.chunk.is_empty() {
-            self.tell_gap();
+            self.gaps.tell(&self.config.key);
             self.answers.at_cursor = Some(Answer::Known);
             self.worked();
         }
@@ -422,5 +404,10 @@ mod tests {
         journal.tend(over, Wall(0));
         assert!(matches!(journal.run, Run::Nothing) && journal.told.contains("no answer within 60 s"));
         assert_eq!(journal.next_due(), Some(over.after(Duration::from_secs(1))));
+        assert!(journal.complaint().is_some_and(|complaint| complaint.contains("no answer")), "the status says so");
+        journal.worked();
+        assert_eq!(journal.complaint(), None);
+        journal.lacks_rights = true;
+        assert_eq!(journal.complaint(), Some(LACKS_RIGHTS));
     }
 }

@@ -12,6 +12,7 @@
 use std::time::Duration;
 
 use super::cursor::{Cursor, is_same_entry};
+use crate::config::Since;
 use crate::record::{BootId, SavedJournal, Wall};
 
 /// An entry that the journal was asked for.
@@ -66,6 +67,20 @@ pub enum Start {
     Since(Wall),
     /// So many entries before the end.
     Recent(u32),
+}
+
+impl Start {
+    /// What `since` means at the time `now`.
+    pub fn of(since: Since, now: Wall) -> Self {
+        match since {
+            Since::Now => Self::Now,
+            Since::Boot => Self::Boot,
+            Since::Ago(ago) => {
+                let ago = i64::try_from(ago.as_millis()).unwrap_or(i64::MAX);
+                Self::Since(Wall(now.0.saturating_sub(ago)))
+            }
+        }
+    }
 }
 
 /// Where a reading begins.
