@@ -12,6 +12,7 @@ unit=amazon-cloudwatch-publisher.service
 home=/opt/aws/amazon-cloudwatch-publisher
 program=$home/bin/cloudwatch-publisher
 config=$home/etc/amazon-cloudwatch-publisher.json
+manual=docs/installation.md
 secret=$home/etc/cognito-password
 link=/usr/local/bin/cloudwatch-publisher
 state=/var/lib/cloudwatch-publisher
@@ -56,7 +57,7 @@ What it publishes
 Where the program comes from [default: beside this script, else the one that is installed]
   --binary FILE              the program
   --url URL                  an archive (.tar.gz) or the program itself, fetched with curl or wget
-  --sha256 HEX               its checksum [default: the first word at URL.sha256, over https only]
+  --sha256 HEX               its checksum [default: the first word at URL.sha256, by curl and https only]
 
 How it is done
   --unattended               never asks
@@ -117,8 +118,8 @@ is_explained=
 doing="starting"
 echo_is_off=
 switching=
-lock=
 user_is_new=
+folder_rights=
 
 finish() {
     status=$?
@@ -132,7 +133,7 @@ finish() {
         # Folders of a run that came to nothing.
         rmdir "$home/etc" "$home/bin" "$home" "${home%/*}" 2>/dev/null
     fi
-    if [ -n "$lock" ]; then rm -f "$lock"; fi
+    if [ "$status" -ne 0 ]; then give_folders_back; fi
     if [ "$status" -ne 0 ] && [ -z "$is_explained" ]; then
         printf 'error: %s did not work (%s); run this again once it is mended\n' "$doing" "$status" >&2
         [ "$status" -ge 64 ] || status=70
@@ -178,6 +179,9 @@ present_unit() {
 }
 
 is_ours() { grep -q "^ExecStart=$program " "$1"; }
+
+# rights_of FILE: its mode, its owner, its path.
+rights_of() { stat -c '%a %u:%g %n' "$1"; }
 
 # is_same FILE FILE
 is_same() { cmp -s "$1" "$2" 2>/dev/null; }
@@ -227,7 +231,12 @@ check_machine() {
 # fetch URL FILE
 fetch() {
     if has curl; then
-        curl -fsSL --retry 3 --connect-timeout 20 -o "$2" "$1"
+        case $1 in
+            https://*) set -- "$@" --proto '=https' --proto-redir '=https' ;;
+        esac
+        from=$1 to=$2
+        shift 2
+        curl -fsSL --retry 3 --connect-timeout 20 "$@" -o "$to" "$from"
     else
         wget -q -O "$2" "$1"
     fi
@@ -248,6 +257,8 @@ download() {
         return
     fi
     has sha256sum || has openssl || die 66 "neither sha256sum nor openssl is here to check the download; install one"
+    # Some wget, busybox's for one, look at no certificate.
+    has curl || [ -n "$sha256" ] || die 64 "curl is not here, and wget may check no certificate: give the checksum with --sha256, or install curl"
     has curl || has wget || die 66 "neither curl nor wget is here to fetch $url; install one, or download it elsewhere and give --binary"
     fetch "$url" "$work/download" || die 69 "$url cannot be fetched; check the address and the network, and run this again"
     if [ -z "$sha256" ]; then
@@ -439,6 +450,9 @@ has_changes() {
 # Makes the configuration that shall be, beside the one that is, and has it judged.
 stage_config() {
     doing="making the configuration"
+    if [ -n "$template" ] && { [ -n "$given_config" ] || [ -f "$config" ]; }; then
+        warn "--template $template is for a new configuration; ${given_config:-$config} is taken without it"
+    fi
     if is_dry; then
         dry_config
         return
@@ -485,7 +499,20 @@ judged() {
     die 78 "the configuration is not right; mend what is said above and run this again. Nothing that runs was touched"
 }
 
+# Who is not root may look for the configuration in vain.
+is_hidden() {
+    is_dry || return 1
+    for folder in "$home" "$home/etc"; do
+        if [ -d "$folder" ] && [ ! -x "$folder" ]; then return 0; fi
+    done
+    return 1
+}
+
 dry_config() {
+    if is_hidden; then
+        say "cannot be seen without root: whether there is a configuration in $home/etc; with sudo this says what would become of it"
+        return
+    fi
     if [ -n "$given_config" ]; then
         say "would write: $config (0640, root:$service), from $given_config"
     elif [ ! -f "$config" ]; then
@@ -546,6 +573,8 @@ as_service() {
         [ "$status" -ne 78 ] || return 78
     fi
     if setpriv --reuid "$service" --regid "$service" --clear-groups --no-new-privs true 2>/dev/null; then
+        # It gives root's rights up only by becoming another program: that must not be the one in question.
+        set -- sh -c 'exec "$@"' sh "$@"
         if [ -n "$groups" ]; then set -- --groups "$(printf '%s' "$groups" | tr ' ' ,)" "$@"; else set -- --clear-groups "$@"; fi
         setpriv --reuid "$service" --regid "$service" --no-new-privs --inh-caps=-all --bounding-set=-all "$@"
     else
@@ -594,6 +623,24 @@ settle_instance_id() {
     warn_of_sign_in
 }
 
+# Where the predecessor's service has credentials for the standard chain.
+old_credentials() {
+    {
+        if [ -d "$(home_of "${old_user:-root}")/.aws" ]; then printf '%s ' "$(home_of "${old_user:-root}")/.aws"; fi
+        for file in "$takes_over" "$drop_ins"/*.conf; do
+            if [ -f "$file" ] && grep -Eq '^(Environment=.*AWS_|EnvironmentFile=)' "$file"; then printf '%s ' "$file"; fi
+        done
+    } | sed 's/ $//'
+}
+
+# home_of USER
+home_of() {
+    case $1 in
+        '' | *[!A-Za-z0-9._-]*) ;;
+        *) eval "printf '%s' ~$1" ;;
+    esac
+}
+
 # What only the service's user stumbles over: a key that is root's alone. A service that delivers is not stopped for it.
 warn_of_sign_in() {
     # Its password is put in its place later.
@@ -609,24 +656,90 @@ warn_of_sign_in() {
     warn "let the group $service read that file: chgrp $service FILE; chmod g+r FILE"
 }
 
+# The standard chain looks into the home and the environment of whoever runs, and the new service is another's. The program
+# cannot find that out by itself: its chain begins elsewhere.
+refuse_lost_credentials() {
+    if [ -z "$takes_over" ] || is_dry || grep -q '"authentication"' "$next_config"; then return 0; fi
+    places=$(old_credentials)
+    [ -n "$places" ] || return 0
+    lost="the configuration has no agent.authentication, so the Python publisher signed in with what is in $places; the new service's \
+user does not see that"
+    if [ "$was_active" = yes ] && [ -z "$no_start" ]; then
+        die 78 "$lost. The old one runs on: sign in with Cognito (--user-pool-id and so on), or give it credentials of its own as" \
+            "$manual says and run this with --no-start"
+    fi
+    warn "$lost; $manual says how to give it credentials of its own"
+}
+
 # --- putting it in place ---------------------------------------------------------------------------------------------------
 
+# What root writes and runs lies in root's folders before anything is put there. The predecessor gave them all to its user and
+# closed them to everybody else; where this run comes to nothing it has them again.
 make_folders() {
     doing="making the folders"
+    is_dry || note_folders
+    act mkdir -p "$home"
+    refuse_links
+    act chown root:root "$home"
+    act chmod 0755 "$home"
     act mkdir -p "$home/bin" "$home/etc"
+    act chown root:root "$home/bin"
+    act chmod 0755 "$home/bin"
+    # What runs there reads on, by its group, until it is replaced.
+    act chown root "$home/etc"
+    act chmod g=rx,o-w "$home/etc"
+}
+
+note_folders() {
+    owns_work=yes
+    # The outermost last: once it is another's again, its folders may be anything.
+    for folder in "$home/logs" "$home/etc" "$home/bin" "$home"; do
+        if [ -d "$folder" ] && [ ! -L "$folder" ]; then
+            folder_rights="$folder_rights$(rights_of "$folder")
+"
+        fi
+    done
+}
+
+# A link that another user laid could lead root anywhere; one of root's is meant.
+refuse_links() {
+    for place in "$home/bin" "$home/etc" "$home/logs" "$config" "$secret"; do
+        if [ -L "$place" ] && [ -z "$(find "$place" -prune -user 0)" ]; then
+            die 78 "$place is a link that another user than root made; put what it leads to in its place. Nothing that runs was touched"
+        fi
+    done
+}
+
+give_folders_back() {
+    while read -r mode owner path; do
+        if [ ! -d "$path" ] || [ -L "$path" ]; then continue; fi
+        chown -h "$owner" "$path"
+        chmod "$mode" "$path"
+    done <<FOLDERS
+$folder_rights
+FOLDERS
+    folder_rights=
+}
+
+# give_folder USER FOLDER: with the plain files in it, unless it is his already: whose folder it is could lay a link there for
+# root to follow. So it is root's until the last file is given.
+give_folder() {
+    act mkdir -p "$2"
+    if [ -z "$(find "$2" -prune -user "$1" 2>/dev/null)" ]; then
+        act chown root:root "$2"
+        act find "$2" -maxdepth 1 -type f -links 1 -exec chown -h "$1:$service" {} +
+        act chown "$1:$service" "$2"
+    fi
 }
 
 set_rights() {
-    act mkdir -p "$home/logs"
     act chown "root:$service" "$home/etc"
     act chmod 0750 "$home/etc"
-    act chown "$service:$service" "$home/logs"
+    # The predecessor's logs go on.
+    give_folder "$service" "$home/logs"
     act chmod 0750 "$home/logs"
-    # The predecessor's logs go on. Only plain files of one name: its user could have put a link there.
-    act find "$home/logs" -xdev -type f -links 1 -exec chown "$service:$service" {} +
     if ! has_systemd; then
-        act mkdir -p "$state"
-        act chown "$service:$service" "$state"
+        give_folder "$service" "$state"
         act chmod 0700 "$state"
     fi
     if has restorecon; then act restorecon -R "$home"; fi
@@ -688,6 +801,8 @@ look_at_service() {
 }
 
 refuse_package() {
+    [ ! -L "$unit_file" ] ||
+        die 64 "$unit_file is a link: somebody masked or linked the service; \`systemctl unmask $unit\` or remove the link first"
     case $(present_unit) in
         /lib/* | /usr/lib/*) ;;
         *) return 0 ;;
@@ -755,6 +870,7 @@ roll_back() {
     switching=
     if [ ! -f "$work/unit" ]; then
         user_is_new=
+        folder_rights=
         return
     fi
     printf 'going back to what ran before\n' >&2
@@ -766,15 +882,19 @@ roll_back() {
             if [ -f "$file" ]; then mv -f "$file" "${file%.predecessor}"; fi
         done
         rmdir "$drop_ins" 2>/dev/null
-        while read -r mode owner path; do
-            chown -h "$owner" "$path"
-            chmod "$mode" "$path"
+        chown -h root "$home/logs"
+        while read -r owner path; do
+            # A name may have a line break in it.
+            case $path in
+                "$home/logs/"*) find "$path" -prune -type f -links 1 -exec chown -h "$owner" {} + ;;
+            esac
         done <"$work/rights"
     fi
     if [ -f "$work/password" ]; then mv -f "$work/password" "$secret"; fi
     if [ -f "$work/program" ]; then mv -f "$work/program" "$program"; fi
     if [ -f "$work/config" ]; then mv -f "$work/config" "$config"; fi
     rm -f "$pending"
+    give_folders_back
     systemctl daemon-reload
     if [ "$was_active" = yes ]; then systemctl restart "$unit"; fi
 }
@@ -782,9 +902,7 @@ roll_back() {
 keep_for_a_way_back() {
     cp -p "$(present_unit)" "$work/unit"
     if [ -f "$secret" ]; then cp -p "$secret" "$work/password"; fi
-    for place in "$home/etc" "$home/logs"; do
-        if [ -d "$place" ]; then find "$place" -xdev -exec stat -c '%a %u:%g %n' {} +; fi
-    done >"$work/rights"
+    if [ -d "$home/logs" ]; then find "$home/logs" -maxdepth 1 -type f -links 1 -exec stat -c '%u:%g %n' {} +; fi >"$work/rights"
 }
 
 # Everything is there and judged: now, and only now, what runs is touched.
@@ -809,6 +927,7 @@ switch() {
         if [ -z "$no_start" ]; then start; fi
     fi
     if [ -z "$no_start" ] || [ -z "$must_restart" ]; then is_dry || rm -f "$pending"; fi
+    folder_rights=
     switching=
     user_is_new=
 }
@@ -862,15 +981,15 @@ install() {
     look_at_service
     refuse_package
     read_password
-    is_dry || { mkdir -p "$home" && owns_work=yes && rm -rf "$work" && mkdir -m 0700 "$work"; } ||
-        die 70 "$home cannot be made; is the disk full or read-only?"
-    find_sources
-    if [ ! -f "$config" ] && [ -z "$given_config" ]; then gather; fi
     make_folders
+    is_dry || { rm -rf "$work" && mkdir -m 0700 "$work"; } || die 70 "$work cannot be made; is the disk full or read-only?"
+    find_sources
+    if [ ! -f "$config" ] && [ -z "$given_config" ] && ! is_hidden; then gather; fi
     stage_program
     stage_config
     make_user
     settle_instance_id
+    refuse_lost_credentials
     switch
     conclude
 }
@@ -887,7 +1006,6 @@ uninstall() {
         fi
         if [ -n "$found" ]; then act systemctl disable --now --quiet "$unit"; fi
         act rm -f "$unit_file" "$drop_ins/50-groups.conf" "$drop_ins/50-password.conf" "$drop_ins/60-read-all-logs.conf"
-        if [ -n "$purge" ]; then act rm -rf "$drop_ins"; fi
         if [ -d "$drop_ins" ]; then is_dry || rmdir "$drop_ins" 2>/dev/null || say "kept: your own drop-ins in $drop_ins"; fi
         act systemctl daemon-reload
         if ! is_dry; then systemctl reset-failed "$unit" 2>/dev/null || true; fi
@@ -922,6 +1040,8 @@ from_environment() {
     user_pool_id=${CLOUDWATCH_PUBLISHER_USER_POOL_ID:-}
     identity_pool_id=${CLOUDWATCH_PUBLISHER_IDENTITY_POOL_ID:-}
     app_client_id=${CLOUDWATCH_PUBLISHER_APP_CLIENT_ID:-}
+    # One of that name may be in the environment, and would stay there with another value.
+    unset password
     password=${CLOUDWATCH_PUBLISHER_PASSWORD:-}
     password_file=${CLOUDWATCH_PUBLISHER_PASSWORD_FILE:-}
     given_config=${CLOUDWATCH_PUBLISHER_CONFIG:-}
@@ -994,14 +1114,17 @@ $option=$value"
     esac
 }
 
-# One at a time. The lock goes with the process, so a run that was killed leaves none.
+# One at a time. The lock goes with the process, so a run that was killed leaves none. Its file stays: who waited for one that is
+# gone would hold another than who comes then.
 take_lock() {
     has flock || return 0
     place=/run
-    [ -d $place ] || place=/tmp
-    exec 9>$place/cloudwatch-publisher-install.lock
+    [ -d $place ] || place=/var/run
+    old_umask=$(umask)
+    umask 077
+    exec 9>>$place/cloudwatch-publisher-install.lock
+    umask "$old_umask"
     flock -n 9 || die 75 "another run of this script is under way; wait for it"
-    lock=$place/cloudwatch-publisher-install.lock
 }
 
 main() {

@@ -13,6 +13,7 @@ label=com.amazonaws.amazon-cloudwatch-publisher
 home=/opt/aws/amazon-cloudwatch-publisher
 program=$home/bin/cloudwatch-publisher
 config=$home/etc/amazon-cloudwatch-publisher.json
+manual=docs/installation-macos.md
 secret=$home/etc/cognito-password
 link=/usr/local/bin/cloudwatch-publisher
 state=$home/state
@@ -121,6 +122,7 @@ echo_is_off=
 switching=
 lock=
 user_is_new=
+folder_rights=
 
 finish() {
     status=$?
@@ -134,7 +136,8 @@ finish() {
         # Folders of a run that came to nothing.
         rmdir "$home/etc" "$home/bin" "$home" "${home%/*}" 2>/dev/null
     fi
-    if [ -n "$lock" ]; then rm -rf "$lock"; fi
+    if [ "$status" -ne 0 ]; then give_folders_back; fi
+    if [ -n "$lock" ]; then rm -f "$lock"; fi
     if [ "$status" -ne 0 ] && [ -z "$is_explained" ]; then
         printf 'error: %s did not work (%s); run this again once it is mended\n' "$doing" "$status" >&2
         [ "$status" -ge 64 ] || status=70
@@ -165,6 +168,9 @@ is_running() { launchctl print "system/$label" >/dev/null 2>&1; }
 daemon_user() {
     if [ -n "$read_all_logs" ]; then printf 'root'; else printf '%s' "$service"; fi
 }
+
+# rights_of FILE: its mode, its owner, its path.
+rights_of() { stat -f '%Lp %u:%g %N' "$1"; }
 
 # is_same FILE FILE
 is_same() { cmp -s "$1" "$2" 2>/dev/null; }
@@ -207,7 +213,14 @@ check_machine() {
 }
 
 # fetch URL FILE
-fetch() { curl -fsSL --retry 3 --connect-timeout 20 -o "$2" "$1"; }
+fetch() {
+    case $1 in
+        https://*) set -- "$@" --proto '=https' --proto-redir '=https' ;;
+    esac
+    from=$1 to=$2
+    shift 2
+    curl -fsSL --retry 3 --connect-timeout 20 "$@" -o "$to" "$from"
+}
 
 sum_of() { shasum -a 256 <"$1" | cut -d ' ' -f 1; }
 
@@ -410,6 +423,9 @@ has_changes() {
 # Makes the configuration that shall be, beside the one that is, and has it judged.
 stage_config() {
     doing="making the configuration"
+    if [ -n "$template" ] && { [ -n "$given_config" ] || [ -f "$config" ]; }; then
+        warn "--template $template is for a new configuration; ${given_config:-$config} is taken without it"
+    fi
     if is_dry; then
         dry_config
         return
@@ -456,7 +472,20 @@ judged() {
     die 78 "the configuration is not right; mend what is said above and run this again. Nothing that runs was touched"
 }
 
+# Who is not root may look for the configuration in vain.
+is_hidden() {
+    is_dry || return 1
+    for folder in "$home" "$home/etc"; do
+        if [ -d "$folder" ] && [ ! -x "$folder" ]; then return 0; fi
+    done
+    return 1
+}
+
 dry_config() {
+    if is_hidden; then
+        say "cannot be seen without root: whether there is a configuration in $home/etc; with sudo this says what would become of it"
+        return
+    fi
     if [ -n "$given_config" ]; then
         say "would write: $config (0640, root:$service), from $given_config"
     elif [ ! -f "$config" ]; then
@@ -483,24 +512,29 @@ free_number() {
     done
 }
 
+# number_of PATH KEY: nothing where there is none.
+number_of() { dscl . -read "$1" "$2" 2>/dev/null | sed -n "s/^$2: *\([0-9][0-9]*\)\$/\1/p"; }
+
 make_user() {
     doing="making the user $service"
-    if has_user "$service" && has_group "$service"; then return; fi
+    number=$(number_of "/Groups/$service" PrimaryGroupID)
+    # What is made last says that all is made.
+    if [ -n "$number" ] && [ -n "$(number_of "/Users/$service" PrimaryGroupID)" ]; then return; fi
     is_dry || user_is_new=yes
-    free_number
-    if ! has_group "$service"; then
-        act dscl . -create "/Groups/$service"
-        act dscl . -create "/Groups/$service" PrimaryGroupID "$number"
-        act dscl . -create "/Groups/$service" Password '*'
-    fi
+    # A run that was killed may have given one already.
+    [ -n "$number" ] || number=$(number_of "/Users/$service" UniqueID)
+    [ -n "$number" ] || free_number
+    act dscl . -create "/Groups/$service"
+    act dscl . -create "/Groups/$service" Password '*'
+    act dscl . -create "/Groups/$service" PrimaryGroupID "$number"
     act dscl . -create "/Users/$service"
     act dscl . -create "/Users/$service" UniqueID "$number"
-    act dscl . -create "/Users/$service" PrimaryGroupID "$number"
     act dscl . -create "/Users/$service" RealName "Amazon CloudWatch Publisher"
     act dscl . -create "/Users/$service" UserShell /usr/bin/false
     act dscl . -create "/Users/$service" NFSHomeDirectory /var/empty
     act dscl . -create "/Users/$service" Password '*'
     act dscl . -create "/Users/$service" IsHidden 1
+    act dscl . -create "/Users/$service" PrimaryGroupID "$number"
 }
 
 # The group too, where it did not go with the user.
@@ -537,6 +571,20 @@ settle_instance_id() {
     warn_of_sign_in
 }
 
+# Where the predecessor's service has credentials for the standard chain.
+old_credentials() {
+    if [ "$(daemon_user)" = "${old_user:-root}" ]; then return 0; fi
+    if [ -d "$(home_of "${old_user:-root}")/.aws" ]; then printf '%s' "$(home_of "${old_user:-root}")/.aws"; fi
+}
+
+# home_of USER
+home_of() {
+    case $1 in
+        '' | *[!A-Za-z0-9._-]*) ;;
+        *) eval "printf '%s' ~$1" ;;
+    esac
+}
+
 # What only the service's user stumbles over: a key that is root's alone. A service that delivers is not stopped for it.
 warn_of_sign_in() {
     # Its password is put in its place later.
@@ -552,23 +600,89 @@ warn_of_sign_in() {
     warn "let the group $service read that file: chgrp $service FILE; chmod g+r FILE"
 }
 
+# The standard chain looks into the home and the environment of whoever runs, and the new service is another's. The program
+# cannot find that out by itself: its chain begins elsewhere.
+refuse_lost_credentials() {
+    if [ -z "$takes_over" ] || is_dry || grep -q '"authentication"' "$next_config"; then return 0; fi
+    places=$(old_credentials)
+    [ -n "$places" ] || return 0
+    lost="the configuration has no agent.authentication, so the Python publisher signed in with what is in $places; the new service's \
+user does not see that"
+    if [ "$was_active" = yes ] && [ -z "$no_start" ]; then
+        die 78 "$lost. The old one runs on: sign in with Cognito (--user-pool-id and so on), or give it credentials of its own as" \
+            "$manual says and run this with --no-start"
+    fi
+    warn "$lost; $manual says how to give it credentials of its own"
+}
+
 # --- putting it in place ---------------------------------------------------------------------------------------------------
 
+# What root writes and runs lies in root's folders before anything is put there. The predecessor gave them all to its user and
+# closed them to everybody else; where this run comes to nothing it has them again.
 make_folders() {
     doing="making the folders"
+    is_dry || note_folders
+    act mkdir -p "$home"
+    refuse_links
+    act chown root:wheel "$home"
+    act chmod 0755 "$home"
     act mkdir -p "$home/bin" "$home/etc"
+    act chown root:wheel "$home/bin"
+    act chmod 0755 "$home/bin"
+    # What runs there reads on, by its group, until it is replaced.
+    act chown root "$home/etc"
+    act chmod g=rx,o-w "$home/etc"
+}
+
+note_folders() {
+    owns_work=yes
+    # The outermost last: once it is another's again, its folders may be anything.
+    for folder in "$home/logs" "$home/etc" "$home/bin" "$home"; do
+        if [ -d "$folder" ] && [ ! -L "$folder" ]; then
+            folder_rights="$folder_rights$(rights_of "$folder")
+"
+        fi
+    done
+}
+
+# A link that another user laid could lead root anywhere; one of root's is meant.
+refuse_links() {
+    for place in "$home/bin" "$home/etc" "$home/logs" "$config" "$secret"; do
+        if [ -L "$place" ] && [ -z "$(find "$place" -prune -user 0)" ]; then
+            die 78 "$place is a link that another user than root made; put what it leads to in its place. Nothing that runs was touched"
+        fi
+    done
+}
+
+give_folders_back() {
+    while read -r mode owner path; do
+        if [ ! -d "$path" ] || [ -L "$path" ]; then continue; fi
+        chown -h "$owner" "$path"
+        chmod "$mode" "$path"
+    done <<FOLDERS
+$folder_rights
+FOLDERS
+    folder_rights=
+}
+
+# give_folder USER FOLDER: with the plain files in it, unless it is his already: whose folder it is could lay a link there for
+# root to follow. So it is root's until the last file is given.
+give_folder() {
+    act mkdir -p "$2"
+    if [ -z "$(find "$2" -prune -user "$1" 2>/dev/null)" ]; then
+        act chown root:wheel "$2"
+        act find "$2" -maxdepth 1 -type f -links 1 -exec chown -h "$1:$service" {} +
+        act chown "$1:$service" "$2"
+    fi
 }
 
 set_rights() {
-    act mkdir -p "$home/logs"
     act chown "root:$service" "$home/etc"
     act chmod 0750 "$home/etc"
-    act chown "$service:$service" "$home/logs"
+    # The predecessor's logs go on.
+    give_folder "$service" "$home/logs"
     act chmod 0750 "$home/logs"
-    # The predecessor's logs go on. Only plain files of one name: its user could have put a link there.
-    act find "$home/logs" -xdev -type f -links 1 -exec chown "$service:$service" {} +
-    act mkdir -p "$state"
-    act chown -R "$(daemon_user):$service" "$state"
+    give_folder "$(daemon_user)" "$state"
     act chmod 0700 "$state"
 }
 
@@ -593,7 +707,8 @@ look_at_service() {
     [ -n "$found" ] || return 0
     if ! is_ours "$found"; then
         takes_over=$found
-        old_user=$(sed -n '/<key>UserName<\/key>/{n;s/.*<string>\(.*\)<\/string>.*/\1/p;}' "$found")
+        # Key and value stand on one line or on two.
+        old_user=$(tr -d '\n' <"$found" | sed -n 's|.*<key>UserName</key>[[:space:]]*<string>\([^<]*\)</string>.*|\1|p')
         say "found: the Python publisher, as $found${old_user:+, running as $old_user}; its configuration is kept"
     elif ! grep -q '<key>UserName</key>' "$found"; then
         read_all_logs=yes
@@ -670,30 +785,38 @@ roll_back() {
     switching=
     if [ ! -f "$work/unit" ]; then
         user_is_new=
+        folder_rights=
         return
     fi
     printf 'going back to what ran before\n' >&2
     cp -p "$work/unit" "$plist_file"
     if [ -n "$takes_over" ]; then
         rm -f "$predecessor_plist" "$rotation_file" "$program" "$link"
-        while read -r mode owner path; do
-            chown -h "$owner" "$path"
-            chmod "$mode" "$path"
+        chown -h root "$home/logs"
+        while read -r owner path; do
+            # A name may have a line break in it.
+            case $path in
+                "$home/logs/"*) find "$path" -prune -type f -links 1 -exec chown -h "$owner" {} + ;;
+            esac
         done <"$work/rights"
+    fi
+    # It may have become root's by this run.
+    if [ -z "$takes_over" ] && grep -q '<key>UserName</key>' "$plist_file"; then
+        read_all_logs=
+        give_folder "$service" "$state"
     fi
     if [ -f "$work/password" ]; then mv -f "$work/password" "$secret"; fi
     if [ -f "$work/program" ]; then mv -f "$work/program" "$program"; fi
     if [ -f "$work/config" ]; then mv -f "$work/config" "$config"; fi
     rm -f "$pending"
+    give_folders_back
     if [ "$was_active" = yes ]; then restart; fi
 }
 
 keep_for_a_way_back() {
     cp -p "$(present_plist)" "$work/unit"
     if [ -f "$secret" ]; then cp -p "$secret" "$work/password"; fi
-    for place in "$home/etc" "$home/logs"; do
-        if [ -d "$place" ]; then find "$place" -xdev -exec stat -f '%Lp %u:%g %N' {} +; fi
-    done >"$work/rights"
+    if [ -d "$home/logs" ]; then find "$home/logs" -maxdepth 1 -type f -links 1 -exec stat -f '%u:%g %N' {} +; fi >"$work/rights"
 }
 
 # Everything is there and judged: now, and only now, what runs is touched.
@@ -714,6 +837,7 @@ switch() {
     install_plist
     if [ -z "$no_start" ]; then start; fi
     if [ -z "$no_start" ] || [ -z "$must_restart" ]; then is_dry || rm -f "$pending"; fi
+    folder_rights=
     switching=
     user_is_new=
 }
@@ -734,17 +858,32 @@ restart() {
     launchctl kickstart "system/$label"
 }
 
+# launchd answers before the program has begun: it runs where its process has been the same one for some seconds. One that died
+# is not begun again before 15 seconds are over.
+stays_alive() {
+    process=
+    seconds=0
+    for _ in 1 2 3 4 5 6 7 8; do
+        sleep 1
+        now=$(launchctl print "system/$label" 2>/dev/null | sed -n 's/^[[:space:]]*pid = \([0-9][0-9]*\)$/\1/p' | head -n 1)
+        if [ -n "$now" ] && [ "$now" = "$process" ]; then seconds=$((seconds + 1)); else seconds=0; fi
+        [ "$seconds" -lt 3 ] || return 0
+        process=$now
+    done
+    return 1
+}
+
 start() {
     doing="starting the service"
     if [ "$was_active" != yes ] || [ -n "$must_restart" ]; then
         if is_dry; then
             say "would run: launchctl bootout, enable, bootstrap and kickstart of system/$label"
-        elif ! restart; then
+        elif ! restart || ! stays_alive; then
             if [ -f "$home/logs/standard-error.log" ]; then tail -n 10 "$home/logs/standard-error.log" >&2; fi
             die 70 "the service did not start; the lines above say why. \`$program check\` may say more"
         fi
     elif [ -n "$must_reload" ]; then
-        is_dry || "$program" reload "$config" </dev/null || restart || die 70 "the service did not start again"
+        is_dry || "$program" reload "$config" </dev/null || { restart && stays_alive; } || die 70 "the service did not start again"
     fi
 }
 
@@ -777,15 +916,15 @@ install() {
     look_at_service
     refuse_package
     read_password
-    is_dry || { mkdir -p "$home" && owns_work=yes && rm -rf "$work" && mkdir -m 0700 "$work"; } ||
-        die 70 "$home cannot be made; is the disk full or read-only?"
-    find_sources
-    if [ ! -f "$config" ] && [ -z "$given_config" ]; then gather; fi
     make_folders
+    is_dry || { rm -rf "$work" && mkdir -m 0700 "$work"; } || die 70 "$work cannot be made; is the disk full or read-only?"
+    find_sources
+    if [ ! -f "$config" ] && [ -z "$given_config" ] && ! is_hidden; then gather; fi
     stage_program
     stage_config
     make_user
     settle_instance_id
+    refuse_lost_credentials
     switch
     conclude
 }
@@ -835,6 +974,8 @@ from_environment() {
     user_pool_id=${CLOUDWATCH_PUBLISHER_USER_POOL_ID:-}
     identity_pool_id=${CLOUDWATCH_PUBLISHER_IDENTITY_POOL_ID:-}
     app_client_id=${CLOUDWATCH_PUBLISHER_APP_CLIENT_ID:-}
+    # One of that name may be in the environment, and would stay there with another value.
+    unset password
     password=${CLOUDWATCH_PUBLISHER_PASSWORD:-}
     password_file=${CLOUDWATCH_PUBLISHER_PASSWORD_FILE:-}
     given_config=${CLOUDWATCH_PUBLISHER_CONFIG:-}
@@ -907,14 +1048,26 @@ $option=$value"
     esac
 }
 
-# One at a time. A folder is made by one only; that of a run that was killed is known by its process.
+# One at a time. A name is given to one file only, which says whose it is from the beginning; that of a run that was killed is
+# known by its process, and moved away, which again only one can.
 take_lock() {
-    place=/var/run/cloudwatch-publisher-install
-    if ! mkdir $place 2>/dev/null; then
-        other=$(cat $place/pid 2>/dev/null) || other=
-        if [ -n "$other" ] && kill -0 "$other" 2>/dev/null; then die 75 "another run of this script is under way; wait for it"; fi
-    fi
-    printf '%s\n' $$ >$place/pid
+    place=/var/run/cloudwatch-publisher-install.lock
+    printf '%s\n' $$ >"$place.$$"
+    lock=$place.$$
+    tries=100
+    until ln "$place.$$" $place 2>/dev/null; do
+        tries=$((tries - 1))
+        [ "$tries" -gt 0 ] || die 70 "$place cannot be made"
+        other=$(cat $place 2>/dev/null) || continue
+        if [ -n "$other" ] && kill -0 "$other" 2>/dev/null; then
+            die 75 "another run of this script is under way, process $other; wait for it"
+        fi
+        mv $place "$place.$$.stale" 2>/dev/null || continue
+        # Another was faster, and this is his.
+        if [ "$(cat "$place.$$.stale")" != "$other" ]; then ln "$place.$$.stale" $place 2>/dev/null || true; fi
+        rm -f "$place.$$.stale"
+    done
+    rm -f "$place.$$"
     lock=$place
 }
 

@@ -262,6 +262,8 @@ pub struct Status {
     pub records_stuck_ms: Option<u64>,
     /// The same for samples.
     pub samples_stuck_ms: Option<u64>,
+    /// What keeps the journal from being read as it should be; none where nothing does.
+    pub source_trouble: Option<String>,
     /// Why the last reload was refused; none where it was not.
     pub reload_trouble: Option<String>,
     /// For how long the thread that reads logs has told nothing, in milliseconds.

@@ -214,8 +214,9 @@ fn ctrl_c_at_a_question_leaves_nothing() {
 fn every_password_arrives_and_no_program_ever_sees_it() {
     let Some(root) = Root::new(Shell::Dash) else { return };
     for (number, password) in AWKWARD.iter().enumerate() {
-        let variables = [("CLOUDWATCH_PUBLISHER_PASSWORD", *password), ("PATH", SPIED_PATH)];
-        let by_file = [("PATH", SPIED_PATH)];
+        // One that is exported already must not take the password along.
+        let variables = [("CLOUDWATCH_PUBLISHER_PASSWORD", *password), ("PATH", SPIED_PATH), ("password", "exported")];
+        let by_file = [("PATH", SPIED_PATH), ("password", "exported")];
         root.write("/src/password", password);
         let run = match number % 2 {
             0 => root.install_with(&options(&["--no-start"]), &variables),
@@ -277,7 +278,10 @@ fn a_second_run_changes_nothing_and_restarts_nothing() {
 fn a_changed_value_is_a_reload_and_a_changed_password_a_restart() {
     let Some(root) = Root::new(Shell::Dash) else { return };
     installed(&root);
-    root.install(&["--wait", "0", "--set-json", "agent.metrics_collection_interval=120"]).ended(NOT_DELIVERING);
+    let run =
+        root.install(&["--wait", "0", "--template", "minimal", "--set-json", "agent.metrics_collection_interval=120"]);
+    let run = run.ended(NOT_DELIVERING);
+    assert!(run.err.contains("--template minimal is for a new configuration"), "{}", run.err);
     assert_eq!(value(&root, "/agent/metrics_collection_interval"), 120);
     assert!(root.asked().contains(&format!("reload {UNIT}")));
     root.write("/src/password", "another\n");
@@ -309,6 +313,18 @@ fn an_upgrade_keeps_the_configuration_and_one_that_does_not_fit_keeps_the_old_pr
     assert!(run.err.contains("did you mean `region`?") && run.err.contains(CONFIG), "{}", run.err);
     assert!(!run.err.contains(".new"), "{}", run.err);
     assert_eq!(difference(&before, &root.tree()), Vec::<String>::new());
+}
+
+#[test]
+fn a_masked_service_is_left_as_it_is() {
+    let Some(root) = Root::new(Shell::Dash) else { return };
+    std::os::unix::fs::symlink("/dev/null", root.at(&format!("/etc/systemd/system/{UNIT}"))).unwrap();
+    let before = root.tree();
+    for options in [&["--region", "eu-west-1"][..], &["--uninstall"]] {
+        let run = root.install(options).ended(64);
+        assert!(run.err.contains("systemctl unmask"), "{}", run.err);
+        assert_eq!(difference(&before, &root.tree()), Vec::<String>::new());
+    }
 }
 
 #[test]
@@ -366,6 +382,21 @@ fn an_archive_is_fetched_and_only_with_its_checksum() {
 }
 
 #[test]
+fn what_is_fetched_by_https_comes_by_nothing_else() {
+    let Some(root) = Root::new(Shell::Dash) else { return };
+    root.write("/fake/curl", "#!/bin/sh\necho \"$*\" >>/fake/fetched\nexit 22\n");
+    root.mode("/fake/curl", 0o755);
+    let options = ["--region", "eu-west-1", "--serial", "1", "--url", "https://example.org/a.tar.gz"];
+    root.install(&options).ended(69);
+    let fetched = root.read("/fake/fetched");
+    assert!(fetched.contains("--proto =https --proto-redir =https"), "{fetched}");
+    // Without curl nothing is taken on the word of a server that nobody looked at.
+    let Some(root) = Root::new(Shell::Busybox) else { return };
+    let run = root.install(&options).ended(64);
+    assert!(run.err.contains("wget may check no certificate"), "{}", run.err);
+}
+
+#[test]
 fn uninstall_keeps_configuration_and_state_and_purge_leaves_nothing() {
     for shell in [Shell::Dash, Shell::Busybox] {
         let Some(root) = Root::new(shell) else { return };
@@ -395,9 +426,11 @@ fn purge_leaves_what_it_did_not_bring_and_says_so() {
     let Some(root) = Root::new(Shell::Dash) else { return };
     installed(&root);
     root.write(&format!("{HOME}/etc/private.pem.key"), "a key");
+    root.write(&format!("{DROP_INS}/90-own.conf"), "[Service]\n");
     let run = root.install(&["--uninstall", "--purge"]).ended(0);
     assert!(run.out.contains(&format!("{HOME}/etc/private.pem.key")), "{}", run.out);
     assert!(root.exists(&format!("{HOME}/etc/private.pem.key")));
+    assert!(root.exists(&format!("{DROP_INS}/90-own.conf")) && !root.exists(&format!("{DROP_INS}/50-groups.conf")));
 }
 
 #[test]
@@ -412,6 +445,15 @@ fn a_dry_run_says_what_would_be_and_does_none_of_it() {
         assert_eq!(root.asked(), Vec::<String>::new());
         installed(&root);
     }
+}
+
+#[test]
+fn a_dry_run_without_root_says_what_it_cannot_see() {
+    let Some(root) = Root::new(Shell::Dash) else { return };
+    installed(&root);
+    let nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs", "/bin/dash"];
+    let run = root.run(&[&nobody[..], &["/src/install-linux.sh", "--dry-run"]].concat(), &[]).ended(0);
+    assert!(run.out.contains("cannot be seen without root"), "{}", run.out);
 }
 
 #[test]

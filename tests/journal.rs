@@ -58,6 +58,12 @@ fn wait_for_numbers(scene: &Scene, count: usize, exactly: bool) {
     }
 }
 
+/// Ends the agent: by then nothing may have come twice.
+fn stop_with(scene: &Scene, agent: Agent, count: usize) {
+    agent.stop();
+    assert_eq!(scene.records("journal").len(), count, "some came twice");
+}
+
 fn message_scene() -> Scene {
     scene(json!({ "format": "message", "identifiers": ["test"] }))
 }
@@ -74,7 +80,7 @@ fn entries_come_once_in_order_with_their_own_times() {
         wait_for_numbers(&scene, 500, true);
         let times: Vec<i64> = scene.endpoint.events(scene::GROUP, "journal").iter().map(|(time, _)| *time).collect();
         assert!(times.iter().all(|time| (before - 1..=scene::now_ms()).contains(time)) && times.is_sorted());
-        agent.stop();
+        stop_with(&scene, agent, 500);
     });
 }
 
@@ -99,7 +105,7 @@ fn fifty_thousand_entries_under_rotation_vacuum_restart_and_kills_come_once_and_
         }
         wait_for_numbers(&scene, 50_000, true);
         println!("agent: {}", journald::figures(agent.pid()));
-        agent.stop();
+        stop_with(&scene, agent, 50_000);
     });
 }
 
@@ -139,7 +145,7 @@ fn after_sigterm_nothing_is_doubled_and_nothing_written_meanwhile_is_lost() {
             let agent = started(&scene);
             journald.numbers(round * 200 + 100, 100);
             wait_for_numbers(&scene, (round + 1) * 200, true);
-            agent.stop();
+            stop_with(&scene, agent, (round + 1) * 200);
         }
     });
 }
@@ -157,7 +163,7 @@ fn offline_it_waits_in_the_journal_and_goes_on() {
         wait_until("a failure is logged", PATIENCE, || scene.own_log().contains("records were not taken"));
         scene.endpoint.go_online();
         wait_for_numbers(&scene, 5_010, true);
-        agent.stop();
+        stop_with(&scene, agent, 5_010);
     });
 }
 
@@ -217,7 +223,7 @@ fn a_cursor_from_the_future_a_bad_one_and_a_vacuumed_one_never_stop_it() {
             save(&scene, &cursor, boot, time);
             let agent = started(&scene);
             wait_for_numbers(&scene, 10, true);
-            agent.stop();
+            stop_with(&scene, agent, 10);
         }
     });
 }
@@ -227,12 +233,16 @@ fn it_begins_where_since_says() {
     in_namespace("it_begins_where_since_says", || {
         let journald = Journald::start();
         journald.numbers(0, 10);
-        for (since, count) in [("boot", 10), ("1h", 10), ("now", 0)] {
+        let mut written: Vec<String> = (0..10).map(|number| format!("number {number}")).collect();
+        for (since, is_all) in [("boot", true), ("1h", true), ("now", false)] {
             let scene = scene(json!({ "format": "message", "identifiers": ["test"], "since": since }));
             let agent = started(&scene);
-            wait_for_numbers(&scene, count, true);
+            let last = format!("written under {since}");
+            journald.log("test", &last);
+            wait_until("the last came", PATIENCE, || scene.records("journal").contains(&last));
             agent.stop();
-            assert_eq!(scene.records("journal").len(), count, "{since}");
+            written.push(last.clone());
+            assert_eq!(scene.records("journal"), if is_all { written.clone() } else { vec![last] }, "{since}");
         }
     });
 }
@@ -297,6 +307,11 @@ fn a_missing_journalctl_is_one_warning_and_stops_nothing_else() {
         scene.wait_for_exactly(&app);
         wait_until("it is told", PATIENCE, || scene.own_log().contains("journalctl cannot be started"));
         assert_eq!(scene.own_log().matches("journalctl cannot be started").count(), 1);
+        let says_so = || {
+            let status = scene.program(&["status"]).arg(scene.path("config.json")).output().unwrap();
+            String::from_utf8_lossy(&status.stdout).contains("; the journal is not read: journalctl cannot be started")
+        };
+        wait_until("the status says so", PATIENCE, says_so);
         let journald = Journald::start();
         let found = tools.join("journalctl");
         fs::write(&found, "#!/bin/sh\nexec /usr/bin/journalctl \"$@\"\n").unwrap();
@@ -304,6 +319,91 @@ fn a_missing_journalctl_is_one_warning_and_stops_nothing_else() {
         wait_until("it began", PATIENCE, || scene.own_log().contains("reading the journal begins"));
         journald.numbers(0, 3);
         wait_for_numbers(&scene, 3, true);
+        wait_until("the status says no more of it", PATIENCE, || !says_so());
+        stop_with(&scene, agent, 3);
+    });
+}
+
+/// Hangs up and waits until the configuration is in force.
+fn reload(scene: &Scene, agent: &Agent) {
+    let in_force = || scene.own_log().matches("a new configuration is in force").count();
+    let before = in_force();
+    let pid = rustix::process::Pid::from_raw(i32::try_from(agent.pid()).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    wait_until("the configuration is in force", PATIENCE, || in_force() > before);
+}
+
+#[test]
+fn twenty_reloads_under_load_and_another_stream_lose_and_double_no_entry() {
+    in_namespace("twenty_reloads_under_load_and_another_stream_lose_and_double_no_entry", || {
+        let journald = Journald::start();
+        let mut scene = Scene::new(&[]);
+        let reading = json!({ "log_stream_name": "journal", "matches": [{ "SYSLOG_IDENTIFIER": "test" }] });
+        scene.set("/logs/logs_collected", json!({ "journald": { "collect_list": [reading.clone()] } }));
+        let agent = started(&scene);
+        let message = |record: &String| record.rsplit_once(": ").unwrap().1.to_owned();
+        let came = |scene: &Scene| -> Vec<String> {
+            scene.records("journal").iter().chain(&scene.records("renamed")).map(message).collect()
+        };
+        for round in 0..20 {
+            journald.numbers(round * 300, 300);
+            reload(&scene, &agent);
+        }
+        journald.numbers(6_000, 500);
+        let mut renamed = reading;
+        renamed["log_stream_name"] = json!("renamed");
+        let other = json!({ "log_stream_name": "other", "priority": "emerg" });
+        scene.set("/logs/logs_collected", json!({ "journald": { "collect_list": [other, renamed] } }));
+        scene.config();
+        reload(&scene, &agent);
+        journald.numbers(6_500, 500);
+        wait_until("all came", Duration::from_secs(180), || came(&scene).len() >= 7_000);
         agent.stop();
+        let numbers: Vec<String> = (0..7_000).map(|number| format!("number {number}")).collect();
+        let came = came(&scene);
+        let wrong = came.iter().zip(&numbers).position(|(came, number)| came != number);
+        assert_eq!((wrong, came.len()), (None, 7_000));
+        assert!(scene.records("renamed").len() >= 500);
+    });
+}
+
+#[test]
+fn what_was_vacuumed_is_told_once_and_only_where_the_reading_may_have_wanted_it() {
+    in_namespace("what_was_vacuumed_is_told_once_and_only_where_the_reading_may_have_wanted_it", || {
+        let journald = Journald::start();
+        let scene = message_scene();
+        let vacuumed = || scene.own_log().matches("the journal was vacuumed").count();
+        let agent = started(&scene);
+        journald.numbers(0, 10);
+        wait_for_numbers(&scene, 10, true);
+        agent.stop();
+        // Starts that find everything as it was say nothing.
+        started(&scene).stop();
+        assert_eq!(vacuumed(), 0);
+        journald.control(&["--rotate"]);
+        journald.log("noise", "nobody asked for it");
+        journald.control(&["--rotate"]);
+        journald.log("noise", "nor for this");
+        journald.control(&["--sync"]);
+        journald.control(&["--vacuum-time=1us"]);
+        // A unit that is quiet has lost nothing as far as is known.
+        let agent = started(&scene);
+        assert_eq!(vacuumed(), 0);
+        journald.numbers(10, 1);
+        wait_for_numbers(&scene, 11, true);
+        assert_eq!(vacuumed(), 1);
+        stop_with(&scene, agent, 11);
+        started(&scene).stop();
+        assert_eq!(vacuumed(), 1);
+        // A place in an earlier boot that is gone, and nothing that filters: told at once.
+        let mut all = Scene::new(&[]);
+        all.set("/logs/logs_collected", json!({ "journal": { "format": "message" } }));
+        let old = "11111111111141118111111111111111";
+        let cursor = format!("s=22222222222242228222222222222222;i=1;b={old};m=1;t=1;x=1");
+        save(&all, &cursor, old, 0);
+        let agent = started(&all);
+        wait_until("it is told", PATIENCE, || all.own_log().contains("the rest of an earlier boot is lost"));
+        agent.stop();
+        assert_eq!(all.own_log().matches("the journal was vacuumed").count(), 1);
     });
 }

@@ -19,8 +19,8 @@ const PROGRAM: &str = "/opt/aws/amazon-cloudwatch-publisher/bin/cloudwatch-publi
 const PLIST: &str = "/Library/LaunchDaemons/com.amazonaws.amazon-cloudwatch-publisher.plist";
 /// Installed, and not delivering: nothing runs behind the stand-in for launchctl.
 const NOT_DELIVERING: i32 = 69;
-const FAKES: [&str; 11] =
-    ["uname", "sysctl", "sw_vers", "file", "arch", "xattr", "codesign", "sudo", "stat", "launchctl", "dscl"];
+const FAKES: [&str; 12] =
+    ["sleep", "uname", "sysctl", "sw_vers", "file", "arch", "xattr", "codesign", "sudo", "stat", "launchctl", "dscl"];
 
 fn project(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -105,6 +105,7 @@ fn functions(path: &str) -> BTreeMap<String, String> {
 fn what_is_not_the_systems_own_stands_in_both_installers_alike() {
     let shared = "say warn die has is_dry act put interrupted is_same ask ask_password can_ask read_password \
                   gather signs_in_with_cognito has_changes judged stage_config find_instance_id settle_instance_id make_folders \
+                  note_folders refuse_links give_folders_back give_folder is_hidden dry_config refuse_lost_credentials home_of \
                   install_config wrong_usage from_environment read_arguments";
     let (linux, macos) = (functions("installers/install-linux.sh"), functions("installers/install-macos.sh"));
     for name in shared.split_whitespace() {
@@ -290,20 +291,54 @@ fn for_the_unified_log_it_is_roots_and_stays_so() {
     }
 }
 
+const OLD_CONFIG: &str = r#"{"agent": {"instance": {"prefix": "osx", "serial": "9"}, "region": "eu-central-1"}, "logs": {"logs_collected": {"files": {"collect_list": [{"file_path": "/var/log/x"}]}}}}"#;
+const OLD_PLIST: &str = "<plist><dict>\n<key>UserName</key> <string>_cwpublisher</string>\n<string>/usr/bin/python3</string></dict></plist>\n";
+
+/// The Python publisher as its installer left it, running.
+fn old_style() -> Option<Mac> {
+    let mac = Mac::new()?;
+    mac.write(CONFIG, OLD_CONFIG);
+    mac.write(PLIST, OLD_PLIST);
+    mac.write(&format!("{HOME}/bin/amazon-cloudwatch-publisher"), "#!/usr/bin/env python3\n");
+    mac.write(&format!("{HOME}/logs/amazon-cloudwatch-publisher.log"), "an old line\n");
+    mac.write("etc/passwd", &(mac.read("etc/passwd") + "_cwpublisher:x:240:240::/:/bin/sh\n"));
+    mac.write("etc/group", &(mac.read("etc/group") + "_cwpublisher:x:240:\n"));
+    // What its installer ends with.
+    for (tool, what) in [("chown", "240:240"), ("chmod", "u+rwX,g-rwx,o-rwx")] {
+        assert!(Command::new(tool).args(["-R", what]).arg(mac.at(HOME)).status().unwrap().success());
+    }
+    mac.write("fake/running", "");
+    Some(mac)
+}
+
 #[test]
 fn the_python_publisher_is_replaced_and_its_configuration_stays() {
-    let Some(mac) = Mac::new() else { return };
-    let config = r#"{"agent": {"instance": {"prefix": "osx", "serial": "9"}, "region": "eu-central-1"}, "logs": {"logs_collected": {"files": {"collect_list": [{"file_path": "/var/log/x"}]}}}}"#;
-    mac.write(CONFIG, config);
-    let old =
-        "<plist><dict>\n<key>UserName</key>\n<string>cwp</string>\n<string>/usr/bin/python3</string></dict></plist>\n";
-    mac.write(PLIST, old);
-    mac.write("fake/running", "");
+    let Some(mac) = old_style() else { return };
     let run = mac.install(&["--unattended", "--wait", "0"]).ended(NOT_DELIVERING);
-    assert!(run.out.contains("running as cwp"), "{}", run.out);
-    assert_eq!(mac.read(CONFIG), config);
-    assert_eq!(mac.read(&format!("{HOME}/etc/{LABEL}.plist.predecessor")), old);
+    assert!(run.out.contains("running as _cwpublisher"), "{}", run.out);
+    assert_eq!(mac.read(CONFIG), OLD_CONFIG);
+    assert_eq!(mac.read(&format!("{HOME}/etc/{LABEL}.plist.predecessor")), OLD_PLIST);
     assert!(mac.read(PLIST).contains(PROGRAM));
+    for folder in [HOME.to_owned(), format!("{HOME}/bin")] {
+        assert_eq!(mac.rights(&folder), (0o755, 0, 0), "{folder}: it was its user's alone");
+    }
+    let user = mac.rights(&format!("{HOME}/state")).1;
+    assert_eq!(mac.rights(&format!("{HOME}/logs/amazon-cloudwatch-publisher.log")).1, user);
+}
+
+#[test]
+fn what_dies_at_its_start_gives_way_to_the_python_publisher_with_all_its_rights() {
+    let Some(mac) = old_style() else { return };
+    let folders =
+        ["", "/bin", "/etc", "/logs", "/logs/amazon-cloudwatch-publisher.log"].map(|at| format!("{HOME}{at}"));
+    let rights = || folders.each_ref().map(|path| mac.rights(path));
+    let before = rights();
+    assert_eq!(before[0], (0o700, 240, 240));
+    mac.write("fake/dies", "");
+    let run = mac.install(&["--unattended", "--wait", "0"]).ended(70);
+    assert!(run.err.contains("going back to what ran before"), "{}", run.err);
+    assert_eq!((mac.read(PLIST).as_str(), mac.read(CONFIG).as_str(), rights()), (OLD_PLIST, OLD_CONFIG, before));
+    assert!(mac.at("fake/running").exists());
 }
 
 #[test]
@@ -353,6 +388,29 @@ fn removed_with_everything_nothing_is_left() {
             && !mac.read("etc/passwd").contains("cloudwatch")
             && !mac.read("etc/group").contains("cloudwatch")
     );
+}
+
+#[test]
+fn a_group_that_a_killed_run_left_gives_its_number_to_the_user() {
+    let Some(mac) = Mac::new() else { return };
+    mac.write("etc/group", &(mac.read("etc/group") + "_cloudwatch-publisher:*:360:\n"));
+    mac.install_with_cognito(&[]).ended(NOT_DELIVERING);
+    assert!(mac.read("etc/passwd").contains("_cloudwatch-publisher:*:360:360:"), "{}", mac.read("etc/passwd"));
+    assert_eq!(mac.read("etc/group").matches("_cloudwatch-publisher").count(), 1);
+}
+
+#[test]
+fn one_at_a_time_and_one_that_was_killed_locks_nobody_out() {
+    let Some(mac) = Mac::new() else { return };
+    let lock = "var/run/cloudwatch-publisher-install.lock";
+    mac.write(lock, &format!("{}\n", std::process::id()));
+    let run = mac.install_with_cognito(&[]).ended(75);
+    assert!(run.err.contains("another run"), "{}", run.err);
+    assert!(mac.at(lock).exists(), "it is another's");
+    // No process has a number so high.
+    mac.write(lock, "99999999\n");
+    mac.install_with_cognito(&[]).ended(NOT_DELIVERING);
+    assert_eq!(fs::read_dir(mac.at("var/run")).unwrap().count(), 0);
 }
 
 #[test]

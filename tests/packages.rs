@@ -47,14 +47,23 @@ fn the_deb_has_everything_in_its_place_and_lives_a_whole_life() {
     assert!(list.contains(&format!("./usr/bin/cloudwatch-publisher -> {PROGRAM}")), "{list}");
     assert!(!list.contains("amazon-cloudwatch-publisher.json\n"), "no configuration is shipped over another\n{list}");
     let control = said(Command::new("dpkg-deb").arg("-f").arg(&deb)).unwrap();
-    for field in
-        [&format!("Version: {}-1", env!("CARGO_PKG_VERSION")), "Depends: libc6 (", "Recommends: ca-certificates"]
-    {
+    for field in [&format!("Version: {}-1", env!("CARGO_PKG_VERSION")), &depends(), "Recommends: ca-certificates"] {
         assert!(control.contains(field), "{field}\n{control}");
     }
     unpacked(&deb, &folder.path().join("unpacked"));
     let Some(()) = or_skipped("a root for it", root::unpack(&folder.path().join("root"))) else { return };
     lives(&deb, &folder.path().join("root"));
+}
+
+/// What the program under test asks for, by its symbols.
+fn depends() -> String {
+    let symbols =
+        said(Command::new("readelf").args(["--wide", "--version-info", env!("CARGO_BIN_EXE_cloudwatch-publisher")]));
+    let symbols = symbols.unwrap();
+    let versions = symbols.split("GLIBC_2.").skip(1).filter_map(|rest| {
+        rest.split(|next: char| !next.is_ascii_digit()).next().and_then(|number| number.parse::<u32>().ok())
+    });
+    format!("Depends: libc6 (>= 2.{}), libgcc-s1 | libgcc1\n", versions.max().unwrap())
 }
 
 /// What can be looked at without installing it.

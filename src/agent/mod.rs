@@ -37,6 +37,8 @@ use tally::Tally;
 pub const STOP_LIMIT: Duration = Duration::from_secs(10);
 /// What the last commit and the closing line may take of it.
 const LAST_COMMIT_LIMIT: Duration = Duration::from_secs(2);
+/// The program has run for less than this when there is an agent. No other process has had its number within it.
+const BEFORE_AGENT_US: u64 = 10_000_000;
 
 /// What an agent works by: it changes with the configuration.
 pub struct Setup {
@@ -80,6 +82,8 @@ pub enum Stop {
 pub struct Agent {
     clock: Clock,
     boot: BootId,
+    /// Nothing that this program wrote is older, on the kernel's monotonic clock.
+    began_us: u64,
     store: Arc<Store>,
     saver: Saver,
     saving: tokio::task::JoinHandle<()>,
@@ -124,6 +128,7 @@ impl Agent {
         Ok(Self {
             clock: clock.clone(),
             boot,
+            began_us: clock.kernel_us().saturating_sub(BEFORE_AGENT_US),
             known: store.entries()?,
             store,
             saver,

@@ -143,7 +143,7 @@ fn journal_parts(setup: &Setup, agent: &Agent, config: &JournalConfig) -> Record
         // The journal may reach back for months: its current boot is what was being read when the state was lost.
         _ => agent.is_lost.then_some(Start::Boot),
     };
-    RecordsOf::Journal { config: Box::new(config.clone()), own: own(), boot: agent.boot.clone(), start }
+    RecordsOf::Journal { config: Box::new(config.clone()), own: own(agent), boot: agent.boot.clone(), start }
 }
 
 fn unified_log_parts(setup: &Setup, agent: &Agent, config: &JournalConfig) -> RecordsOf {
@@ -157,7 +157,8 @@ fn unified_log_parts(setup: &Setup, agent: &Agent, config: &JournalConfig) -> Re
         JournalFormat::Json => unified_log::Format::Json,
         JournalFormat::Message => unified_log::Format::Message,
     };
-    let own = std::env::current_exe().unwrap_or_default();
+    // The system's log names what runs, not the link that it was started by.
+    let own = std::env::current_exe().and_then(std::fs::canonicalize).unwrap_or_default();
     let settings = unified_log::Settings {
         key: config.key.clone(),
         predicate: config.predicate.clone().unwrap_or_default(),
@@ -171,9 +172,9 @@ fn unified_log_parts(setup: &Setup, agent: &Agent, config: &JournalConfig) -> Re
     RecordsOf::UnifiedLog { settings: Box::new(settings), begin: begin(since, &agent.clock) }
 }
 
-/// The wall time at which reading begins.
+/// The time at which reading begins, by the clock that entries are stamped with: the system's, right or wrong.
 fn begin(since: Since, clock: &Clock) -> Wall {
-    let now = clock.wall();
+    let now = clock.system();
     let back = match since {
         Since::Now => 0,
         Since::Boot => clock.now().0,
@@ -182,9 +183,10 @@ fn begin(since: Since, clock: &Clock) -> Wall {
     Wall(now.0.saturating_sub_unsigned(back))
 }
 
-/// Who this program is to the journal; where that is not known, its process id alone.
-fn own() -> Own {
-    Own::new(std::process::id(), &std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default())
+/// Who this program is to the journal.
+fn own(agent: &Agent) -> Own {
+    let cgroups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    Own::new(std::process::id(), &agent.boot, agent.began_us, &cgroups)
 }
 
 fn file_filter(entry: &FileEntryConfig) -> anyhow::Result<Filter> {

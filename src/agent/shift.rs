@@ -22,6 +22,8 @@ use crate::state::Changes;
 const UNSIGNED_STOP_LIMIT: Duration = Duration::from_secs(1);
 /// How long what is in flight may take before a new configuration takes over: more than any request may (`aws/requests.rs`).
 const HAND_OVER_LIMIT: Duration = Duration::from_secs(180);
+/// How long the log thread may take to let go once no answer is waited for: a look at a disk that hangs may never end.
+const LET_GO_LIMIT: Duration = Duration::from_secs(60);
 /// How often the status is told.
 const STATUS_PAUSE: Duration = Duration::from_secs(1);
 
@@ -79,7 +81,7 @@ impl<'a> Shift<'a> {
         log::info!("{}", if self.agent.has_worked { "a new configuration is in force" } else { "started" });
         let mut ticks = tokio::time::interval(STATUS_PAUSE);
         let mut asked = Stop::No;
-        let mut deadline = None;
+        let (mut deadline, mut has_let_go) = (None, false);
         loop {
             tokio::select! {
                 biased;
@@ -92,11 +94,16 @@ impl<'a> Shift<'a> {
                     }
                 }
                 () = sleep_until(deadline), if deadline.is_some() => {
+                    if has_let_go && asked == Stop::HandOver {
+                        log::error!("what reads logs does not let go: the new configuration begins without it");
+                        deadline = None;
+                        break;
+                    }
                     log::info!("stopped waiting for answers: what was not sent is still in its files");
                     if asked > Stop::HandOver {
                         break;
                     }
-                    deadline = None;
+                    (deadline, has_let_go) = (Some(Instant::now() + LET_GO_LIMIT), true);
                     self.logs.tell(logs::Event::LetGo);
                 }
                 Some(sent) = self.sends.join_next(), if !self.sends.is_empty() => self.sent(sent),

@@ -78,6 +78,7 @@ impl Tally {
             trouble: sign_in.or_else(|| self.trouble.clone()).or(metrics.trouble),
             records_stuck_ms: self.stuck_since.map(age),
             samples_stuck_ms: metrics.stuck_since.map(age),
+            source_trouble: logs.trouble.clone(),
             reload_trouble: before.reload_trouble.clone(),
             logs_silent_ms: age(logs.at),
             clock_skew_ms: clock.skew_ms(),

@@ -1,4 +1,7 @@
 //! `reload`: has the daemon take a changed configuration over, and says what became of it.
+//!
+//! The daemon judges the file, since it is the daemon's environment that `${NAME}` stands for; here it is judged only where no
+//! daemon answers.
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -6,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::print::print;
-use super::{CONFIG, Failure, status};
+use super::{CONFIG, Failure, UNAVAILABLE, status};
 use crate::config;
 use crate::service::control::{Outcome, Question};
 
@@ -15,14 +18,17 @@ const NOTHING_CHANGED: &str = "nothing was changed; the agent goes on with the c
 /// More than the instance command and the requests in flight may take.
 const LIMIT: Duration = Duration::from_secs(240);
 
-/// Checks the file, and waits until the daemon has taken it over.
+/// Waits until the daemon has taken the file over, or says why it does not.
 pub fn perform(path: &Path) -> Result<(), Failure> {
     if File::open(path).is_err_and(|error| error.kind() == ErrorKind::PermissionDenied) {
         let text = format!("error: only root and the user of the service may read {}; use sudo", path.display());
         return Err(Failure::new(super::NOT_PERMITTED, text));
     }
-    config::load(path).map_err(|failure| refused(CONFIG, &failure.to_string()))?;
-    let outcome: Outcome = status::ask(&status::state_folders(Some(path))?, Question::Reload, LIMIT)?;
+    let answer = status::ask::<Outcome>(&status::state_folders(Some(path))?, Question::Reload, LIMIT);
+    let outcome = answer.map_err(|failure| match (failure.code, config::load(path)) {
+        (UNAVAILABLE, Err(wrong)) => refused(CONFIG, &wrong.to_string()),
+        _ => failure,
+    })?;
     match outcome.refusal {
         None => print(&format!("the agent works by {} as it is now", outcome.config.display())),
         Some(refusal) => Err(refused(refusal.code, &refusal.text)),

@@ -40,10 +40,33 @@ pub fn perform(path: Option<&Path>, wait: Option<u32>, json: bool) -> Result<(),
     if report.delivering { Ok(()) } else { Err(Failure::new(UNAVAILABLE, "")) }
 }
 
+/// Where a daemon may have its state.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Folders {
+    /// Where the configuration says, or where one is wherever nothing is said.
+    first: Vec<PathBuf>,
+    /// Where it may be besides: `agent.state_directory` may have been edited since it started. Only one that works by
+    /// `config` is meant there.
+    others: Vec<PathBuf>,
+    config: PathBuf,
+}
+
+impl Folders {
+    /// The sockets to ask at.
+    fn sockets(&self) -> impl Iterator<Item = PathBuf> {
+        let works_by = |path: &PathBuf| {
+            let report = control::ask(path, Question::Status, LIMIT);
+            report.is_ok_and(|report: Report| report.config == self.config)
+        };
+        let others = self.others.iter().map(|folder| control::path_in(folder)).filter(works_by);
+        self.first.iter().map(|folder| control::path_in(folder)).chain(others)
+    }
+}
+
 /// Asks the daemon that has one of `folders`.
-pub fn ask<T: for<'a> Deserialize<'a>>(folders: &[PathBuf], question: Question, limit: Duration) -> Result<T, Failure> {
+pub fn ask<T: for<'a> Deserialize<'a>>(folders: &Folders, question: Question, limit: Duration) -> Result<T, Failure> {
     let mut last = None;
-    for path in folders.iter().map(|folder| control::path_in(folder)) {
+    for path in folders.sockets() {
         match control::ask(&path, question, limit) {
             Ok(answer) => return Ok(answer),
             Err(error) if error.kind() == ErrorKind::PermissionDenied => return Err(not_permitted(&path)),
@@ -75,16 +98,27 @@ pub fn not_permitted(path: &Path) -> Failure {
 
 /// Where a daemon may have its state: where the configuration says; else where the environment does; else in systemd's folder or
 /// the default one. A configuration that is wrong now may have been right when the daemon started.
-pub fn state_folders(path: Option<&Path>) -> Result<Vec<PathBuf>, Failure> {
+pub fn state_folders(path: Option<&Path>) -> Result<Folders, Failure> {
     let file = path.unwrap_or(Path::new(DEFAULT_PATH));
     let named = match config::load(file) {
         Ok(loaded) => loaded.config.agent.state_directory,
         Err(failure @ config::Failure::Missing(_)) if path.is_some() => return Err(start::refused(failure)),
         Err(_) => folder_in_broken(file),
     };
-    let from_systemd = || std::env::var_os("STATE_DIRECTORY").map(PathBuf::from);
-    let usual = || vec![SYSTEMD_STATE_DIRECTORY.into(), DEFAULT_STATE_DIRECTORY.into()];
-    Ok(named.or_else(from_systemd).map_or_else(usual, |folder| vec![folder]))
+    let from_systemd = std::env::var_os("STATE_DIRECTORY").map(PathBuf::from);
+    let config = std::path::absolute(file).unwrap_or_else(|_| file.to_path_buf());
+    Ok(folders(named, from_systemd, config))
+}
+
+fn folders(named: Option<PathBuf>, from_systemd: Option<PathBuf>, config: PathBuf) -> Folders {
+    let usual = || [SYSTEMD_STATE_DIRECTORY, DEFAULT_STATE_DIRECTORY].map(PathBuf::from);
+    match (named, from_systemd) {
+        (Some(named), from_systemd) => {
+            Folders { first: vec![named], others: from_systemd.into_iter().chain(usual()).collect(), config }
+        }
+        (None, Some(folder)) => Folders { first: vec![folder], others: usual().into(), config },
+        (None, None) => Folders { first: usual().into(), others: Vec::new(), config },
+    }
 }
 
 /// `agent.state_directory` of a configuration that is wrong: that it is, is what one may want to ask the daemon about.
@@ -138,5 +172,40 @@ fn clock(skew_ms: Option<i64>) -> String {
         Some(skew) if skew.unsigned_abs() < 5_000 => "right".to_owned(),
         Some(skew) if skew > 0 => format!("{} ahead of AWS: its time counts", span(skew.unsigned_abs())),
         Some(skew) => format!("{} behind AWS: its time counts", span(skew.unsigned_abs())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    /// Answers every question in `folder` as an agent with `config` does, as long as the test runs.
+    fn agent(folder: &Path, config: &Path) {
+        let listener = UnixListener::bind(control::path_in(folder)).unwrap();
+        let report = Report { config: config.to_path_buf(), pid: 7, ..Report::default() };
+        let answer = serde_json::to_string(&report).unwrap() + "\n";
+        std::thread::spawn(move || {
+            for asker in listener.incoming().map_while(Result::ok) {
+                let _ = BufReader::new(&asker).read_line(&mut String::new());
+                let _ = (&asker).write_all(answer.as_bytes());
+            }
+        });
+    }
+
+    #[test]
+    fn an_agent_is_found_though_its_state_directory_was_edited_and_another_one_is_not_taken_for_it() {
+        let (edited, started) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let config = started.path().join("x.json");
+        agent(started.path(), &config);
+        let asked = |config: PathBuf| {
+            let folders = folders(Some(edited.path().to_path_buf()), Some(started.path().to_path_buf()), config);
+            ask::<Report>(&folders, Question::Status, LIMIT).map(|report| report.pid)
+        };
+        assert_eq!(asked(config).ok(), Some(7));
+        let failure = asked("/etc/of-another.json".into()).err().unwrap();
+        assert!(failure.code == UNAVAILABLE && failure.text.contains(edited.path().to_str().unwrap()));
     }
 }

@@ -145,10 +145,12 @@ impl Edit {
                 self.replace(at..end, json);
             }
             Reached::Null { at, rest } => {
+                has_no_index(&steps, rest)?;
                 let new = built(&steps[rest..], json, Some(&line_indent(&self.text, at)));
                 self.replace(at..end_of_value(&self.text, at), &new);
             }
             Reached::Missing { container, rest } => {
+                has_no_index(&steps, rest)?;
                 let (place, new) = addition(&self.text, container, &steps[rest..], json);
                 self.replace(place, &new);
             }
@@ -217,6 +219,15 @@ fn steps(path: &str) -> Result<Vec<Step>, EditError> {
         }
     }
     Ok(steps)
+}
+
+/// What is missing can be made, but for an entry that the path counts: a list that is made anew has none.
+fn has_no_index(steps: &[Step], rest: usize) -> Result<(), EditError> {
+    let counted = steps.iter().enumerate().skip(rest).find_map(|(place, step)| match step {
+        Step::Index(index) => Some((place, *index)),
+        Step::Key(_) | Step::Append => None,
+    });
+    counted.map_or(Ok(()), |(place, index)| Err(EditError::NoEntry { path: written(&steps[..place]), index, count: 0 }))
 }
 
 /// Steps as a person writes them.
@@ -375,9 +386,11 @@ mod tests {
             ("o[0]", "o is an object and not a list"),
             ("n.x", "n is a number and not an object"),
             ("l[2]", "l has no entry `[2]`: it has 2; `[+]` adds one"),
+            ("m[7].x", "m has no entry `[7]`: it has 0; `[+]` adds one"),
+            ("z[0].x", "z has no entry `[0]`: it has 0; `[+]` adds one"),
         ];
         for (path, message) in cases {
-            let mut edit = edit(r#"{"t": "x", "l": [1, 2], "o": {}, "n": -1}"#);
+            let mut edit = edit(r#"{"t": "x", "l": [1, 2], "o": {}, "n": -1, "z": null}"#);
             let error = edit.set_text(path, "x").unwrap_err().to_string();
             assert!(error.starts_with(message), "{path}: {error}");
         }

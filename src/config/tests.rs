@@ -247,9 +247,34 @@ fn the_agents_journald_has_several_readings_with_keys_of_their_own() {
         {"log_group_name": "b", "priority": "err", "matches": [{"_UID": "0"}, {"_TRANSPORT": "kernel"}]}]}}"#;
     let journals = journals(text);
     let keys: Vec<&str> = journals.iter().map(|journal| journal.key.as_str()).collect();
-    assert_eq!(keys, ["journald to a journal", "journald to a journal (2)", "journald to b journal"]);
+    assert_eq!(
+        keys,
+        [
+            r#"journald unit "sshd""#,
+            r#"journald unit "nginx""#,
+            r#"journald priority "err" match _TRANSPORT="kernel" match _UID="0""#
+        ]
+    );
     assert_eq!(journals[2].matches.len(), 2, "objects are alternatives");
     assert_eq!(journals[0].retention_days, Some(1));
+}
+
+#[test]
+fn a_reading_keeps_its_key_in_another_order_and_under_another_stream() {
+    let keys = |list: &str| -> Vec<String> {
+        let text = format!(r#"{{"journald": {{"collect_list": [{list}]}}}}"#);
+        journals(&text).into_iter().map(|journal| journal.key).collect()
+    };
+    let one = r#"{"units": ["a", "b"], "log_stream_name": "one"}"#;
+    let two = r#"{"units": ["a"], "filters": [{"type": "include", "expression": "x"}], "log_stream_name": "two"}"#;
+    let three = r#"{"units": ["a"], "filters": [{"type": "exclude", "expression": "x"}], "log_stream_name": "two"}"#;
+    let [first, second, third] = keys(&[one, two, three].join(", ")).try_into().unwrap();
+    assert!(first != second && second != third && first != third);
+    let turned = keys(&[three, two, one].join(", "));
+    assert_eq!(turned, [third, second, first.clone()]);
+    let renamed = r#"{"units": ["b", "a"], "log_group_name": "g", "log_stream_name": "other"}"#;
+    assert_eq!(keys(renamed)[0], first);
+    assert_eq!(keys(&[one, renamed].join(", ")), [first.clone(), format!("{first} (2)")], "twins");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! A Unix socket in the state folder, which only root and the service's own user can reach. A question is one line of JSON, and so is its
 //! answer. The rule that is easy to break: whoever asks must not be able to hold the daemon up, nor to fill its memory: lines are short,
-//! askers few, and each has a time limit.
+//! askers few, and each has a time limit. Who waits for a reload takes no seat of those who ask for the status.
 
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 use super::glance;
@@ -25,6 +25,8 @@ const LIMIT: Duration = Duration::from_secs(5);
 const MAX_QUESTION_BYTES: u64 = 4 * 1024;
 /// How many may ask at the same time.
 const MAX_ASKERS: usize = 8;
+/// How many may wait for reloads, which take their time.
+const MAX_WAITING: usize = 8;
 /// After an accept that failed: no descriptor is free.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -131,15 +133,15 @@ impl Control {
 
 async fn listen(listener: UnixListener, desk: Desk) {
     let askers = Arc::new(Semaphore::new(MAX_ASKERS));
+    let waiting = Arc::new(Semaphore::new(MAX_WAITING));
     // The semaphore is never closed.
     while let Ok(seat) = Arc::clone(&askers).acquire_owned().await {
         match listener.accept().await {
             Ok((asker, _)) => {
-                let desk = desk.clone();
+                let (desk, waiting) = (desk.clone(), Arc::clone(&waiting));
                 tokio::spawn(async move {
                     // An asker that goes away has nothing left to hear.
-                    let _ = attend(asker, desk).await;
-                    drop(seat);
+                    let _ = attend(asker, desk, seat, &waiting).await;
                 });
             }
             Err(error) => {
@@ -150,13 +152,20 @@ async fn listen(listener: UnixListener, desk: Desk) {
     }
 }
 
-async fn attend(asker: UnixStream, desk: Desk) -> io::Result<()> {
+async fn attend(asker: UnixStream, desk: Desk, seat: OwnedSemaphorePermit, waiting: &Semaphore) -> io::Result<()> {
     let (read, mut write) = asker.into_split();
     let mut line = String::new();
     timeout(LIMIT, BufReader::new(read.take(MAX_QUESTION_BYTES)).read_line(&mut line)).await??;
     let answer = match serde_json::from_str(&line) {
         Ok(Question::Status) => serde_json::to_string(&desk.report_now()),
-        Ok(Question::Reload) => serde_json::to_string(&desk.reload().await),
+        Ok(Question::Reload) => {
+            drop(seat);
+            let outcome = match waiting.try_acquire() {
+                Ok(_place) => desk.reload().await,
+                Err(_) => desk.unavailable("too many wait for a reload"),
+            };
+            serde_json::to_string(&outcome)
+        }
         Err(error) => Ok(serde_json::json!({"error": error.to_string()}).to_string()),
     };
     let answer = answer.map_err(io::Error::other)? + "\n";
@@ -177,14 +186,16 @@ impl Desk {
 
     async fn reload(&self) -> Outcome {
         let (answer, outcome) = oneshot::channel();
-        let ending = || Outcome {
-            config: self.report.config.clone(),
-            refusal: Some(Refusal { code: UNAVAILABLE, text: "the agent ends".to_owned() }),
-        };
+        let ending = || self.unavailable("the agent ends");
         if self.wishes.send(Some(answer)).await.is_err() {
             return ending();
         }
         outcome.await.unwrap_or_else(|_| ending())
+    }
+
+    fn unavailable(&self, why: &str) -> Outcome {
+        let refusal = Some(Refusal { code: UNAVAILABLE, text: format!("error: {why}") });
+        Outcome { config: self.report.config.clone(), refusal }
     }
 }
 
@@ -293,6 +304,25 @@ mod tests {
         let _ = BufReader::new(nonsense).read_line(&mut answer).await;
         assert!(answer.contains("error"), "{answer}");
         assert_eq!(asked::<Report>(&scene.path, Question::Status).await.unwrap().pid, 7);
+    }
+
+    #[tokio::test]
+    async fn those_who_wait_for_a_reload_keep_nobody_from_asking_for_the_status() {
+        let (mut scene, desk) = scene();
+        let _control = Control::open(scene.path.clone(), desk).unwrap();
+        let mut askers = Vec::new();
+        for _ in 0..=MAX_ASKERS.max(MAX_WAITING) {
+            let mut asker = UnixStream::connect(&scene.path).await.unwrap();
+            asker.write_all(b"{\"ask\":\"reload\"}\n").await.unwrap();
+            askers.push(asker);
+        }
+        let mut wishes = Vec::new();
+        for _ in 0..MAX_WAITING {
+            wishes.push(scene.wishes.recv().await.unwrap().unwrap());
+        }
+        assert_eq!(asked::<Report>(&scene.path, Question::Status).await.unwrap().pid, 7);
+        let one_too_many: Outcome = asked(&scene.path, Question::Reload).await.unwrap();
+        assert_eq!(one_too_many.refusal.unwrap().code, UNAVAILABLE);
     }
 
     #[tokio::test]

@@ -19,6 +19,9 @@ pub fn line(status: &Status) -> String {
         }
         Phase::Starting | Phase::Running => at_work(status),
     };
+    if let Some(trouble) = status.source_trouble.as_ref().filter(|_| status.phase == Phase::Running) {
+        line.push_str(&format!("; {trouble}"));
+    }
     if let Some(trouble) = &status.reload_trouble {
         line.push_str(&format!("; the last reload was refused: {trouble}"));
     }
@@ -171,6 +174,11 @@ mod tests {
                 "waiting for the instance id: `x` failed",
             ),
             (Status { phase: Phase::Stopping, ..running() }, false, "stopping: what is open is sent"),
+            (
+                Status { source_trouble: Some("the journal is not read: no journalctl".into()), ..running() },
+                true,
+                "delivering: 12,345 records and 780 samples sent; the journal is not read: no journalctl",
+            ),
             (
                 Status { reload_trouble: Some("1 problem".into()), ..running() },
                 true,

@@ -1,9 +1,10 @@
 //! The Python publisher as its installer left it, and what becomes of it.
 
 use std::fs;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{lchown, symlink};
+use std::process::Command;
 
-use super::root::{Root, Shell, UNIT, difference};
+use super::root::{Root, Shell, Tree, UNIT, difference};
 use super::{CONFIG, DROP_INS, HOME, NOT_DELIVERING, PROGRAM, value};
 
 /// Its user.
@@ -41,18 +42,23 @@ pub fn config(password: &str, instance: &str) -> String {
 pub fn old_style(instance: &str) -> Option<Root> {
     let root = Root::new(Shell::Dash)?;
     let passwd = root.read("/etc/passwd");
-    root.write("/etc/passwd", &format!("{passwd}cwp:x:{OLD_USER}:{OLD_USER}::/nonexistent:/usr/sbin/nologin\n"));
-    root.write("/etc/group", &format!("{}cwp:x:{OLD_USER}:\n", root.read("/etc/group")));
+    root.write(
+        "/etc/passwd",
+        &format!("{passwd}cwpublisher:x:{OLD_USER}:{OLD_USER}::/nonexistent:/usr/sbin/nologin\n"),
+    );
+    root.write("/etc/group", &format!("{}cwpublisher:x:{OLD_USER}:\n", root.read("/etc/group")));
     root.write(CONFIG, &config("p&w\\1", instance));
     root.write(&format!("{HOME}/bin/amazon-cloudwatch-publisher"), "#!/usr/bin/env python3\n");
     root.write(&format!("{HOME}/logs/amazon-cloudwatch-publisher.log"), "an old line\n");
-    for path in ["etc", "logs", "logs/amazon-cloudwatch-publisher.log", "etc/amazon-cloudwatch-publisher.json"] {
-        chown(root.at(&format!("{HOME}/{path}")), Some(OLD_USER), Some(OLD_USER)).unwrap();
+    // What its installer ends with.
+    let home = root.at(HOME);
+    for (tool, what) in [("chown", "998:998"), ("chmod", "u+rwX,g-rwx,o-rwx")] {
+        assert!(Command::new(tool).args(["-R", what]).arg(&home).status().unwrap().success());
     }
     root.write(
         &format!("/etc/systemd/system/{UNIT}"),
         &format!(
-            "[Unit]\nDescription=Amazon CloudWatch Publisher\nAfter=network.target\n\n[Service]\nType=simple\nUser=cwp\n\
+            "[Unit]\nDescription=Amazon CloudWatch Publisher\nAfter=network.target\n\n[Service]\nType=simple\nUser=cwpublisher\n\
              ExecStart=/usr/bin/env python3 {HOME}/bin/amazon-cloudwatch-publisher\n\n[Install]\nWantedBy=multi-user.target\n"
         ),
     );
@@ -69,8 +75,11 @@ fn the_python_publisher_is_replaced_and_its_configuration_stays_to_the_byte() {
     let Some(root) = old_style(r#""serial": "1""#) else { return };
     let (config, unit) = (root.read(CONFIG), root.read(&format!("/etc/systemd/system/{UNIT}")));
     let run = root.install(&["--unattended", "--wait", "0"]).ended(NOT_DELIVERING);
-    assert!(run.out.contains("its user cwp"), "{}", run.out);
+    assert!(run.out.contains("its user cwpublisher"), "{}", run.out);
     assert_eq!(root.read(CONFIG), config);
+    for folder in [HOME.to_owned(), format!("{HOME}/bin")] {
+        assert_eq!(root.rights(&folder), (0o755, 0, 0), "{folder}: it was its user's alone");
+    }
     let (mode, owner, group) = root.rights(CONFIG);
     assert_eq!((mode, owner), (0o640, 0));
     assert!(root.read(&format!("/etc/systemd/system/{UNIT}")).contains(&format!("ExecStart={PROGRAM} run")));
@@ -134,6 +143,35 @@ fn what_does_not_start_gives_way_to_what_ran_before() {
 }
 
 #[test]
+fn a_link_that_the_old_user_laid_leads_root_nowhere() {
+    for place in ["bin", "logs", "etc/amazon-cloudwatch-publisher.json"] {
+        let Some(root) = old_style(r#""serial": "1""#) else { return };
+        let place = format!("{HOME}/{place}");
+        fs::rename(root.at(&place), root.at("/root/moved")).unwrap();
+        symlink("/root/moved", root.at(&place)).unwrap();
+        lchown(root.at(&place), Some(OLD_USER), Some(OLD_USER)).unwrap();
+        let before = root.tree();
+        let run = root.install(&["--unattended", "--wait", "0"]).ended(78);
+        assert!(run.err.contains(&format!("{place} is a link that another user")), "{}", run.err);
+        assert_eq!(difference(&before, &root.tree()), Vec::<String>::new());
+    }
+    // Among its logs too: there and back.
+    let Some(root) = old_style(r#""serial": "1""#) else { return };
+    root.write("/etc/own", "root's");
+    root.mode("/etc/own", 0o600);
+    symlink("/etc/own", root.at(&format!("{HOME}/logs/soft"))).unwrap();
+    fs::hard_link(root.at("/etc/own"), root.at(&format!("{HOME}/logs/hard"))).unwrap();
+    symlink("/etc/own", root.at(&format!("{HOME}/etc/soft"))).unwrap();
+    root.write("/fake/broken", "");
+    let before = root.tree();
+    root.install(&["--unattended", "--wait", "0"]).ended(70);
+    assert_eq!(difference(&before, &root.tree()), Vec::<String>::new());
+    fs::remove_file(root.at("/fake/broken")).unwrap();
+    root.install(&["--unattended", "--wait", "0"]).ended(NOT_DELIVERING);
+    assert_eq!(root.rights("/etc/own"), (0o600, 0, 0));
+}
+
+#[test]
 fn an_upgrade_that_does_not_start_goes_back_to_the_old_version() {
     let Some(root) = old_style(r#""serial": "1""#) else { return };
     root.install(&["--unattended", "--wait", "0"]).ended(NOT_DELIVERING);
@@ -152,10 +190,51 @@ fn what_the_services_user_cannot_read_is_found_before_the_old_one_is_stopped() {
     root.write("/root/password", "secret\n");
     let config = root.read(CONFIG).replace("\"password\": \"p&w\\\\1\"", "\"password_file\": \"/root/password\"");
     root.write(CONFIG, &config);
+    let before = root.tree();
     let run = root.install(&["--unattended", "--wait", "0"]).ended(78);
+    assert_eq!(difference(&before, &root.tree()), Vec::<String>::new());
     assert!(run.err.contains("/root/password") && run.err.contains("the old one runs on"), "{}", run.err);
     assert_eq!(root.asked(), Vec::<String>::new());
     assert!(!root.exists(PROGRAM));
+}
+
+#[test]
+fn the_way_back_that_the_manual_shows_leads_back() {
+    let Some(root) = old_style(r#""serial": "1""#) else { return };
+    let before = root.tree();
+    root.install(&["--unattended", "--wait", "0"]).ended(NOT_DELIVERING);
+    root.asked();
+    let manual = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/installation.md")).unwrap();
+    let shown = manual.split("The way back").nth(1).and_then(|rest| rest.split("```\n").nth(1)).unwrap();
+    root.run(&["/bin/dash", "-euc", &shown.replace("sudo ", "")], &[]).ended(0);
+    let name = UNIT.trim_end_matches(".service");
+    assert_eq!(root.asked(), [&format!("stop {name}"), "daemon-reload", &format!("start {name}")]);
+    let units = "etc/systemd";
+    let only = |tree: Tree| tree.into_iter().filter(|(path, _)| path.starts_with(units)).collect::<Tree>();
+    assert_eq!(difference(&only(before), &only(root.tree())), Vec::<String>::new());
+    let old = ["setpriv", "--reuid=998", "--regid=998", "--clear-groups", "--no-new-privs", "/bin/sh", "-c"];
+    let reads = format!(
+        "cat {CONFIG} {HOME}/bin/amazon-cloudwatch-publisher && echo on >>{HOME}/logs/amazon-cloudwatch-publisher.log"
+    );
+    root.run(&[&old[..], &[&reads]].concat(), &[]).ended(0);
+}
+
+#[test]
+fn credentials_that_only_the_old_user_has_are_named_before_the_old_one_is_stopped() {
+    for place in ["/nonexistent/.aws/credentials", &format!("{DROP_INS}/keys.conf")] {
+        let Some(root) = old_style(r#""serial": "1""#) else { return };
+        root.write(place, "[Service]\nEnvironment=AWS_ACCESS_KEY_ID=x\n");
+        let text = root.read(CONFIG);
+        let (before, rest) = text.split_once("\"authentication\"").unwrap();
+        root.write(CONFIG, &format!("{before}{}", rest.split_once("},").unwrap().1));
+        let before = root.tree();
+        let run = root.install(&["--unattended", "--wait", "0"]).ended(78);
+        assert!(run.err.contains("does not see that") && run.err.contains("The old one runs on"), "{}", run.err);
+        assert_eq!(difference(&before, &root.tree()), Vec::<String>::new());
+        assert_eq!(root.asked(), Vec::<String>::new());
+        let run = root.install(&["--unattended", "--no-start"]).ended(0);
+        assert!(run.err.contains("credentials of its own"), "{}", run.err);
+    }
 }
 
 #[test]

@@ -51,7 +51,15 @@ pub type Tree = BTreeMap<PathBuf, (u32, u32, u32, Vec<u8>)>;
 const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n";
 const GROUP: &str = "root:x:0:\nadm:x:4:\nsystemd-journal:x:101:\nnogroup:x:65534:\n";
 /// What the tools that make users leave behind wherever they ran.
-const NOT_OURS: [&str; 5] = ["etc/passwd-", "etc/group-", "etc/shadow-", "etc/gshadow-", "etc/.pwd.lock"];
+const NOT_OURS: [&str; 6] = [
+    "etc/passwd-",
+    "etc/group-",
+    "etc/shadow-",
+    "etc/gshadow-",
+    "etc/.pwd.lock",
+    // A lock's file stays, until the machine starts again.
+    "run/cloudwatch-publisher-install.lock",
+];
 /// Everything that the installer runs and that changes something, for a spy to stand before.
 const SPIED: [&str; 16] = [
     "chmod",

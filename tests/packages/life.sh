@@ -44,15 +44,50 @@ holds [ -e $system/multi-user.target.wants/$unit ]
 holds cloudwatch-publisher --version
 holds is_gone $config
 
-step 'over an installation of the predecessor, with its unit, its configuration and its link'
-echo '{"agent":{"instance":{"serial":"x"}}}' >$config
-cp $config /tmp/config
-echo '[Unit]' >$system/$unit
+step 'over an installation of the predecessor that could not be taken over: it stays as it is'
+groupadd -g 1997 cwpublisher
+useradd --system -u 1997 -g cwpublisher -d /home/cwpublisher cwpublisher
+systemd_unit() {
+    printf '[Service]\nUser=cwpublisher\nExecStart=%s/bin/amazon-cloudwatch-publisher\n' $home >$system/$unit
+    printf '[Service]\nUser=cwpublisher\n' >$system/$unit.d/override.conf
+}
+# What its installer ends with.
+predecessor() {
+    systemd_unit
+    echo '#!/usr/bin/env python3' >$home/bin/amazon-cloudwatch-publisher
+    echo "$1" >$config
+    cp $config /tmp/config
+    chown -R cwpublisher: $home
+    chmod -R u+rwX,g-rwx,o-rwx $home
+}
+predecessor '{"agent":{"region":"eu-west-1","instance":{"serial":"x"},"regoin":1}}'
+dpkg -i /package.deb >/tmp/said 2>&1
+cat /tmp/said
+holds grep -q 'runs on' /tmp/said
+holds grep -q 'did you mean .region.' /tmp/said
+holds [ -f $system/$unit ]
+holds [ -f $system/$unit.d/override.conf ]
+holds setpriv --reuid cwpublisher --regid cwpublisher --clear-groups sh -c "cat $config >/dev/null"
+holds cmp $config /tmp/config
+mkdir -p /home/cwpublisher/.aws
+predecessor '{"agent":{"region":"eu-west-1","instance":{"serial":"x"}}}'
+dpkg -i /package.deb >/tmp/said 2>&1
+holds grep -q 'credentials of its own' /tmp/said
+holds [ -f $system/$unit ]
+rm -r /home/cwpublisher
+
+step 'over one that can be: its unit and its drop-ins give way, its folders are reachable'
+predecessor '{"agent":{"region":"eu-west-1","instance":{"serial":"x"}}}'
 ln -s $home/bin/cloudwatch-publisher /usr/local/bin/cloudwatch-publisher
 dpkg -i /package.deb
 holds cmp $config /tmp/config
+holds [ "$(stat -c '%a %U:%G' $home)" = '755 root:root' ]
+holds [ "$(stat -c '%a %U:%G' $home/bin)" = '755 root:root' ]
+holds setpriv --reuid cloudwatch-publisher --regid cloudwatch-publisher --clear-groups sh -c "exec $home/bin/cloudwatch-publisher --version"
 holds [ "$(stat -c '%a %U:%G' $config)" = '640 root:cloudwatch-publisher' ]
 holds is_gone $system/$unit
+holds is_gone $system/$unit.d/override.conf
+holds [ -e $system/$unit.d/override.conf.predecessor ]
 holds [ -e $home/etc/$unit.replaced ]
 holds is_gone /usr/local/bin/cloudwatch-publisher
 
@@ -91,8 +126,17 @@ step 'installed again: they serve on'
 dpkg -i /package.deb
 holds cmp $config /tmp/config
 
-step 'purged: nothing stays'
-dpkg -P cloudwatch-publisher
+step 'purged: nothing stays but what others put there, which is named'
+echo 'a key' >$home/etc/private.key
+dpkg -P cloudwatch-publisher >/tmp/said 2>&1
+for other in $home/etc/private.key $home/bin/amazon-cloudwatch-publisher; do
+    holds [ -e "$other" ]
+    holds grep -q "$other" /tmp/said
+done
+rm -r $home $system/$unit.d
+rmdir --ignore-fail-on-non-empty /opt/aws
+userdel cwpublisher
+rm -f /etc/subuid- /etc/subgid-
 files >/tmp/left
 holds diff /tmp/files /tmp/left
 holds cmp /tmp/passwd /etc/passwd

@@ -145,11 +145,12 @@ fn everything(machine: &Machine) -> BTreeSet<String> {
 /// The Python publisher as its installer left it, for a machine whose serial number only root may read.
 fn install_predecessor(scene: &Scene, pool: &PoolIds) -> Value {
     let machine = &scene.machine;
-    let program = "#!/usr/bin/env python3\nimport time\nwhile True:\n    time.sleep(1)\n";
-    let unit = "[Unit]\nDescription=amazon-cloudwatch-publisher\nRequires=network.target\nAfter=network.target\n\
-                [Service]\nType=simple\nUser=cwpublisher\nGroup=wheel\n\
-                ExecStart=/opt/aws/amazon-cloudwatch-publisher/bin/amazon-cloudwatch-publisher\n\
-                [Install]\nWantedBy=multi-user.target\n";
+    // Nothing of the original but what is known of it: a script of Python's, a user of its own, a group that Debian lacks.
+    let program = "#!/usr/bin/env python3\nimport signal\nsignal.pause()\n";
+    let unit = format!(
+        "[Unit]\nDescription=The publisher in Python\n\n[Service]\nUser=cwpublisher\nGroup=wheel\n\
+         ExecStart={HOME}/bin/amazon-cloudwatch-publisher\n\n[Install]\nWantedBy=multi-user.target\n"
+    );
     let config = json!({
         "agent": {
             "instance": {"prefix": "rpi", "command": "sudo -n cat /etc/serial | awk '{print $NF}'"},
@@ -174,10 +175,11 @@ fn install_predecessor(scene: &Scene, pool: &PoolIds) -> Value {
     machine.write(&format!("{HOME}/bin/amazon-cloudwatch-publisher"), program, 0o700);
     machine.write(CONFIG, &serde_json::to_string_pretty(&config).unwrap(), 0o600);
     machine.write(&format!("{HOME}/logs/amazon-cloudwatch-publisher.log"), "written by the predecessor\n", 0o600);
-    machine.write(&format!("/etc/systemd/system/{UNIT}"), unit, 0o644);
+    machine.write(&format!("/etc/systemd/system/{UNIT}"), &unit, 0o644);
     machine.run("groupadd wheel && useradd -g wheel -s /sbin/nologin cwpublisher");
-    machine
-        .run(&format!("chown -R cwpublisher: {HOME} && systemctl daemon-reload && systemctl enable -q --now {UNIT}"));
+    // What its installer ends with.
+    machine.run(&format!("chown -R cwpublisher: {HOME} && chmod -R u+rwX,g-rwx,o-rwx {HOME}"));
+    machine.run(&format!("systemctl daemon-reload && systemctl enable -q --now {UNIT}"));
     config
 }
 
@@ -211,6 +213,8 @@ fn the_python_publisher_is_replaced_and_its_machine_keeps_its_name_and_configura
 
     assert_eq!(scene.property("User"), "cloudwatch-publisher");
     assert_eq!(scene.property("Type"), "notify");
+    let rights = scene.machine.run(&format!("stat -c '%a %U:%G' {HOME} {HOME}/bin"));
+    assert_eq!(rights, "755 root:root\n755 root:root", "they were its user's alone");
     assert_eq!(scene.machine.attempt("pgrep -u cwpublisher").code, 1, "the old one does not run any more");
     assert!(
         scene.machine.path(&format!("{HOME}/bin/amazon-cloudwatch-publisher")).exists(),

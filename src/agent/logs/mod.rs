@@ -98,7 +98,7 @@ pub struct Destination {
 }
 
 /// What the log thread tells of itself.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Told {
     /// Counts of records.
     pub counts: Counts,
@@ -106,6 +106,8 @@ pub struct Told {
     pub files: u64,
     /// Bytes in them that are not settled.
     pub lag_bytes: u64,
+    /// What keeps a source of records from being read.
+    pub trouble: Option<String>,
     /// When the oldest record that waits was read.
     pub oldest: Option<Monotonic>,
     /// When this was told.

@@ -123,6 +123,15 @@ impl Records {
         each!(&self.source, source => source.saved())
     }
 
+    /// Why it is not read as it should be, while that is so.
+    pub fn trouble(&self) -> Option<String> {
+        let name = match self.source {
+            Source::Journal(_) => "the journal",
+            Source::UnifiedLog(_) => "the unified log",
+        };
+        each!(&self.source, source => source.complaint()).map(|complaint| format!("{name} is not read: {complaint}"))
+    }
+
     /// Reads no more.
     pub fn stop(&mut self) {
         each!(&mut self.source, source => source.stop());

@@ -24,6 +24,10 @@ const LOOK_PAUSE: Duration = Duration::from_secs(2);
 const LOOK_PAUSE_BUSY: Duration = Duration::from_millis(200);
 /// A look may take a share of the time of one in this.
 const LOOK_SHARE: u32 = 50;
+/// But the pause before the next is no longer than this, or than the look itself: a new file is to be found.
+const LONGEST_LOOK_PAUSE: Duration = Duration::from_secs(60);
+/// The counts are told this often though nothing happens: whoever watches takes a thread that is silent for long to hang.
+const HEARTBEAT: Duration = Duration::from_secs(30);
 /// How often the counts are told.
 const TELL_PAUSE: Duration = Duration::from_millis(500);
 /// After that many settled bytes a save does not wait for others.
@@ -93,7 +97,8 @@ impl LogThread {
     }
 
     fn add(&mut self, entry: usize, parts: RecordsParts, ready: &Wake) {
-        log::info!(stream:% = parts.stream; "reading the journal");
+        // That reading begins the source says itself.
+        log::debug!(stream:% = parts.stream; "a source of records goes to this stream");
         let records = Records::new(self.records.len(), parts.of, parts.saved, ready);
         let stream = self.stream(parts.stream, entry);
         self.pipeline.follow(records.file, stream, entry);
@@ -108,9 +113,10 @@ impl LogThread {
     /// Works until it is told to end, or nobody can tell it anything any more.
     pub(super) fn run(mut self, events: &Receiver<Event>) {
         loop {
-            let now = self.clock.now();
+            let mut now = self.clock.now();
             if now >= self.next_look && self.going == Going::On {
                 self.look(now);
+                now = self.clock.now();
             }
             if matches!(self.going, Going::On | Going::Empty) {
                 self.send_due(now);
@@ -178,8 +184,7 @@ impl LogThread {
     fn look(&mut self, now: Monotonic) {
         let changes = self.files.look(now);
         let took = self.clock.now().since(now);
-        self.looks_not_before = now.after(LOOK_PAUSE_BUSY.max(took * LOOK_SHARE));
-        self.next_look = now.after(LOOK_PAUSE.max(took * LOOK_SHARE));
+        self.rest_after_look(now, took);
         let mut to_save = Changes::default();
         if !std::mem::replace(&mut self.has_looked, true) {
             // From now on a file that was not there is a new one, also when it comes while nobody looks.
@@ -191,6 +196,12 @@ impl LogThread {
         if !to_save.is_empty() {
             self.save(to_save, Urgency::Now);
         }
+    }
+
+    fn rest_after_look(&mut self, now: Monotonic, took: Duration) {
+        let share = took.saturating_mul(LOOK_SHARE).min(LONGEST_LOOK_PAUSE.max(took));
+        self.looks_not_before = now.after(took + LOOK_PAUSE_BUSY.max(share));
+        self.next_look = now.after(took + LOOK_PAUSE.max(share));
     }
 
     fn take_in(&mut self, change: Change, to_save: &mut Changes) {
@@ -271,7 +282,7 @@ impl LogThread {
     fn read_records(&mut self, now: Monotonic) -> bool {
         let (mut has_read, mut to_save) = (false, Changes::default());
         for records in &mut self.records {
-            to_save.journals.extend(records.tend(now, self.clock.wall()));
+            to_save.journals.extend(records.tend(now, self.clock.system()));
             has_read |= self.pipeline.may_read(records.file, now) && records.read_into(&mut self.pipeline, now);
         }
         if !to_save.is_empty() {
@@ -335,6 +346,7 @@ impl LogThread {
             counts: self.pipeline.counts(),
             files: self.files.len() as u64,
             lag_bytes: self.files.lag_bytes(),
+            trouble: self.records.iter().find_map(Records::trouble),
             oldest: self.pipeline.oldest(),
             at: now,
         };
@@ -347,7 +359,83 @@ impl LogThread {
             return TELL_PAUSE;
         }
         let due = self.pipeline.next_due().unwrap_or(next_look);
-        let sources = self.records.iter().filter_map(Records::next_due).min().unwrap_or(next_look);
-        due.min(next_look).min(sources).since(now).max(Duration::from_millis(1))
+        // One that may not read now is read again when the pipeline has room: what it wanted by then, it wants still.
+        let readable = self.records.iter().filter(|records| self.pipeline.may_read(records.file, now));
+        let sources = readable.filter_map(Records::next_due).min().unwrap_or(next_look);
+        due.min(next_look).min(sources).since(now).clamp(Duration::from_millis(1), HEARTBEAT)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+    use super::*;
+    use crate::agent::logs::RecordsOf;
+    use crate::delivery::filter::Filter;
+    use crate::delivery::pipeline::Settings;
+    use crate::record::Wall;
+    use crate::sources::unified_log;
+
+    /// A thread that reads the unified log by a program that there is not, and holds `max_bytes` at the most.
+    #[allow(clippy::disallowed_methods, reason = "nobody sends much")]
+    fn thread(max_bytes: usize) -> (LogThread, UnboundedReceiver<Action>) {
+        let settings = unified_log::Settings {
+            key: "journal".to_owned(),
+            predicate: String::new(),
+            level: unified_log::Level::Default,
+            format: unified_log::Format::Text,
+            host: String::new(),
+            program: "no-such-program".to_owned(),
+            own: String::new(),
+        };
+        let records = RecordsParts {
+            of: RecordsOf::UnifiedLog { settings: Box::new(settings), begin: Wall(0) },
+            stream: StreamName { group: "g".into(), stream: "s".into() },
+            saved: None,
+        };
+        let parts = Parts {
+            entries: Vec::new(),
+            filters: vec![Filter::default()],
+            settings: Settings { interval: Duration::from_secs(10), concurrency: 1, max_bytes },
+            retention_days: vec![None],
+            saved: Vec::new(),
+            held: Vec::new(),
+            never: Vec::new(),
+            max_open: 10,
+            records: vec![records],
+        };
+        let (outbox, actions) = unbounded_channel();
+        let ready: Wake = Arc::new(|| ());
+        (LogThread::new(parts, Clock::default(), outbox, &ready), actions)
+    }
+
+    #[test]
+    fn after_a_slow_look_the_thread_still_tells_that_it_lives() {
+        let (mut thread, _actions) = thread(0);
+        let now = Monotonic(1_000_000);
+        for slow in [10, 60, 1_000].map(Duration::from_secs) {
+            thread.rest_after_look(now, slow);
+            let over = now.after(slow);
+            assert!(thread.pause(over) <= HEARTBEAT, "{slow:?}");
+            let pause = thread.next_look.since(over);
+            assert!(pause >= slow.min(LONGEST_LOOK_PAUSE) && pause <= slow.max(LONGEST_LOOK_PAUSE), "{pause:?}");
+        }
+        thread.rest_after_look(now, Duration::from_millis(100));
+        assert_eq!(thread.next_look.since(now.after(Duration::from_millis(100))), Duration::from_secs(5));
+    }
+
+    #[test]
+    fn a_source_that_may_not_read_keeps_nobody_awake() {
+        let now = Monotonic(1_000_000);
+        let (mut pressed, _actions) = thread(0);
+        pressed.next_look = now.after(LOOK_PAUSE);
+        assert!(pressed.records[0].next_due().is_some_and(|due| due <= now), "it is due, and in vain");
+        assert_eq!(pressed.pause(now), LOOK_PAUSE);
+        let (mut free, _actions) = thread(1_000);
+        free.next_look = now.after(LOOK_PAUSE);
+        assert_eq!(free.pause(now), Duration::from_millis(1));
     }
 }

@@ -89,7 +89,11 @@ impl Daemon {
             };
             let error = match found {
                 Ok(id) => {
-                    let prepared = prepare::prepare(loaded, id, &means, None).await;
+                    // Where the region is looked up, or an instance role, that may take a while.
+                    let prepared = tokio::select! {
+                        prepared = prepare::prepare(loaded, id, &means, None) => prepared,
+                        _ = stop.wait_for(|stop| *stop > Stop::No) => return Ok(None),
+                    };
                     return prepared.map(Some).map_err(Refused::into_failure);
                 }
                 Err(error) if instance.command.is_none() || instance.serial.is_some() => {

@@ -47,9 +47,10 @@ impl Judge<'_> {
         self.with_keys(journals)
     }
 
-    /// Gives each reading a key of its own; two that are the same in all are a problem.
+    /// Gives each reading a key of its own; two that are the same in all are a problem. A key tells what is read and not where it
+    /// goes, nor where in the list it stands: its place in the journal is saved under it. Only twins are numbered.
     fn with_keys(&mut self, journals: Vec<(usize, JournalConfig)>) -> Vec<JournalConfig> {
-        let mut named: Vec<(usize, JournalConfig)> = Vec::new();
+        let (mut named, mut keys): (Vec<(usize, JournalConfig)>, Vec<String>) = (Vec::new(), Vec::new());
         for (id, mut journal) in journals {
             let is_same = |other: &JournalConfig| *other == JournalConfig { key: other.key.clone(), ..journal.clone() };
             if let Some((first, _)) = named.iter().find(|(_, other)| is_same(other)) {
@@ -60,11 +61,10 @@ impl Judge<'_> {
                     "keep one of them",
                 );
             }
-            let key = journal.key.clone();
-            let begins = |other: &str| other == key || other.starts_with(&format!("{key} ("));
-            let earlier = named.iter().filter(|(_, other)| begins(&other.key)).count();
+            let earlier = keys.iter().filter(|key| **key == journal.key).count();
+            keys.push(journal.key.clone());
             if earlier > 0 {
-                journal.key = format!("{key} ({})", earlier + 1);
+                journal.key = format!("{} ({})", journal.key, earlier + 1);
             }
             named.push((id, journal));
         }
@@ -138,7 +138,6 @@ impl Judge<'_> {
 
     fn journald(&mut self, shape: &file::JournaldEntry, mut journal: JournalConfig) -> JournalConfig {
         self.names(&mut journal, &shape.log_group_name, &shape.log_stream_name, &shape.retention_in_days);
-        journal.key = format!("journald to {} {}", journal.group.text(), journal.stream.text());
         journal.units = self.texts(&shape.units);
         if let Some((id, priority)) = shape.priority.placed() {
             journal.priority = self.priority(id, priority);
@@ -152,6 +151,7 @@ impl Judge<'_> {
             journal.matches.extend((!pairs.is_empty()).then_some(pairs));
         }
         journal.filters = self.filters(&shape.filters);
+        journal.key = key_of_journald(&journal);
         journal
     }
 
@@ -249,6 +249,24 @@ impl Judge<'_> {
         }
         Since::Ago(ago.unwrap_or_default())
     }
+}
+
+/// What a reading in the CloudWatch Agent's form reads. The order of units, of matches and of filters says nothing.
+fn key_of_journald(journal: &JournalConfig) -> String {
+    let sorted = |mut texts: Vec<String>| {
+        texts.sort_unstable();
+        texts
+    };
+    let units = sorted(journal.units.iter().map(|unit| format!(" unit {unit:?}")).collect());
+    let priority = journal.priority.iter().map(|priority| format!(" priority {priority:?}"));
+    let pairs = |pairs: &Vec<(String, String)>| {
+        sorted(pairs.iter().map(|(field, value)| format!(" {field}={value:?}")).collect()).concat()
+    };
+    let matches = sorted(journal.matches.iter().map(|one| format!(" match{}", pairs(one))).collect());
+    let word = |is_exclude: bool| if is_exclude { "without" } else { "with" };
+    let filters = journal.filters.iter().map(|filter| format!(" {} {:?}", word(filter.is_exclude), filter.expression));
+    let filters = sorted(filters.collect());
+    units.into_iter().chain(priority).chain(matches).chain(filters).fold("journald".to_owned(), |key, part| key + &part)
 }
 
 fn id_of<T>(key: &Key<T>) -> Option<usize> {

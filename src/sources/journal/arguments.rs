@@ -50,6 +50,7 @@ pub fn to_ask(config: &JournalConfig, boot: &str, question: &Question) -> Vec<St
     match question {
         Question::Newest => arguments.push("--lines=1".to_owned()),
         Question::FirstOfBoot => arguments.push(format!("--boot={boot}")),
+        Question::BootAfter(boot) => arguments.push(format!("--boot={boot}+1")),
         Question::FirstSince(time) => arguments.push(since(time.0)),
         Question::At(cursor) => arguments.extend([format!("--cursor={cursor}"), "--lines=1".to_owned()]),
         Question::Recent(count) => {
@@ -74,7 +75,7 @@ fn since(time: i64) -> String {
 }
 
 /// What journalctl chooses by.
-fn filters(config: &JournalConfig) -> Vec<String> {
+pub fn filters(config: &JournalConfig) -> Vec<String> {
     let mut arguments = Vec::new();
     if !needs_units(config) {
         arguments.extend(config.units.iter().map(|unit| format!("--unit={unit}")));
@@ -147,6 +148,7 @@ mod tests {
         let asked = |question: Question| to_ask(&config, "b00t", &question).join(" ");
         assert!(asked(Question::FirstOfBoot).ends_with("--output-fields=_BOOT_ID --boot=b00t"));
         assert!(asked(Question::At("c".to_owned())).ends_with("--cursor=c --lines=1"));
+        assert!(asked(Question::BootAfter("0ld".to_owned())).ends_with("--output-fields=_BOOT_ID --boot=0ld+1"));
         assert!(asked(Question::Recent(5)).ends_with("--lines=5 --unit=ssh"));
         assert!(!asked(Question::Newest).contains("--quiet"));
     }

@@ -12,6 +12,7 @@ mod answer;
 mod arguments;
 mod cursor;
 pub mod export;
+mod gaps;
 mod resume;
 mod rules;
 mod text;
@@ -22,13 +23,14 @@ use std::time::Duration;
 use self::answer::{answer_of, entry_seen, time_of, trouble};
 use self::cursor::is_same_entry;
 use self::export::Parser;
+use self::gaps::Gaps;
 pub use self::resume::Start;
 use self::resume::{Answer, Answers, Leg, Question, Situation, Step, next_step};
 pub use self::rules::Own;
 use self::rules::Rules;
 use super::child::{Backoff, Child, Ending, Output, Wake};
 use super::records::{Chunk, Track};
-use crate::config::{JournalConfig, Since};
+use crate::config::JournalConfig;
 use crate::record::{BootId, Mark, Monotonic, SavedJournal, Wall};
 
 /// Who reads the journal.
@@ -36,10 +38,15 @@ const PROGRAM: &str = "journalctl";
 /// A run that has lasted this long worked, whatever it said.
 const WORKED_AFTER: Duration = Duration::from_secs(60);
 
+/// An answer takes a moment; where files are damaged or the disk hangs it may never come.
+const ANSWER_LIMIT: Duration = Duration::from_secs(60);
+
+const LACKS_RIGHTS: &str = "it shows this user's entries only: add the user to the group systemd-journal or adm";
+
 /// What journalctl is busy with.
 enum Run {
     Nothing,
-    Asking(Question, Child),
+    Asking(Question, Child, Monotonic),
     Reading(Leg, Child, Monotonic),
 }
 
@@ -54,6 +61,8 @@ pub struct Journal {
     backoff: Backoff,
     answers: Answers,
     is_caught_up: bool,
+    /// The earlier boot that was read out last, where they are read one by one.
+    read_out: Option<String>,
     is_stopped: bool,
     has_begun: bool,
     track: Track,
@@ -61,13 +70,14 @@ pub struct Journal {
     chunk: Chunk,
     /// The entry at which this run begins and that is not to be handed over, as long as none came.
     expected: Option<SavedJournal>,
-    /// The filters were the same when that entry was read, so that it comes if it is still there.
-    is_expected_surely: bool,
+    gaps: Gaps,
     to_save: Option<SavedJournal>,
     /// What the running journalctl complained of last.
     complaint: Option<String>,
     /// The trouble that was told last.
     told: String,
+    /// journalctl shows this user's entries only.
+    lacks_rights: bool,
     record: String,
 }
 
@@ -86,15 +96,17 @@ impl Journal {
             backoff: Backoff::default(),
             answers: Answers::default(),
             is_caught_up: false,
+            read_out: None,
             is_stopped: false,
             has_begun: false,
             parser: Parser::default(),
             chunk: Chunk::default(),
             expected: None,
-            is_expected_surely: false,
+            gaps: Gaps::default(),
             to_save: None,
             complaint: None,
             told: String::new(),
+            lacks_rights: false,
             record: String::new(),
             config,
         }
@@ -113,16 +125,22 @@ impl Journal {
         match &mut self.run {
             Run::Nothing if self.backoff.is_over(now) => self.go_on(now, wall),
             Run::Nothing => {}
+            Run::Asking(.., since) if now.since(*since) >= ANSWER_LIMIT => {
+                self.run = Run::Nothing;
+                self.parser = Parser::default();
+                self.failed(&format!("{PROGRAM} gave no answer within {} s", ANSWER_LIMIT.as_secs()), now);
+            }
             Run::Asking(..) => self.listen(now, wall),
             Run::Reading(_, child, since) => {
-                if now.since(*since) >= WORKED_AFTER {
-                    self.backoff.worked();
-                }
+                let has_worked = now.since(*since) >= WORKED_AFTER;
                 while let Some(said) = child.complaint() {
                     if answer_of(Ending::Code(1), &said).is_none() {
                         log::warn!(journal = self.config.key, said; "journalctl complains");
                     }
                     self.complaint = Some(said);
+                }
+                if has_worked {
+                    self.worked();
                 }
             }
         }
@@ -131,6 +149,12 @@ impl Journal {
     /// When it is to be tended at the latest.
     pub fn next_due(&self) -> Option<Monotonic> {
         (matches!(self.run, Run::Nothing) && !self.is_stopped).then(|| self.backoff.until())
+    }
+
+    /// Why it is not read as it should be, while that is so.
+    pub fn complaint(&self) -> Option<&str> {
+        let told = Some(self.told.as_str()).filter(|told| !told.is_empty());
+        if self.lacks_rights { Some(LACKS_RIGHTS) } else { told }
     }
 
     /// Where reading begins for the first time: to be saved at once.
@@ -167,7 +191,8 @@ impl Journal {
     pub fn rewind(&mut self) {
         self.track.rewind();
         self.run = Run::Nothing;
-        self.is_caught_up = false;
+        (self.is_caught_up, self.read_out) = (false, None);
+        (self.answers.at_cursor, self.answers.newest, self.answers.next_boot) = (None, None, None);
         self.backoff.skip();
     }
 
@@ -182,20 +207,9 @@ impl Journal {
         self.run = Run::Nothing;
     }
 
-    fn start(&self, wall: Wall) -> Start {
-        self.start.unwrap_or(match self.config.since {
-            Since::Now => Start::Now,
-            Since::Boot => Start::Boot,
-            Since::Ago(duration) => {
-                let ago = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-                Start::Since(Wall(wall.0.saturating_sub(ago)))
-            }
-        })
-    }
-
     /// Does what is next: asks, saves the beginning, or reads.
     fn go_on(&mut self, now: Monotonic, wall: Wall) {
-        let start = *self.start.get_or_insert(self.start(wall));
+        let start = *self.start.get_or_insert_with(|| Start::of(self.config.since, wall));
         loop {
             let saved = self.track.resume();
             let situation = Situation {
@@ -203,6 +217,7 @@ impl Journal {
                 boot: &self.boot,
                 is_folder: self.config.directory.is_some(),
                 is_caught_up: self.is_caught_up,
+                read_out: self.read_out.as_deref(),
                 answers: &self.answers,
                 now: wall,
             };
@@ -221,7 +236,7 @@ impl Journal {
                 Step::Ask(question) => {
                     let arguments = arguments::to_ask(&self.config, &self.boot, &question);
                     if let Some(child) = self.launch(&arguments, now) {
-                        self.run = Run::Asking(question, child);
+                        self.run = Run::Asking(question, child, now);
                     }
                     return;
                 }
@@ -256,7 +271,7 @@ impl Journal {
 
     /// Takes in what journalctl answers to a question.
     fn listen(&mut self, now: Monotonic, wall: Wall) {
-        let Run::Asking(question, child) = &mut self.run else { return };
+        let Run::Asking(question, child, _) = &mut self.run else { return };
         let (mut seen, mut ending) = (None, None);
         while seen.is_none() && ending.is_none() {
             match child.take() {
@@ -279,8 +294,9 @@ impl Journal {
             },
             (None, None) => return,
         };
-        if complaint.is_some_and(|said| said.contains("not seeing messages")) {
-            self.tell("it shows this user's entries only: add the user to the group systemd-journal or adm");
+        self.lacks_rights = complaint.is_some_and(|said| said.contains("not seeing messages"));
+        if self.lacks_rights {
+            self.tell(LACKS_RIGHTS);
         }
         self.hear(&question, answer);
         self.go_on(now, wall);
@@ -292,34 +308,23 @@ impl Journal {
             if answer == Answer::BadCursor {
                 log::warn!(journal = self.config.key; "the saved place in the journal is not understood: reading goes on by time");
             }
-            if saved.boot.0 == self.boot {
-                self.tell_gap(resume::gap(&saved, &answer));
+            let is_unfiltered = arguments::filters(&self.config).is_empty();
+            let gap = resume::gap(&saved, &answer, &self.boot);
+            if gap.is_some_and(|gap| self.gaps.found(gap, saved.cursor)) && is_unfiltered {
+                self.gaps.tell(&self.config.key);
             }
         }
         self.answers.take(question, answer);
     }
 
-    fn tell_gap(&self, gap: Option<Duration>) {
-        if let Some(gap) = gap {
-            log::warn!(
-                journal = self.config.key, gap_s = gap.as_secs();
-                "the journal was vacuumed before all of it was read: what it held of this time is lost"
-            );
-        }
-    }
-
     /// Makes records of what was written.
     fn take_in(&mut self, bytes: &[u8]) {
         let Self { parser, chunk, rules, record, expected, config, .. } = self;
-        let is_surely = self.is_expected_surely;
-        let mut gap = None;
         parser.push(bytes, |entry| {
             let (Some(cursor), Some(time)) = (entry.text("__CURSOR"), time_of(entry)) else { return };
-            if let Some(expected) = expected.take().filter(|expected| expected.is_past) {
-                if is_same_entry(&expected.cursor, cursor) {
-                    return;
-                }
-                gap = Some((time.0 - expected.time.0).max(0)).filter(|_| is_surely);
+            let expected = expected.take().filter(|expected| expected.is_past);
+            if expected.is_some_and(|expected| is_same_entry(&expected.cursor, cursor)) {
+                return;
             }
             record.clear();
             if rules.keeps(entry) {
@@ -327,9 +332,8 @@ impl Journal {
             }
             chunk.push(record, time, cursor, entry.text("_BOOT_ID").unwrap_or_default());
         });
-        self.tell_gap(gap.and_then(|gap| u64::try_from(gap).ok()).map(Duration::from_millis));
         if !self.chunk.is_empty() {
-            self.is_expected_surely = true;
+            self.gaps.tell(&self.config.key);
             self.answers.at_cursor = Some(Answer::Known);
             self.worked();
         }
@@ -348,10 +352,14 @@ impl Journal {
         let complaint = child.last_complaint().or(self.complaint.take());
         let answer = answer_of(ending, complaint.as_deref().unwrap_or_default());
         let has_no_such_boot = answer == Some(Answer::Nothing);
-        if answer == Some(Answer::BadCursor) {
-            self.answers.at_cursor = answer;
-        } else if matches!(leg, Leg::Catch { .. }) && has_no_such_boot {
-            self.is_caught_up = true;
+        // What is there is asked again: it may be vacuumed by the time that reading goes on.
+        self.answers.at_cursor = answer.clone().filter(|answer| *answer == Answer::BadCursor);
+        self.answers.newest = None;
+        if let (Leg::Catch { only, .. }, true) = (leg, has_no_such_boot) {
+            match only {
+                Some(boot) => (self.read_out, self.answers.next_boot) = (Some(boot), None),
+                None => self.is_caught_up = true,
+            }
             self.backoff.skip();
             return (self.wake)();
         }
@@ -375,5 +383,31 @@ impl Journal {
             trouble.clone_into(&mut self.told);
             log::warn!(journal = self.config.key, cause = trouble; "the journal cannot be read as it should; it is tried again");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_that_is_never_answered_is_asked_again_later() {
+        let wake: Wake = Arc::new(|| ());
+        let boot = BootId("b00t".to_owned());
+        let mut journal = Journal::new(JournalConfig::new("journal"), Own::default(), &boot, None, Arc::clone(&wake));
+        let began = Monotonic(1_000);
+        let hung = Child::start("sleep", &["1000".to_owned()], wake).unwrap();
+        journal.run = Run::Asking(Question::Newest, hung, began);
+        journal.tend(began.after(ANSWER_LIMIT - Duration::from_millis(1)), Wall(0));
+        assert!(matches!(journal.run, Run::Asking(..)));
+        let over = began.after(ANSWER_LIMIT);
+        journal.tend(over, Wall(0));
+        assert!(matches!(journal.run, Run::Nothing) && journal.told.contains("no answer within 60 s"));
+        assert_eq!(journal.next_due(), Some(over.after(Duration::from_secs(1))));
+        assert!(journal.complaint().is_some_and(|complaint| complaint.contains("no answer")), "the status says so");
+        journal.worked();
+        assert_eq!(journal.complaint(), None);
+        journal.lacks_rights = true;
+        assert_eq!(journal.complaint(), Some(LACKS_RIGHTS));
     }
 }

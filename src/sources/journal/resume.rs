@@ -4,13 +4,15 @@
 //! with `--follow` it shows the current boot only (seen with systemd 252). So a cursor whose files are gone, of a machine whose
 //! clock has gone back since (no clock chip, a volatile journal, a power cut before journald had synced), would show nothing
 //! for ever, or skip what the new boot wrote. The rule: everything of the current boot is new where the saved place is of
-//! another boot and not surely before it; what is left of that other boot is read first.
+//! another boot and not surely before it; what is left of that other boot is read first, then each boot that the journal has
+//! between the two (the agent may have run in it without a network), one by one and whole.
 //!
 //! Pure: no I/O, no clock, no tasks.
 
 use std::time::Duration;
 
 use super::cursor::{Cursor, is_same_entry};
+use crate::config::Since;
 use crate::record::{BootId, SavedJournal, Wall};
 
 /// An entry that the journal was asked for.
@@ -37,6 +39,8 @@ pub enum Question {
     Recent(u32),
     /// The entry at this cursor, or the next one.
     At(String),
+    /// The first entry of the boot after this one.
+    BootAfter(String),
 }
 
 /// What it answers.
@@ -63,6 +67,20 @@ pub enum Start {
     Since(Wall),
     /// So many entries before the end.
     Recent(u32),
+}
+
+impl Start {
+    /// What `since` means at the time `now`.
+    pub fn of(since: Since, now: Wall) -> Self {
+        match since {
+            Since::Now => Self::Now,
+            Since::Boot => Self::Boot,
+            Since::Ago(ago) => {
+                let ago = i64::try_from(ago.as_millis()).unwrap_or(i64::MAX);
+                Self::Since(Wall(now.0.saturating_sub(ago)))
+            }
+        }
+    }
 }
 
 /// Where a reading begins.
@@ -133,6 +151,8 @@ pub struct Answers {
     pub first_of_boot: Option<Answer>,
     /// To the saved cursor.
     pub at_cursor: Option<Answer>,
+    /// To the first entry of the boot after the one that was read out last.
+    pub next_boot: Option<Answer>,
 }
 
 impl Answers {
@@ -143,6 +163,7 @@ impl Answers {
             Question::FirstOfBoot => self.first_of_boot = Some(answer),
             Question::FirstSince(_) | Question::Recent(_) => self.start = Some(answer),
             Question::At(_) => self.at_cursor = Some(answer),
+            Question::BootAfter(_) => self.next_boot = Some(answer),
         }
     }
 }
@@ -158,6 +179,8 @@ pub struct Situation<'a> {
     pub is_folder: bool,
     /// What there was of earlier boots is read.
     pub is_caught_up: bool,
+    /// The earlier boot that was read out last, where they are read one by one.
+    pub read_out: Option<&'a str>,
     /// What was answered.
     pub answers: &'a Answers,
     /// The time, for a journal that holds none.
@@ -215,12 +238,27 @@ fn go_on(saved: &SavedJournal, situation: &Situation<'_>) -> Step {
     if situation.is_caught_up {
         return Step::Read(Leg::Follow { from: From::Head });
     }
+    if let Some(read_out) = situation.read_out {
+        return go_on_behind(read_out, saved, from, situation);
+    }
     match &answers.first_of_boot {
         None => Step::Ask(Question::FirstOfBoot),
         Some(Answer::Entry(first)) if !is_surely_before(saved, first) => {
             Step::Read(Leg::Catch { from, only: Some(saved.boot.0.clone()) })
         }
         Some(_) => Step::Read(Leg::Catch { from, only: None }),
+    }
+}
+
+/// The boot behind one that was read out, which is a whole one unless reading stands in it.
+fn go_on_behind(read_out: &str, saved: &SavedJournal, from: From, situation: &Situation<'_>) -> Step {
+    match &situation.answers.next_boot {
+        None => Step::Ask(Question::BootAfter(read_out.to_owned())),
+        Some(Answer::Entry(first)) if first.boot != situation.boot && first.boot != read_out => {
+            let from = if first.boot == saved.boot.0 { from } else { From::Head };
+            Step::Read(Leg::Catch { from, only: Some(first.boot.clone()) })
+        }
+        Some(_) => Step::Read(Leg::Follow { from: From::Head }),
     }
 }
 
@@ -246,14 +284,26 @@ fn is_surely_before(saved: &SavedJournal, entry: &Seen) -> bool {
     by_number.unwrap_or(saved.time <= entry.time)
 }
 
-/// How much time lies between the saved place and what follows it, where the entry at the place itself is gone.
-pub fn gap(saved: &SavedJournal, answer: &Answer) -> Option<Duration> {
+/// What is gone behind the saved place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gap {
+    /// What was written in this time of one boot.
+    Of(Duration),
+    /// The rest of a boot. How long that was is not known: the machine may have been off for most of the time.
+    RestOfBoot,
+}
+
+/// What is gone behind the saved place, where the entry at the place itself is. The journal was asked without filters.
+pub fn gap(saved: &SavedJournal, answer: &Answer, boot: &str) -> Option<Gap> {
     match answer {
-        Answer::Entry(next) if !saved.cursor.is_empty() && !is_same_entry(&saved.cursor, &next.cursor) => {
+        _ if saved.cursor.is_empty() => None,
+        Answer::Entry(next) if is_same_entry(&saved.cursor, &next.cursor) => None,
+        Answer::Entry(next) if next.boot == saved.boot.0 => {
             let gap = next.time.0.saturating_sub(saved.time.0);
-            Some(Duration::from_millis(u64::try_from(gap).unwrap_or_default()))
+            Some(Gap::Of(Duration::from_millis(u64::try_from(gap).unwrap_or_default())))
         }
-        _ => None,
+        Answer::Entry(_) | Answer::Nothing => (saved.boot.0 != boot).then_some(Gap::RestOfBoot),
+        Answer::BadCursor | Answer::Known => None,
     }
 }
 
@@ -280,7 +330,15 @@ mod tests {
     }
 
     fn situation(start: Start, answers: &Answers) -> Situation<'_> {
-        Situation { start, boot: "now", is_folder: false, is_caught_up: false, answers, now: Wall(5_000) }
+        Situation {
+            start,
+            boot: "now",
+            is_folder: false,
+            is_caught_up: false,
+            read_out: None,
+            answers,
+            now: Wall(5_000),
+        }
     }
 
     /// Asks the journal that `answers` describes until there is something to read or to save.
@@ -294,6 +352,7 @@ mod tests {
                         Question::FirstOfBoot => &journal.first_of_boot,
                         Question::FirstSince(_) | Question::Recent(_) => &journal.start,
                         Question::At(_) => &journal.at_cursor,
+                        Question::BootAfter(_) => &journal.next_boot,
                     };
                     answers.take(&question, known.clone().unwrap());
                     questions += 1;
@@ -412,8 +471,47 @@ mod tests {
     #[test]
     fn a_gap_is_told_by_time_and_only_where_there_is_one() {
         let saved = saved("a", 5, "now", 1_000);
-        assert_eq!(gap(&saved, &seen("b", 77, "now", 61_000)), Some(Duration::from_secs(60)));
-        assert_eq!(gap(&saved, &seen("a", 5, "now", 1_000)), None);
-        assert_eq!(gap(&saved, &Answer::Nothing), None);
+        assert_eq!(gap(&saved, &seen("b", 77, "now", 61_000), "now"), Some(Gap::Of(Duration::from_secs(60))));
+        assert_eq!(gap(&saved, &seen("a", 5, "now", 1_000), "now"), None);
+        assert_eq!(gap(&saved, &Answer::Nothing, "now"), None);
+    }
+
+    #[test]
+    fn the_rest_of_an_earlier_boot_that_is_gone_is_a_gap_of_no_known_length() {
+        let saved = saved("a", 5, "old", 1_000);
+        assert_eq!(gap(&saved, &seen("a", 5, "old", 1_000), "now"), None);
+        assert_eq!(gap(&saved, &seen("a", 9, "old", 3_000), "now"), Some(Gap::Of(Duration::from_secs(2))));
+        for answer in [seen("b", 1, "now", 86_400_000), Answer::Nothing] {
+            assert_eq!(gap(&saved, &answer, "now"), Some(Gap::RestOfBoot));
+        }
+        assert_eq!(gap(&saved, &Answer::BadCursor, "now"), None);
+    }
+
+    #[test]
+    fn boots_between_the_saved_one_and_the_current_are_read_one_by_one() {
+        // Reading stands in `a`, the clock went back, and the agent ran in `b` and `c` without a network.
+        let saved_in = |boot: &str| saved(boot, 5, boot, 90_000);
+        let step = |saved: &SavedJournal, read_out: Option<&str>, next: Option<Answer>| {
+            let answers = Answers {
+                at_cursor: Some(Answer::Known),
+                first_of_boot: Some(seen("z", 1, "now", 10)),
+                next_boot: next,
+                ..Answers::default()
+            };
+            next_step(Some(saved), &Situation { read_out, ..situation(Start::Now, &answers) })
+        };
+        let catch = |from: From, boot: &str| Step::Read(Leg::Catch { from, only: Some(boot.to_owned()) });
+        let ask = |boot: &str| Step::Ask(Question::BootAfter(boot.to_owned()));
+        let (in_a, in_b) = (saved_in("a"), saved_in("b"));
+        assert_eq!(step(&in_a, None, None), catch(past(&in_a), "a"));
+        assert_eq!(step(&in_a, Some("a"), None), ask("a"));
+        assert_eq!(step(&in_a, Some("a"), Some(seen("b", 1, "b", 20))), catch(From::Head, "b"));
+        assert_eq!(step(&in_b, Some("a"), Some(seen("b", 1, "b", 20))), catch(past(&in_b), "b"), "it died in it");
+        assert_eq!(step(&in_b, Some("b"), None), ask("b"));
+        assert_eq!(step(&in_b, Some("b"), Some(seen("c", 1, "c", 30))), catch(From::Head, "c"));
+        let follow = Step::Read(Leg::Follow { from: From::Head });
+        for end in [seen("z", 1, "now", 10), Answer::Nothing, seen("c", 1, "c", 30)] {
+            assert_eq!(step(&in_b, Some("c"), Some(end)), follow);
+        }
     }
 }

@@ -10,6 +10,7 @@ use globset::{GlobBuilder, GlobMatcher};
 
 use super::export::Entry;
 use crate::config::JournalConfig;
+use crate::record::BootId;
 
 /// The message id of a core dump (sd-messages.h, systemd 252).
 const COREDUMP: &[u8] = b"fc2e22bc6ee647b6b90729ab34a250b1";
@@ -21,30 +22,52 @@ pub const FIELDS_OF_UNITS: [&str; 8] =
 /// Who this program is to the journal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Own {
-    pid: String,
     /// The field that names its unit, and the unit.
     unit: Option<(&'static str, String)>,
+    /// Its process, where no unit is known: others have had its number, in earlier boots and in other machines.
+    process: Option<Process>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Process {
+    pid: String,
+    boot: String,
+    /// When it began, in microseconds on the clock that entries have as `__MONOTONIC_TIMESTAMP`: it never steps.
+    began_us: u64,
+}
+
+impl Process {
+    fn wrote(&self, entry: &Entry) -> bool {
+        let at: Option<u64> = entry.text("__MONOTONIC_TIMESTAMP").and_then(|time| time.parse().ok());
+        entry.get("_PID") == Some(self.pid.as_bytes())
+            && entry.get("_BOOT_ID") == Some(self.boot.as_bytes())
+            && at.is_none_or(|at| at >= self.began_us)
+    }
 }
 
 impl Own {
-    /// The program with this process id, given what `/proc/self/cgroup` says.
-    pub fn new(pid: u32, cgroups: &str) -> Self {
+    /// The program with this process id, which began in this boot at `began_us` on the kernel's monotonic clock, given what
+    /// `/proc/self/cgroup` says.
+    pub fn new(pid: u32, boot: &BootId, began_us: u64, cgroups: &str) -> Self {
         let paths = cgroups.lines().filter_map(|line| {
             let (_, rest) = line.split_once(':')?;
             let (controllers, path) = rest.split_once(':')?;
             (controllers.is_empty() || controllers == "name=systemd").then_some(path)
         });
-        Self { pid: pid.to_string(), unit: paths.filter_map(unit_of_path).next() }
+        let unit = paths.filter_map(unit_of_path).next();
+        let process = || Process { pid: pid.to_string(), boot: boot.0.replace('-', ""), began_us };
+        Self { process: unit.is_none().then(process), unit }
     }
 
     /// The fields that its entries are told by.
     pub fn fields(&self) -> impl Iterator<Item = &'static str> + use<> {
-        ["_PID"].into_iter().chain(self.unit.as_ref().map(|(field, _)| *field))
+        let of_process = self.process.as_ref().map(|_| "_PID");
+        of_process.into_iter().chain(self.unit.as_ref().map(|(field, _)| *field))
     }
 
     fn wrote(&self, entry: &Entry) -> bool {
         let is_of_unit = |(field, unit): &(&str, String)| entry.get(field) == Some(unit.as_bytes());
-        self.unit.as_ref().is_some_and(is_of_unit) || entry.get("_PID") == Some(self.pid.as_bytes())
+        self.unit.as_ref().is_some_and(is_of_unit) || self.process.as_ref().is_some_and(|own| own.wrote(entry))
     }
 }
 
@@ -118,6 +141,8 @@ pub struct Rules {
 impl Rules {
     /// The rules that `config` asks for.
     pub fn new(config: &JournalConfig, own: Own) -> Self {
+        // A folder may be of another machine, in which our number is another's.
+        let own = if config.directory.is_some() { Own { process: None, ..own } } else { own };
         let units = |names: &[String]| names.iter().map(|name| Unit::new(name)).collect();
         Self {
             own,
@@ -168,10 +193,10 @@ mod tests {
 
     #[test]
     fn what_the_program_writes_is_never_sent_and_what_is_said_about_it_is() {
-        let own = Own::new(77, "12:cpu:/x\n0::/system.slice/publisher.service\n");
+        let own = Own::new(77, &boot(), 5_000, "12:cpu:/x\n0::/system.slice/publisher.service\n");
         let rules = Rules::new(&config(&["*"], &[]), own);
         assert!(!keeps(&rules, "_SYSTEMD_UNIT=publisher.service\n_PID=99"), "an earlier run's");
-        assert!(!keeps(&rules, "_SYSTEMD_UNIT=session-1.scope\n_PID=77"));
+        assert!(keeps(&rules, "_SYSTEMD_UNIT=session-1.scope\n_PID=77\n_BOOT_ID=b00t"), "another's, of before");
         assert!(keeps(&rules, "_SYSTEMD_UNIT=init.scope\n_PID=1\nUNIT=publisher.service"));
         assert!(keeps(&rules, "_SYSTEMD_UNIT=other.service\n_PID=78"));
     }
@@ -196,8 +221,30 @@ mod tests {
             ("garbage", None),
         ];
         for (text, unit) in cases {
-            assert_eq!(Own::new(1, text).unit, unit, "{text}");
+            assert_eq!(Own::new(1, &boot(), 0, text).unit, unit, "{text}");
         }
+    }
+
+    fn boot() -> BootId {
+        BootId("b0-0t".to_owned())
+    }
+
+    #[test]
+    fn where_no_unit_is_known_its_process_tells_and_nobody_who_had_that_number_before() {
+        let own = Own::new(77, &boot(), 5_000, "0::/");
+        let entry = |pid: u32, boot: &str, at: u32| format!("__MONOTONIC_TIMESTAMP={at}\n_BOOT_ID={boot}\n_PID={pid}");
+        let rules = Rules::new(&config(&[], &[]), own.clone());
+        for (fields, kept) in [
+            (entry(77, "b00t", 5_000), false),
+            (entry(77, "b00t", 4_999), true),
+            (entry(77, "earlier", 9_000), true),
+            (entry(78, "b00t", 9_000), true),
+        ] {
+            assert_eq!(keeps(&rules, &fields), kept, "{fields}");
+        }
+        assert!(rules.fields().contains(&"_PID".to_owned()));
+        let of_folder = JournalConfig { directory: Some("/j".into()), ..config(&[], &[]) };
+        assert!(keeps(&Rules::new(&of_folder, own), &entry(77, "b00t", 9_000)), "it may be of another machine");
     }
 
     #[test]
@@ -235,6 +282,6 @@ mod tests {
         {
             assert_eq!(keeps(&rules, fields), kept, "{fields}");
         }
-        assert!(["_PID", "A", "B", "C"].iter().all(|field| rules.fields().contains(&(*field).to_owned())));
+        assert!(["A", "B", "C"].iter().all(|field| rules.fields().contains(&(*field).to_owned())));
     }
 }
