@@ -6,6 +6,8 @@ Standard input: a JSON list of [question, answer]. What the terminal showed goes
 import json
 import os
 import pty
+import select
+import signal
 import sys
 import time
 
@@ -17,7 +19,18 @@ def main():
         os.execvp(sys.argv[1], sys.argv[1:])
     shown = b""
     seen = 0
+    interrupting = False
+    deadline = time.monotonic() + 120
     while True:
+        if not select.select([terminal], [], [], 1)[0]:
+            if time.monotonic() > deadline:
+                os.kill(child, signal.SIGKILL)
+                shown += b"\nanswer.py: nothing more came in two minutes"
+                break
+            # A shell that was between its question and its reading heard the signal and reads on: a person presses again.
+            if interrupting:
+                os.write(terminal, b"\x03")
+            continue
         try:
             piece = os.read(terminal, 4096)
         except OSError:  # the other side is closed: Linux says EIO
@@ -29,6 +42,7 @@ def main():
             seen = len(shown)
             question, answer = answers.pop(0)
             if answer == "^C":
+                interrupting = True
                 os.write(terminal, b"\x03")
                 continue
             if "Password" in question:

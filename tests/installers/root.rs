@@ -224,8 +224,11 @@ impl Root {
 
     fn command(&self, words: &[&str], environment: &[(&str, &str)], path: &str) -> Command {
         let enter = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/installers/enter.sh");
-        let mut command = Command::new("unshare");
-        command.args(["--mount", "--fork", "setsid", "--wait", "sh"]).arg(enter).arg(self.folder.path());
+        // One that hangs fails its test, and not the whole of CI.
+        let mut command = Command::new("timeout");
+        command.args(["--kill-after=10", "300", "unshare", "--mount", "--fork", "--kill-child"]);
+        command.args(["setsid", "--wait", "sh"]);
+        command.arg(enter).arg(self.folder.path());
         command.args(["env", "-i"]).arg(format!("PATH={path}"));
         command.args(environment.iter().map(|(name, value)| format!("{name}={value}")));
         command.args(words).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
