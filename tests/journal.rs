@@ -248,6 +248,33 @@ fn it_begins_where_since_says() {
 }
 
 #[test]
+fn a_journal_of_another_boot_than_is_seen_is_followed_until_there_is_one_of_ours() {
+    in_namespace("a_journal_of_another_boot_than_is_seen_is_followed_until_there_is_one_of_ours", || {
+        let journald = Journald::start_in_another_boot("11111111-1111-4111-8111-111111111111");
+        journald.numbers(0, 10);
+        let scene = scene(json!({ "format": "message", "identifiers": ["test"], "since": "boot" }));
+        let agent = started(&scene);
+        wait_for_numbers(&scene, 10, true);
+        journald.numbers(10, 10);
+        wait_for_numbers(&scene, 20, true);
+        stop_with(&scene, agent, 20);
+        journald.numbers(20, 10);
+        let agent = started(&scene);
+        wait_for_numbers(&scene, 30, true);
+        journald.numbers(30, 10);
+        wait_for_numbers(&scene, 40, true);
+        // One that sees what everybody sees: its boot is found without a restart.
+        drop(journald);
+        let journald = Journald::start();
+        journald.numbers(40, 10);
+        wait_for_numbers(&scene, 50, true);
+        journald.numbers(50, 10);
+        wait_for_numbers(&scene, 60, true);
+        stop_with(&scene, agent, 60);
+    });
+}
+
+#[test]
 fn filters_choose_and_several_readings_go_side_by_side() {
     in_namespace("filters_choose_and_several_readings_go_side_by_side", || {
         let journald = Journald::start();

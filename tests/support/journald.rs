@@ -11,6 +11,7 @@ use crate::scene::{PATIENCE, wait_until};
 /// Set in the process that runs inside of the namespace.
 const INSIDE: &str = "CWP_TEST_IN_NAMESPACE";
 const PROGRAM: &str = "/lib/systemd/systemd-journald";
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// Runs `work`, the body of the test `name`, in a mount namespace; skips it where this machine cannot.
 ///
@@ -58,6 +59,18 @@ impl Journald {
         Self { process: run(), syslog: UnixDatagram::unbound().unwrap() }
     }
 
+    /// Starts one that sees another boot than everybody else: so it is in a container for a service with a `/proc` of its own.
+    pub fn start_in_another_boot(boot: &str) -> Self {
+        let other = "/run/boot_id";
+        fs::write(other, format!("{boot}\n")).unwrap();
+        run_tool("mount", &["--bind", other, BOOT_ID]);
+        let journald = Self::start();
+        journald.log("noise", "journald sees its boot by the time that it takes an entry");
+        journald.control(&["--sync"]);
+        run_tool("umount", &[BOOT_ID]);
+        journald
+    }
+
     /// Ends it as a service manager does, and starts it again.
     pub fn restart(&mut self) {
         self.control(&["--sync"]);
@@ -76,8 +89,7 @@ impl Journald {
 
     /// Asks journalctl for something.
     pub fn control(&self, arguments: &[&str]) {
-        let status = Command::new("journalctl").args(arguments).stderr(Stdio::null()).status().unwrap();
-        assert!(status.success(), "journalctl {arguments:?}: {status}");
+        run_tool("journalctl", arguments);
     }
 
     /// Writes one entry as syslog does.
@@ -116,7 +128,7 @@ impl Journald {
 
     /// The boot that it writes into its entries.
     pub fn boot(&self) -> String {
-        fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap().trim().replace('-', "")
+        fs::read_to_string(BOOT_ID).unwrap().trim().replace('-', "")
     }
 }
 
@@ -132,6 +144,11 @@ fn run() -> Child {
     let socket = UnixDatagram::unbound().unwrap();
     wait_until("journald listens", PATIENCE, || socket.connect("/run/systemd/journal/dev-log").is_ok());
     process
+}
+
+fn run_tool(program: &str, arguments: &[&str]) {
+    let status = Command::new(program).args(arguments).stderr(Stdio::null()).status().unwrap();
+    assert!(status.success(), "{program} {arguments:?}: {status}");
 }
 
 /// The processes that `pid` started.

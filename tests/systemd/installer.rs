@@ -59,7 +59,6 @@ fn from_nothing(scene: &Scene) -> String {
 }
 
 #[test]
-#[ignore = "nspawn hides its boot id from a hardened unit, so journalctl follows another boot: not solved yet"]
 fn what_was_installed_unattended_delivers_on_over_a_restart_and_nothing_is_lost_or_doubled() {
     let Some(mut scene) = Scene::bare("installed") else { return };
     unpack(&scene.machine);

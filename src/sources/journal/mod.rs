@@ -37,7 +37,6 @@ use crate::record::{BootId, Mark, Monotonic, SavedJournal, Wall};
 const PROGRAM: &str = "journalctl";
 /// A run that has lasted this long worked, whatever it said.
 const WORKED_AFTER: Duration = Duration::from_secs(60);
-
 /// An answer takes a moment; where files are damaged or the disk hangs it may never come.
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 
@@ -55,6 +54,9 @@ pub struct Journal {
     config: JournalConfig,
     rules: Rules,
     start: Option<Start>,
+    /// The boot that this process sees.
+    own_boot: String,
+    /// The boot that the journal is written in.
     boot: String,
     wake: Wake,
     run: Run,
@@ -86,11 +88,13 @@ impl Journal {
     /// called when there is something to take.
     pub fn new(config: JournalConfig, own: Own, boot: &BootId, saved: Option<SavedJournal>, wake: Wake) -> Self {
         let rules = Rules::new(&config, own);
+        let boot = boot.0.replace('-', "");
         Self {
             track: Track::new(&config.key, saved),
             rules,
             start: None,
-            boot: boot.0.replace('-', ""),
+            own_boot: boot.clone(),
+            boot,
             wake,
             run: Run::Nothing,
             backoff: Backoff::default(),
@@ -141,6 +145,12 @@ impl Journal {
                 }
                 if has_worked {
                     self.worked();
+                    if self.boot != self.own_boot {
+                        // It may have held nothing of ours when it was asked.
+                        self.run = Run::Nothing;
+                        self.forget();
+                        self.go_on(now, wall);
+                    }
                 }
             }
         }
@@ -192,7 +202,7 @@ impl Journal {
         self.track.rewind();
         self.run = Run::Nothing;
         (self.is_caught_up, self.read_out) = (false, None);
-        (self.answers.at_cursor, self.answers.newest, self.answers.next_boot) = (None, None, None);
+        self.forget();
         self.backoff.skip();
     }
 
@@ -205,6 +215,12 @@ impl Journal {
     pub fn stop(&mut self) {
         self.is_stopped = true;
         self.run = Run::Nothing;
+    }
+
+    /// Has everything asked anew.
+    fn forget(&mut self) {
+        self.boot.clone_from(&self.own_boot);
+        self.answers = Answers::default();
     }
 
     /// Does what is next: asks, saves the beginning, or reads.
@@ -222,16 +238,13 @@ impl Journal {
                 now: wall,
             };
             match next_step(saved.as_ref(), &situation) {
+                Step::Adopt(boot) => {
+                    log::debug!(journal = self.config.key, boot, seen = self.own_boot; "the journal is of another boot");
+                    (self.boot, self.answers.first_of_boot) = (boot, None);
+                }
                 Step::Begin(begun) => {
-                    let saved = SavedJournal {
-                        entry: self.config.key.clone(),
-                        cursor: begun.cursor,
-                        is_past: begun.is_past,
-                        time: begun.time,
-                        boot: begun.boot,
-                    };
                     self.answers.at_cursor = Some(Answer::Known);
-                    self.to_save = Some(self.track.begin(saved));
+                    self.to_save = Some(self.track.begin(begun.saved(&self.config.key)));
                 }
                 Step::Ask(question) => {
                     let arguments = arguments::to_ask(&self.config, &self.boot, &question);
@@ -251,7 +264,7 @@ impl Journal {
         if !std::mem::replace(&mut self.has_begun, true) {
             log::info!(journal = self.config.key; "reading the journal begins");
         }
-        let (Leg::Catch { from, .. } | Leg::Follow { from }) = &leg;
+        let (Leg::Catch { from, .. } | Leg::Follow { from, .. }) = &leg;
         let is_at_it = matches!(from, resume::From::Cursor { .. });
         (self.expected, self.complaint) = (saved.filter(|_| is_at_it), None);
         self.parser = Parser::default();
@@ -365,6 +378,7 @@ impl Journal {
         }
         if has_no_such_boot && !ending.is_good() {
             // Nothing was written in this boot yet.
+            self.forget();
             self.backoff.ended(now);
             return;
         }
