@@ -147,7 +147,6 @@ impl Journal {
                     self.worked();
                     if self.boot != self.own_boot {
                         // It may have held nothing of ours when it was asked.
-                        self.run = Run::Nothing;
                         self.forget();
                         self.go_on(now, wall);
                     }
@@ -200,8 +199,6 @@ impl Journal {
     /// What was read beyond the settled position will not be settled: it is read again from there.
     pub fn rewind(&mut self) {
         self.track.rewind();
-        self.run = Run::Nothing;
-        (self.is_caught_up, self.read_out) = (false, None);
         self.forget();
         self.backoff.skip();
     }
@@ -217,8 +214,10 @@ impl Journal {
         self.run = Run::Nothing;
     }
 
-    /// Has everything asked anew.
+    /// Has everything asked anew, and reads from where reading got to.
     fn forget(&mut self) {
+        self.run = Run::Nothing;
+        (self.is_caught_up, self.read_out) = (false, None);
         self.boot.clone_from(&self.own_boot);
         self.answers = Answers::default();
     }
