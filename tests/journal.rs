@@ -20,7 +20,7 @@ mod scene;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::time::Duration;
 
 use cloudwatch_publisher::record::{BootId, SavedJournal, Wall};
@@ -348,6 +348,48 @@ fn a_missing_journalctl_is_one_warning_and_stops_nothing_else() {
         wait_for_numbers(&scene, 3, true);
         wait_until("the status says no more of it", PATIENCE, || !says_so());
         stop_with(&scene, agent, 3);
+    });
+}
+
+#[test]
+fn a_journald_that_hangs_holds_up_neither_delivery_nor_a_start_nor_the_end() {
+    in_namespace("a_journald_that_hangs_holds_up_neither_delivery_nor_a_start_nor_the_end", || {
+        let journald = Journald::start();
+        let mut scene = Scene::new(&["app.log"]);
+        let agent = json!({
+            "instance": { "prefix": "test", "serial": "agent" },
+            "region": "eu-west-1",
+            "logs_collection_interval": 1,
+            "endpoint_override": scene.endpoint.url(),
+            "state_directory": scene.path("state"),
+            "debug": true,
+        });
+        scene.set("/agent", agent);
+        let stderr = scene.path("stderr");
+        fs::write(&stderr, "").unwrap();
+        let about = fs::metadata(&stderr).unwrap();
+        let start = || {
+            let mut command = scene.program(&["run"]);
+            // So systemd says that stderr is the journal.
+            command.arg(scene.config()).env("JOURNAL_STREAM", format!("{}:{}", about.dev(), about.ino()));
+            scene.spawn(command)
+        };
+        let mut app = scene::Written::open(&scene, "app.log");
+        let mut deliver = || {
+            app.lines(5);
+            scene.wait_for_exactly(&app);
+        };
+        let agent = start();
+        deliver();
+        wait_until("the own log is in the journal", PATIENCE, || !journald.said_by(agent.pid()).is_empty());
+        journald.hang();
+        (0..3).for_each(|_| deliver());
+        agent.stop();
+        let agent = start();
+        (0..3).for_each(|_| deliver());
+        journald.go_on();
+        wait_until("what was said comes late", PATIENCE, || !journald.said_by(agent.pid()).is_empty());
+        agent.stop();
     });
 }
 

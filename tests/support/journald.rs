@@ -79,12 +79,39 @@ impl Journald {
     }
 
     fn end(&mut self) {
-        let pid = rustix::process::Pid::from_child(&self.process);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.send(rustix::process::Signal::TERM);
         self.process.wait().unwrap();
         for socket in ["socket", "stdout", "dev-log"] {
             let _ = fs::remove_file(format!("/run/systemd/journal/{socket}"));
         }
+    }
+
+    /// Stops it, and fills its socket until it takes nothing more.
+    pub fn hang(&self) {
+        self.send(rustix::process::Signal::STOP);
+        let fills = || {
+            let socket = UnixDatagram::unbound().unwrap();
+            socket.set_nonblocking(true).unwrap();
+            (0..1_000).take_while(|_| socket.send_to(b"MESSAGE=noise\n", "/run/systemd/journal/socket").is_ok()).count()
+        };
+        // One socket may be full before the other's end is.
+        let filled = (0..100).any(|_| fills() == 0);
+        assert!(filled, "its socket has no end");
+    }
+
+    /// Has it go on after [`Journald::hang`].
+    pub fn go_on(&self) {
+        self.send(rustix::process::Signal::CONT);
+    }
+
+    fn send(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(rustix::process::Pid::from_child(&self.process), signal).unwrap();
+    }
+
+    /// The messages of a process.
+    pub fn said_by(&self, pid: u32) -> String {
+        let output = Command::new("journalctl").args(["-q", "-o", "cat", &format!("_PID={pid}")]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
     }
 
     /// Asks journalctl for something.

@@ -39,7 +39,6 @@ const PROGRAM: &str = "journalctl";
 const WORKED_AFTER: Duration = Duration::from_secs(60);
 /// An answer takes a moment; where files are damaged or the disk hangs it may never come.
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
-
 const LACKS_RIGHTS: &str = "it shows this user's entries only: add the user to the group systemd-journal or adm";
 
 /// What journalctl is busy with.
@@ -377,9 +376,8 @@ impl Journal {
         }
         if has_no_such_boot && !ending.is_good() {
             // Nothing was written in this boot yet.
-            self.forget();
             self.backoff.ended(now);
-            return;
+            return self.forget();
         }
         self.failed(&trouble(ending, complaint), now);
     }
