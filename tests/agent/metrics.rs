@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use cloudwatch_publisher::local::Series;
+use cloudwatch_publisher::local::{Fault, Operation, Series};
 
 use crate::scene::{NAMESPACE, PATIENCE, Scene, now_ms, poll, wait_until};
 
@@ -98,6 +98,24 @@ fn samples_taken_while_the_endpoint_was_away_arrive_with_their_own_times() {
         assert_eq!(times.len(), series.points.len(), "{}: a sample came twice without need", series.name);
     }
     scene.assert_nothing_refused_but(&[]);
+}
+
+#[test]
+fn what_was_taken_of_samples_is_not_sent_again_when_the_rest_of_them_fails() {
+    let scene = scene();
+    let fail = |fault, times| scene.endpoint.misbehave_on(Operation::PutMetricData, fault, Some(times));
+    // The first request is refused for one of its samples, so that it is sent by halves: the first is taken, the second is not.
+    fail(Fault::PoisonMetric("CPUCount".to_owned()), 1);
+    fail(Fault::Slow(Duration::ZERO), 2);
+    fail(Fault::Status(500), 1);
+    let agent = scene.start();
+    wait_for_samples_after(&scene, now_ms() + 3_000);
+    agent.stop();
+    for series in scene.endpoint.metrics() {
+        assert!(series.points.iter().all(|point| point.count == 1.0), "{} was told twice", series.name);
+    }
+    let own_log = scene.own_log();
+    assert_eq!(own_log.matches("samples were not taken").count(), 1, "{own_log}");
 }
 
 #[test]
