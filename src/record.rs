@@ -246,6 +246,10 @@ pub struct Status {
     pub lag_ms: u64,
     /// Files followed.
     pub files: u64,
+    /// Readings of the journal.
+    pub journals: u64,
+    /// How long ago the oldest entry of a journal was written that is known of and not settled, in milliseconds.
+    pub journal_lag_ms: u64,
     /// Samples that CloudWatch took.
     pub samples_sent: u64,
     /// Samples that were given up.

@@ -70,6 +70,8 @@ impl Tally {
             lag_bytes: logs.lag_bytes,
             lag_ms: logs.oldest.map_or(0, age),
             files: logs.files,
+            journals: logs.journals,
+            journal_lag_ms: logs.journal_lag_ms,
             samples_sent: metrics.sent,
             samples_refused: metrics.refused,
             samples_waiting: metrics.waiting,

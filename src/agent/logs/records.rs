@@ -123,6 +123,11 @@ impl Records {
         each!(&self.source, source => source.saved())
     }
 
+    /// When the oldest was written of what is known of and not settled.
+    pub fn behind(&self) -> Option<Wall> {
+        each!(&self.source, source => source.behind())
+    }
+
     /// Why it is not read as it should be, while that is so.
     pub fn trouble(&self) -> Option<String> {
         let name = match self.source {

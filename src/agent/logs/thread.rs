@@ -13,7 +13,7 @@ use super::{Action, Destination, Event, Left, Parts, Told, Urgency};
 use crate::clock::Clock;
 use crate::delivery::pipeline::{Effects, Pipeline};
 use crate::delivery::retry::Chance;
-use crate::record::{FileId, Monotonic, SavedJournal, StreamId, StreamName};
+use crate::record::{FileId, Monotonic, SavedJournal, StreamId, StreamName, Wall};
 use crate::sources::child::Wake;
 use crate::sources::file::{Change, Files};
 use crate::state::{Changes, FileKey};
@@ -342,10 +342,14 @@ impl LogThread {
             return;
         }
         self.next_tell = now.after(TELL_PAUSE);
+        let wall = self.clock.system();
+        let age = |written: Wall| u64::try_from(wall.0.saturating_sub(written.0)).unwrap_or_default();
         let told = Told {
             counts: self.pipeline.counts(),
             files: self.files.len() as u64,
             lag_bytes: self.files.lag_bytes(),
+            journals: self.records.len() as u64,
+            journal_lag_ms: self.records.iter().filter_map(Records::behind).map(age).max().unwrap_or_default(),
             trouble: self.records.iter().find_map(Records::trouble),
             oldest: self.pipeline.oldest(),
             at: now,
@@ -376,7 +380,6 @@ mod tests {
     use crate::agent::logs::RecordsOf;
     use crate::delivery::filter::Filter;
     use crate::delivery::pipeline::Settings;
-    use crate::record::Wall;
     use crate::sources::unified_log;
 
     /// A thread that reads the unified log by a program that there is not, and holds `max_bytes` at the most.

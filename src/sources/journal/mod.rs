@@ -205,6 +205,11 @@ impl Journal {
         self.backoff.skip();
     }
 
+    /// When the oldest was written of what is known of and not settled.
+    pub fn behind(&self) -> Option<Wall> {
+        self.track.behind()
+    }
+
     /// What is to be saved of it, for a state that began anew.
     pub fn saved(&self) -> Option<SavedJournal> {
         self.track.saved()
@@ -438,7 +443,7 @@ mod tests {
         }
         let entry = "__CURSOR=next\n__REALTIME_TIMESTAMP=1\n_BOOT_ID=b00t\nMESSAGE=one\n\n";
         let child = Child::start("printf", &["%s".to_owned(), entry.to_owned()], wake).unwrap();
-        journal.run = Run::Reading(Leg::Follow { from: resume::From::Head }, child, Monotonic(0));
+        journal.run = Run::Reading(Leg::Follow { from: resume::From::Head, boot: None }, child, Monotonic(0));
         wakes.recv_timeout(Duration::from_secs(20)).unwrap();
         assert!(journal.read(Monotonic(0)).is_none());
         journal.settle(Mark { offset: 1, tail: 0 });

@@ -185,6 +185,11 @@ impl UnifiedLog {
         }
     }
 
+    /// When the oldest was written of what is known of and not settled.
+    pub fn behind(&self) -> Option<Wall> {
+        self.seam.behind_us().map(|time_us| Wall(time_us.div_euclid(1000)))
+    }
+
     /// What is to be saved of it, for a state that began anew.
     pub fn saved(&self) -> Option<SavedJournal> {
         Some(self.saved.clone())
