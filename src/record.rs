@@ -266,6 +266,10 @@ pub struct Status {
     pub records_stuck_ms: Option<u64>,
     /// The same for samples.
     pub samples_stuck_ms: Option<u64>,
+    /// Log streams that CloudWatch does not let be written, while others go on.
+    pub streams_refused: u64,
+    /// The first of them, and why; none where there is none.
+    pub stream_trouble: Option<String>,
     /// What keeps the journal from being read as it should be; none where nothing does.
     pub source_trouble: Option<String>,
     /// Why the last reload was refused; none where it was not.

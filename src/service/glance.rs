@@ -19,6 +19,9 @@ pub fn line(status: &Status) -> String {
         }
         Phase::Starting | Phase::Running => at_work(status),
     };
+    if status.phase == Phase::Running {
+        line.push_str(&streams_refused(status));
+    }
     if let Some(trouble) = status.source_trouble.as_ref().filter(|_| status.phase == Phase::Running) {
         line.push_str(&format!("; {trouble}"));
     }
@@ -72,6 +75,17 @@ fn behind(status: &Status) -> String {
         _ => format!("; {} wait", waits.join(" and ")),
     };
     waiting + &journals_behind(status)
+}
+
+/// Streams that are refused while others go on. Where nothing goes on the reason has been said.
+fn streams_refused(status: &Status) -> String {
+    let are = if status.streams_refused == 1 { "is" } else { "are" };
+    match &status.stream_trouble {
+        Some(trouble) if status.records_stuck_ms.is_none() => {
+            format!("; {} {are} refused: {trouble}", count(status.streams_refused, "stream"))
+        }
+        _ => String::new(),
+    }
 }
 
 /// How far a journal is behind, where that is worth a word.
@@ -215,6 +229,16 @@ mod tests {
                 Status { source_trouble: Some("the journal is not read: no journalctl".into()), ..running() },
                 true,
                 "delivering: 12,345 records and 780 samples sent; the journal is not read: no journalctl",
+            ),
+            (
+                Status { streams_refused: 1, stream_trouble: Some("g/s: not allowed".into()), ..running() },
+                true,
+                "delivering: 12,345 records and 780 samples sent; 1 stream is refused: g/s: not allowed",
+            ),
+            (
+                Status { streams_refused: 2, stream_trouble: Some("g/s: not allowed".into()), ..stuck(running()) },
+                false,
+                "not delivering for 5 min: the endpoint cannot be reached; 13 samples wait",
             ),
             (
                 Status { reload_trouble: Some("1 problem".into()), ..running() },

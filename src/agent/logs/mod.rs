@@ -112,6 +112,8 @@ pub struct Told {
     pub journal_lag_ms: u64,
     /// What keeps a source of records from being read.
     pub trouble: Option<String>,
+    /// How many streams may not be written, and the first of them with the reason.
+    pub refused: (u64, Option<String>),
     /// When the oldest record that waits was read.
     pub oldest: Option<Monotonic>,
     /// When this was told.

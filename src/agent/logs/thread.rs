@@ -350,11 +350,22 @@ impl LogThread {
             lag_bytes: self.files.lag_bytes(),
             journals: self.records.len() as u64,
             journal_lag_ms: self.records.iter().filter_map(Records::behind).map(age).max().unwrap_or_default(),
+            refused: self.refused(),
             trouble: self.records.iter().find_map(Records::trouble),
             oldest: self.pipeline.oldest(),
             at: now,
         };
         let _ = self.outbox.send(Action::Tell(told));
+    }
+
+    /// How many streams may not be written, and the first of them with the reason.
+    fn refused(&self) -> (u64, Option<String>) {
+        let mut refusals = self.pipeline.refusals();
+        let first = refusals.next().map(|(stream, cause)| {
+            let stream = &self.destinations[stream.0 as usize].stream;
+            format!("{stream}: {cause}")
+        });
+        (u64::from(first.is_some()) + refusals.count() as u64, first)
     }
 
     fn pause(&self, now: Monotonic) -> Duration {
