@@ -77,13 +77,13 @@ fn stored<T>(agent: &Agent, found: Result<Vec<T>, StoreError>, instead: &str) ->
 }
 
 /// Where each journal stands: what the shift before left knows better than a state on a disk that may fail.
-fn saved_journals(agent: &Agent) -> Result<Vec<SavedJournal>, StoreError> {
-    let mut saved = agent.left.logs.journals.clone();
+/// It is taken: to the shift after the next it would be a place of long ago.
+fn saved_journals(agent: &mut Agent) -> Result<Vec<SavedJournal>, StoreError> {
+    let left = std::mem::take(&mut agent.left.logs.journals);
     let stored = stored(agent, agent.store.journals(), "journals that were not read until now are begun anew")?;
-    saved.extend(
-        stored.into_iter().filter(|stored| agent.left.logs.journals.iter().all(|left| left.entry != stored.entry)),
-    );
-    Ok(saved)
+    let is_left = |stored: &SavedJournal| left.iter().any(|left| left.entry == stored.entry);
+    let others: Vec<SavedJournal> = stored.into_iter().filter(|stored| !is_left(stored)).collect();
+    Ok(left.into_iter().chain(others).collect())
 }
 
 /// The journals of which the place is to be forgotten. A filter that is changed makes another journal of one: over years they would
