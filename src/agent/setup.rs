@@ -8,7 +8,7 @@ use super::saver::Urgency;
 use super::{Agent, Setup, logs, metrics, resources};
 use crate::clock::Clock;
 use crate::config::{
-    FileEntryConfig, FilterConfig, InitialPosition, JournalConfig, JournalFormat, JournalLevel, Since, Template,
+    FileEntryConfig, FilterConfig, InitialPosition, JournalConfig, JournalFormat, JournalLevel, LONGEST_SINCE, Since, Template,
 };
 use crate::delivery::filter::{Filter, Pattern};
 use crate::delivery::pipeline::Settings;
@@ -160,8 +160,9 @@ fn records(setup: &Setup, agent: &Agent, config: &JournalConfig, saved: &[SavedJ
 fn journal_parts(setup: &Setup, agent: &Agent, config: &JournalConfig) -> RecordsOf {
     let start = match setup.start_at {
         Some(StartAt::LinesBeforeEnd(count)) => Some(Start::Recent(count)),
-        // The journal may reach back for months: its current boot is what was being read when the state was lost.
-        _ => agent.is_lost.then_some(Start::Boot),
+        // The boot that was being read is not known: after a power cut it is an earlier one, and of a folder it may be another
+        // machine's. What CloudWatch still takes of it may be lost nowhere.
+        _ => agent.is_lost.then(|| Start::of(Since::Ago(LONGEST_SINCE), agent.clock.system())),
     };
     RecordsOf::Journal { config: Box::new(config.clone()), own: own(agent), boot: agent.boot.clone(), start }
 }
@@ -188,6 +189,7 @@ fn unified_log_parts(setup: &Setup, agent: &Agent, config: &JournalConfig) -> Re
         program: unified_log::PROGRAM.to_owned(),
         own: own.to_string_lossy().into_owned(),
     };
+    // Days of this log take `log show` hours.
     let since = if agent.is_lost { Since::Boot } else { config.since };
     RecordsOf::UnifiedLog { settings: Box::new(settings), begin: begin(since, &agent.clock) }
 }

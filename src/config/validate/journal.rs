@@ -8,13 +8,11 @@ use super::Judge;
 use super::logs::Retentions;
 use crate::config::file;
 use crate::config::key::{Key, List, Match};
-use crate::config::settings::{FileEntryConfig, JournalConfig, JournalFormat, JournalLevel, Since};
+use crate::config::settings::{FileEntryConfig, JournalConfig, JournalFormat, JournalLevel, LONGEST_SINCE, Since};
 use crate::config::template::{Purpose, Template};
 
 /// The names of priorities, most urgent first (syslog(3)).
 const PRIORITIES: [&str; 8] = ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"];
-/// A longer `since` than this is a mistake: CloudWatch takes nothing older than 14 days.
-const LONGEST_SINCE: Duration = Duration::from_secs(14 * 86_400);
 
 impl Judge<'_> {
     /// Every reading of the journal.
@@ -86,6 +84,12 @@ impl Judge<'_> {
         }
         journal.namespace = self.text(&shape.namespace);
         journal.directory = self.text(&shape.directory).map(|path| self.absolute(&path));
+        if let (Some(_), Since::Boot, Some((id, _))) = (&journal.directory, journal.since, shape.since.placed()) {
+            self.remark(
+                id,
+                " is `boot`, which is this machine's: where the files of `directory` are another's, it means `now`",
+            );
+        }
         if let (Some(_), Some((id, _))) = (&journal.namespace, shape.directory.placed()) {
             self.wrong(id, " stands beside `namespace`", "a namespace is of this machine's journal: keep one of them");
         }
