@@ -433,7 +433,9 @@ mod tests {
     #[test]
     fn while_too_little_is_settled_journalctl_is_kept_waiting_and_nothing_is_lost() {
         let (woken, wakes) = std::sync::mpsc::channel();
-        let wake: Wake = Arc::new(move || drop(woken.send(())));
+        let wake: Wake = Arc::new(move || {
+            let _ = woken.send(());
+        });
         let boot = BootId("b00t".to_owned());
         let mut journal = Journal::new(JournalConfig::new("journal"), Own::default(), &boot, None, Arc::clone(&wake));
         while journal.track.has_room() {
