@@ -8,7 +8,8 @@ use super::saver::Urgency;
 use super::{Agent, Setup, logs, metrics, resources};
 use crate::clock::Clock;
 use crate::config::{
-    FileEntryConfig, FilterConfig, InitialPosition, JournalConfig, JournalFormat, JournalLevel, LONGEST_SINCE, Since, Template,
+    FileEntryConfig, FilterConfig, InitialPosition, JournalConfig, JournalFormat, JournalLevel, LONGEST_SINCE, Since,
+    Template,
 };
 use crate::delivery::filter::{Filter, Pattern};
 use crate::delivery::pipeline::Settings;
@@ -208,7 +209,8 @@ fn begin(since: Since, clock: &Clock) -> Wall {
 /// Who this program is to the journal.
 fn own(agent: &Agent) -> Own {
     let cgroups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    Own::new(std::process::id(), &agent.boot, agent.began_us, &cgroups)
+    let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
+    Own::new(std::process::id(), &agent.boot, agent.began_us, &cgroups, &machine)
 }
 
 fn file_filter(entry: &FileEntryConfig) -> anyhow::Result<Filter> {
