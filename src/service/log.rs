@@ -35,7 +35,7 @@ const MAX_CAUSES: usize = 1_000;
 const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 
 /// The facts that, with the message, make a cause.
-const CAUSE_FACTS: [&str; 4] = ["path", "cause", "stream", "entry"];
+const CAUSE_FACTS: [&str; 5] = ["path", "cause", "stream", "entry", "journal"];
 
 /// Where the own log was asked to go.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -77,7 +77,7 @@ pub struct Journal {
     complaint: Option<String>,
     /// The trouble that was told last.
     told: String,
-    /// journalctl shows this user's entries only.
+    /// journalctl has said that it shows this user's entries only. Rights come with a start, so it stays so.
     lacks_rights: bool,
     record: String,
 }
@@ -138,7 +138,7 @@ impl Journal {
                 let has_worked = now.since(*since) >= WORKED_AFTER;
                 while let Some(said) = child.complaint() {
                     if answer_of(Ending::Code(1), &said).is_none() {
-                        log::warn!(journal = self.config.key, said; "journalctl complains");
+                        log::warn!(journal = self.config.key, cause = said; "journalctl complains");
                     }
                     self.complaint = Some(said);
                 }
@@ -159,10 +159,19 @@ impl Journal {
         (matches!(self.run, Run::Nothing) && !self.is_stopped).then(|| self.backoff.until())
     }
 
-    /// Why it is not read as it should be, while that is so.
+    /// Why it is not read, while that is so.
     pub fn complaint(&self) -> Option<&str> {
-        let told = Some(self.told.as_str()).filter(|told| !told.is_empty());
-        if self.lacks_rights { Some(LACKS_RIGHTS) } else { told }
+        Some(self.told.as_str()).filter(|told| !told.is_empty())
+    }
+
+    /// Why a part of it is not read, where that is so.
+    pub fn hidden(&self) -> Option<&str> {
+        self.lacks_rights.then_some(LACKS_RIGHTS)
+    }
+
+    /// What it is called in the own log.
+    pub fn key(&self) -> &str {
+        &self.config.key
     }
 
     /// Where reading begins for the first time: to be saved at once.
@@ -301,24 +310,29 @@ impl Journal {
                 None => return,
             }
         }
-        let complaint = if ending.is_some() { child.last_complaint() } else { child.complaint() };
+        let said = child.last_words();
         let question = question.clone();
         self.run = Run::Nothing;
         self.parser = Parser::default();
         let answer = match (seen, ending) {
             (Some(seen), _) => Answer::Entry(seen),
-            (None, Some(ending)) => match answer_of(ending, complaint.as_deref().unwrap_or_default()) {
+            (None, Some(ending)) => match answer_of(ending, &said.join("\n")) {
                 Some(answer) => answer,
-                None => return self.failed(&trouble(ending, complaint), now),
+                None => return self.failed(&trouble(ending, said.last().cloned()), now),
             },
             (None, None) => return,
         };
-        self.lacks_rights = complaint.is_some_and(|said| said.contains("not seeing messages"));
-        if self.lacks_rights {
-            self.tell(LACKS_RIGHTS);
-        }
+        self.hear_of_rights(&said);
         self.hear(&question, answer);
         self.go_on(now, wall);
+    }
+
+    /// Says once that a part is hidden: it is not said again where journalctl found nothing to show.
+    fn hear_of_rights(&mut self, said: &[String]) {
+        let is_told = said.iter().any(|line| line.contains("not seeing messages"));
+        if is_told && !std::mem::replace(&mut self.lacks_rights, true) {
+            log::warn!(journal = self.config.key, cause = LACKS_RIGHTS; "a part of the journal cannot be read");
+        }
     }
 
     /// Notes an answer, and tells what it means for what was saved.
@@ -328,7 +342,8 @@ impl Journal {
                 log::warn!(journal = self.config.key; "the saved place in the journal is not understood: reading goes on by time");
             }
             let is_unfiltered = arguments::filters(&self.config).is_empty();
-            let gap = resume::gap(&saved, &answer, &self.boot);
+            let boot = self.config.directory.is_none().then_some(self.boot.as_str());
+            let gap = resume::gap(&saved, &answer, boot);
             if gap.is_some_and(|gap| self.gaps.found(gap, saved.cursor)) && is_unfiltered {
                 self.gaps.tell(&self.config.key);
             }
@@ -426,8 +441,21 @@ mod tests {
         assert!(journal.complaint().is_some_and(|complaint| complaint.contains("no answer")), "the status says so");
         journal.worked();
         assert_eq!(journal.complaint(), None);
-        journal.lacks_rights = true;
-        assert_eq!(journal.complaint(), Some(LACKS_RIGHTS));
+    }
+
+    #[test]
+    fn what_is_hidden_from_this_user_is_known_from_any_line_and_for_good() {
+        let wake: Wake = Arc::new(|| ());
+        let boot = BootId("b00t".to_owned());
+        let mut journal = Journal::new(JournalConfig::new("journal"), Own::default(), &boot, None, wake);
+        let hint =
+            ["Hint: You are currently not seeing messages from other users and the system.", "Pass -q to turn it off."];
+        for said in [hint.as_slice(), &["No entries"], &[]] {
+            let said: Vec<String> = said.iter().map(|line| (*line).to_owned()).collect();
+            journal.hear_of_rights(&said);
+            journal.worked();
+            assert_eq!((journal.complaint(), journal.hidden()), (None, Some(LACKS_RIGHTS)), "{said:?}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! with `--follow` it shows the current boot only, or before systemd 250 all of them: it is told which. So a cursor whose files are gone, of a machine whose
 //! clock has gone back since (no clock chip, a volatile journal, a power cut before journald had synced), would show nothing
 //! for ever, or skip what the new boot wrote. The rule: everything of the current boot is new where the saved place is of
-//! another boot and not surely before it; what is left of that other boot is read first, then each boot that the journal has
+//! another boot and not surely before it by number; what is left of that other boot is read first, then each boot that the journal has
 //! between the two (the agent may have run in it without a network), one by one and whole.
 //!
 //! Which boot is the current one is for the journal to say: in a container a hardened unit (`ProtectKernelTunables=`,
@@ -15,7 +15,7 @@
 
 use std::time::Duration;
 
-use super::cursor::{Cursor, is_same_entry};
+use super::cursor::{Cursor, is_same_or_next};
 use crate::config::Since;
 use crate::record::{BootId, SavedJournal, Wall};
 
@@ -278,7 +278,7 @@ fn go_on(saved: &SavedJournal, situation: &Situation<'_>) -> Step {
     }
     match &answers.first_of_boot {
         None => Step::Ask(Question::FirstOfBoot),
-        Some(Answer::Entry(first)) if !is_surely_before(saved, first) => {
+        Some(Answer::Entry(first)) if !is_all_in_order(saved, first, answers) => {
             Step::Read(Leg::Catch { from, only: Some(saved.boot.0.clone()) })
         }
         Some(_) => Step::Read(Leg::Catch { from, only: None }),
@@ -316,11 +316,25 @@ fn go_on_in_folder(saved: &SavedJournal, from: From, answers: &Answers) -> Step 
     }
 }
 
+/// Whether journalctl, sent to the saved place, shows the rest of its boot before the `first` entry of the current one, so that both
+/// can be read in one go. By time alone they may be mingled: after a clock that went back a little the current boot began before the
+/// other one ended.
+fn is_all_in_order(saved: &SavedJournal, first: &Seen, answers: &Answers) -> bool {
+    let is_gone = || match &answers.at_cursor {
+        Some(Answer::Entry(next)) => next.boot != saved.boot.0,
+        answer => *answer == Some(Answer::Nothing),
+    };
+    by_number(saved, first).unwrap_or_else(|| saved.time <= first.time && is_gone())
+}
+
+fn by_number(saved: &SavedJournal, entry: &Seen) -> Option<bool> {
+    let (saved, entry) = Cursor::parse(&saved.cursor).zip(Cursor::parse(&entry.cursor))?;
+    saved.is_before(&entry)
+}
+
 /// Whether journalctl, sent to the saved place, shows `entry`.
 fn is_surely_before(saved: &SavedJournal, entry: &Seen) -> bool {
-    let numbers = Cursor::parse(&saved.cursor).zip(Cursor::parse(&entry.cursor));
-    let by_number = numbers.and_then(|(saved, entry)| saved.is_before(&entry));
-    by_number.unwrap_or(saved.time <= entry.time)
+    by_number(saved, entry).unwrap_or(saved.time <= entry.time)
 }
 
 /// What is gone behind the saved place.
@@ -332,16 +346,17 @@ pub enum Gap {
     RestOfBoot,
 }
 
-/// What is gone behind the saved place, where the entry at the place itself is. The journal was asked without filters.
-pub fn gap(saved: &SavedJournal, answer: &Answer, boot: &str) -> Option<Gap> {
+/// What is gone behind the saved place, where the entry at the place itself is. The journal was asked without filters. `boot` is the
+/// current one; none where boots tell nothing, in a folder that may be of another machine.
+pub fn gap(saved: &SavedJournal, answer: &Answer, boot: Option<&str>) -> Option<Gap> {
     match answer {
         _ if saved.cursor.is_empty() => None,
-        Answer::Entry(next) if is_same_entry(&saved.cursor, &next.cursor) => None,
+        Answer::Entry(next) if is_same_or_next(&saved.cursor, &next.cursor) => None,
         Answer::Entry(next) if next.boot == saved.boot.0 => {
             let gap = next.time.0.saturating_sub(saved.time.0);
             Some(Gap::Of(Duration::from_millis(u64::try_from(gap).unwrap_or_default())))
         }
-        Answer::Entry(_) | Answer::Nothing => (saved.boot.0 != boot).then_some(Gap::RestOfBoot),
+        Answer::Entry(_) | Answer::Nothing => boot.is_some_and(|boot| saved.boot.0 != boot).then_some(Gap::RestOfBoot),
         Answer::BadCursor | Answer::Known => None,
     }
 }
@@ -475,12 +490,12 @@ mod tests {
     #[test]
     fn after_a_boot_the_rest_of_the_old_one_comes_first() {
         let saved = saved("a", 5, "old", 1_000);
-        for first in [seen("a", 8, "now", 10), seen("b", 1, "now", 2_000)] {
-            let journal = Answers {
-                at_cursor: Some(seen("a", 5, "old", 1_000)),
-                first_of_boot: Some(first),
-                ..Answers::default()
-            };
+        // By number, or where nothing of the old one is left.
+        for (first, at) in [
+            (seen("a", 8, "now", 10), seen("a", 5, "old", 1_000)),
+            (seen("b", 1, "now", 2_000), seen("c", 1, "between", 1_500)),
+        ] {
+            let journal = Answers { at_cursor: Some(at), first_of_boot: Some(first), ..Answers::default() };
             assert_eq!(
                 decided(Some(&saved), Start::Now, &journal).0,
                 Step::Read(Leg::Catch { from: past(&saved), only: None })
@@ -501,6 +516,8 @@ mod tests {
             (seen("b", 1, "now", 10), Answer::Nothing),
             (seen("a", 400, "now", 95_000), seen("a", 500, "now", 96_000)),
             (seen("b", 1, "now", 10), seen("a", 500, "old", 90_000)),
+            // The old boot went on until after the current one had begun: by time its end would come between.
+            (seen("b", 1, "now", 91_000), seen("a", 500, "old", 90_000)),
         ] {
             let journal = Answers { at_cursor: Some(at), first_of_boot: Some(first), ..Answers::default() };
             let step = decided(Some(&saved), Start::Now, &journal).0;
@@ -535,20 +552,25 @@ mod tests {
     #[test]
     fn a_gap_is_told_by_time_and_only_where_there_is_one() {
         let saved = saved("a", 5, "now", 1_000);
-        assert_eq!(gap(&saved, &seen("b", 77, "now", 61_000), "now"), Some(Gap::Of(Duration::from_secs(60))));
-        assert_eq!(gap(&saved, &seen("a", 5, "now", 1_000), "now"), None);
-        assert_eq!(gap(&saved, &Answer::Nothing, "now"), None);
+        assert_eq!(gap(&saved, &seen("b", 77, "now", 61_000), Some("now")), Some(Gap::Of(Duration::from_secs(60))));
+        assert_eq!(gap(&saved, &seen("a", 5, "now", 1_000), Some("now")), None);
+        assert_eq!(gap(&saved, &Answer::Nothing, Some("now")), None);
+        // Vacuuming took the very file that ends with the place.
+        for next in [seen("a", 6, "now", 61_000), seen("a", 6, "later", 61_000)] {
+            assert_eq!(gap(&saved, &next, Some("later")), None);
+        }
     }
 
     #[test]
     fn the_rest_of_an_earlier_boot_that_is_gone_is_a_gap_of_no_known_length() {
         let saved = saved("a", 5, "old", 1_000);
-        assert_eq!(gap(&saved, &seen("a", 5, "old", 1_000), "now"), None);
-        assert_eq!(gap(&saved, &seen("a", 9, "old", 3_000), "now"), Some(Gap::Of(Duration::from_secs(2))));
+        assert_eq!(gap(&saved, &seen("a", 5, "old", 1_000), Some("now")), None);
+        assert_eq!(gap(&saved, &seen("a", 9, "old", 3_000), Some("now")), Some(Gap::Of(Duration::from_secs(2))));
         for answer in [seen("b", 1, "now", 86_400_000), Answer::Nothing] {
-            assert_eq!(gap(&saved, &answer, "now"), Some(Gap::RestOfBoot));
+            assert_eq!(gap(&saved, &answer, Some("now")), Some(Gap::RestOfBoot));
         }
-        assert_eq!(gap(&saved, &Answer::BadCursor, "now"), None);
+        assert_eq!(gap(&saved, &Answer::BadCursor, Some("now")), None);
+        assert_eq!(gap(&saved, &Answer::Nothing, None), None, "in a folder boots tell nothing");
     }
 
     #[test]
