@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -12,6 +13,8 @@ use crate::scene::{PATIENCE, wait_until};
 /// Set in the process that runs inside of the namespace.
 const INSIDE: &str = "CWP_TEST_IN_NAMESPACE";
 const PROGRAM: &str = "/lib/systemd/systemd-journald";
+/// Debian's package of the same name has it.
+const REMOTE: &str = "/lib/systemd/systemd-journal-remote";
 /// Which boot this is, to journald, to journalctl and to the agent.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
@@ -188,6 +191,11 @@ impl Journald {
         (series.collect::<BTreeSet<_>>().len(), boots.collect::<BTreeSet<_>>().len())
     }
 
+    /// Where its files are.
+    pub fn folder(&self) -> PathBuf {
+        Path::new("/run/log/journal").join(machine())
+    }
+
     /// The boot that it writes into its entries.
     pub fn boot(&self) -> String {
         fs::read_to_string(BOOT_ID).unwrap().trim().replace('-', "")
@@ -199,6 +207,45 @@ impl Drop for Journald {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// Whether there is what makes journal files of text; says so where there is not.
+pub fn has_remote() -> bool {
+    let is_there = Path::new(REMOTE).exists();
+    assert!(is_there || std::env::var_os("CI").is_none(), "no systemd-journal-remote, and CI does without no test");
+    if !is_there {
+        // Not `println!`: of a test that passes the harness swallows that.
+        let _ = io::stderr().write_all(b"skipped: there is no systemd-journal-remote\n");
+    }
+    is_there
+}
+
+/// An entry of another boot and time, in journald's export format.
+pub fn entry(boot: &str, time_ms: i64, fields: &str) -> String {
+    let time = time_ms * 1000;
+    let machine = machine();
+    format!(
+        "__REALTIME_TIMESTAMP={time}\n__MONOTONIC_TIMESTAMP={time}\n_BOOT_ID={boot}\n_MACHINE_ID={machine}\n{fields}\n"
+    )
+}
+
+/// Makes a journal of entries in export format.
+pub fn write_journal(path: &Path, entries: &str) {
+    let mut remote = Command::new(REMOTE);
+    let output = format!("--output={}", path.display());
+    let mut remote = remote.args([&output, "-"]).stdin(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    remote.stdin.take().unwrap().write_all(entries.as_bytes()).unwrap();
+    let status = remote.wait().unwrap();
+    assert!(status.success(), "{status}");
+}
+
+/// The cursor of the first entry in a file.
+pub fn first_cursor(path: &Path) -> String {
+    let file = format!("--file={}", path.display());
+    let output =
+        Command::new("journalctl").args([&file, "--output=export", "--output-fields=_BOOT_ID"]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().find_map(|line| line.strip_prefix("__CURSOR=")).unwrap().to_owned()
 }
 
 fn machine() -> String {
