@@ -47,6 +47,14 @@ fn wait_for_samples_after(scene: &Scene, at: i64) {
     wait_until("newer samples arrive", PATIENCE, || newest() > at);
 }
 
+/// No sample came twice.
+pub fn assert_told_once(scene: &Scene) {
+    for series in scene.endpoint.metrics() {
+        let times: BTreeSet<i64> = series.points.iter().map(|point| point.timestamp).collect();
+        assert_eq!(times.len(), series.points.len(), "{}: a sample came twice without need", series.name);
+    }
+}
+
 fn assert_gaps(series: &Series, limit: i64) {
     let times: Vec<i64> = series.points.iter().map(|point| point.timestamp).collect();
     for pair in times.windows(2) {
@@ -94,9 +102,8 @@ fn samples_taken_while_the_endpoint_was_away_arrive_with_their_own_times() {
         assert_gaps(&series, MAX_GAP_MS);
         let within = series.points.iter().filter(|point| (away..back).contains(&point.timestamp));
         assert!(within.count() >= 8, "{} lacks samples of the outage", series.name);
-        let times: BTreeSet<i64> = series.points.iter().map(|point| point.timestamp).collect();
-        assert_eq!(times.len(), series.points.len(), "{}: a sample came twice without need", series.name);
     }
+    assert_told_once(&scene);
     scene.assert_nothing_refused_but(&[]);
 }
 
@@ -111,9 +118,7 @@ fn what_was_taken_of_samples_is_not_sent_again_when_the_rest_of_them_fails() {
     let agent = scene.start();
     wait_for_samples_after(&scene, now_ms() + 3_000);
     agent.stop();
-    for series in scene.endpoint.metrics() {
-        assert!(series.points.iter().all(|point| point.count == 1.0), "{} was told twice", series.name);
-    }
+    assert_told_once(&scene);
     let own_log = scene.own_log();
     assert_eq!(own_log.matches("samples were not taken").count(), 1, "{own_log}");
 }
