@@ -22,7 +22,8 @@ pub fn to_read(config: &JournalConfig, rules: &Rules, leg: &Leg) -> Vec<String> 
         }
         Leg::Follow { from, boot } => {
             arguments.push("--follow".to_owned());
-            // From systemd 250 on following shows one boot alone, which stands behind it: one before it was forgotten once.
+            // Following means one boot from systemd 250 on, and that of `/proc` unless one is named. It is named last: in 250 what
+            // came later won. `--merge` means all of them (in 251 to 253 without Debian's mends it is refused beside `--follow`).
             arguments.push(boot.as_ref().map_or_else(|| "--merge".to_owned(), |boot| format!("--boot={boot}")));
             from
         }

@@ -1,11 +1,11 @@
 //! Decides where reading goes on, from what is saved and what the journal answers.
 //!
 //! journalctl seeks a cursor by its number within one series of files, else by the time within its boot, else by wall time; and
-//! with `--follow` it shows the current boot only, or before systemd 250 all of them: it is told which. So a cursor whose files are gone, of a machine whose
-//! clock has gone back since (no clock chip, a volatile journal, a power cut before journald had synced), would show nothing
-//! for ever, or skip what the new boot wrote. The rule: everything of the current boot is new where the saved place is of
-//! another boot and not surely before it by number; what is left of that other boot is read first, then each boot that the journal has
-//! between the two (the agent may have run in it without a network), one by one and whole.
+//! with `--follow` it shows the current boot only, or before systemd 250 all of them: it is told which one to follow. So a cursor
+//! whose files are gone, of a machine whose clock has gone back since (no clock chip, a volatile journal, a power cut before
+//! journald had synced), would show nothing for ever, or skip what the new boot wrote. The rule: everything of the current boot is
+//! new where the saved place is of another boot and not before it by number; what is left of that other boot is read first, then
+//! each boot that the journal has between the two (the agent may have run in it without a network), one by one and whole.
 //!
 //! Which boot is the current one is for the journal to say: in a container a hardened unit (`ProtectKernelTunables=`,
 //! `ProtectControlGroups=`) gets a `/proc` of its own, and with it the host's boot. Where the journal holds nothing of the boot
