@@ -324,6 +324,57 @@ fn a_missing_journalctl_is_one_warning_and_stops_nothing_else() {
     });
 }
 
+#[test]
+fn a_journal_that_is_gone_with_its_boot_is_said_and_the_next_boot_is_read_whole() {
+    in_namespace("a_journal_that_is_gone_with_its_boot_is_said_and_the_next_boot_is_read_whole", || {
+        let mut journald = Journald::start();
+        let scene = message_scene();
+        let agent = started(&scene);
+        journald.numbers(0, 10);
+        wait_for_numbers(&scene, 10, true);
+        agent.stop();
+        for boot in 1..4_u32 {
+            let count = usize::try_from(boot).unwrap() * 10;
+            journald.log("test", "gone with its boot");
+            journald.reboot(boot, false);
+            journald.numbers(count, 5);
+            let agent = started(&scene);
+            journald.numbers(count + 5, 5);
+            wait_for_numbers(&scene, count + 10, true);
+            stop_with(&scene, agent, count + 10);
+            assert_eq!(scene.own_log().matches("the rest of an earlier boot is lost").count(), count / 10);
+        }
+    });
+}
+
+#[test]
+fn boots_that_number_their_entries_anew_are_read_once_and_in_order() {
+    in_namespace("boots_that_number_their_entries_anew_are_read_once_and_in_order", || {
+        let mut journald = Journald::start();
+        let scene = message_scene();
+        let agent = started(&scene);
+        journald.numbers(0, 10);
+        wait_for_numbers(&scene, 10, true);
+        agent.stop();
+        let mut count = 10;
+        // Nobody reads in the first of two boots.
+        for pair in 0..3 {
+            journald.numbers(count, 10);
+            journald.reboot(pair * 2 + 1, true);
+            journald.numbers(count + 10, 10);
+            journald.reboot(pair * 2 + 2, true);
+            journald.numbers(count + 20, 10);
+            let agent = started(&scene);
+            journald.numbers(count + 30, 10);
+            count += 40;
+            wait_for_numbers(&scene, count, true);
+            stop_with(&scene, agent, count);
+        }
+        assert!(!scene.own_log().contains("vacuumed"), "nothing is gone");
+        assert_eq!(journald.series_and_boots(), (7, 7), "each boot numbered its entries anew");
+    });
+}
+
 /// Hangs up and waits until the configuration is in force.
 fn reload(scene: &Scene, agent: &Agent) {
     let in_force = || scene.own_log().matches("a new configuration is in force").count();

@@ -672,3 +672,23 @@ fn a_place_in_a_journal_survives_and_the_later_one_wins() {
     let (store, _) = Store::open(folder.path()).unwrap();
     assert_eq!(store.journals().unwrap(), [place("a", "2"), place("b", "3")]);
 }
+
+#[test]
+fn a_place_in_a_journal_that_is_forgotten_is_gone_and_one_that_comes_back_after_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = Store::open(folder.path()).unwrap();
+    let saved = |names: &[&str]| Changes {
+        journals: names.iter().map(|name| place(name, "1")).collect(),
+        ..Changes::default()
+    };
+    let forgotten = |name: &str| Changes { forget_journals: vec![name.to_owned()], ..Changes::default() };
+    store.commit(&saved(&["a", "b"])).unwrap();
+    store.commit(&forgotten("a")).unwrap();
+    assert_eq!(store.journals().unwrap(), [place("b", "1")]);
+    for changes in [[saved(&["c"]), forgotten("c")], [forgotten("b"), saved(&["b"])]] {
+        let mut merged = Changes::default();
+        changes.into_iter().for_each(|later| merged.merge(later));
+        store.commit(&merged).unwrap();
+        assert_eq!(store.journals().unwrap(), [place("b", "1")]);
+    }
+}

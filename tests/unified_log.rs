@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -15,6 +16,8 @@ use cloudwatch_publisher::record::{Mark, Monotonic, SavedJournal, Wall};
 use cloudwatch_publisher::sources::unified_log::command::Level;
 use cloudwatch_publisher::sources::unified_log::format::Format;
 use cloudwatch_publisher::sources::unified_log::{Pace, Settings, UnifiedLog, warning};
+use rustix::process::{Pid, test_kill_process};
+use rustix::time::{ClockId, clock_gettime};
 use tempfile::TempDir;
 
 /// 2026-11-21 09:00:00 UTC.
@@ -370,6 +373,98 @@ fn a_recording_of_a_mac_is_read_as_it_was_written() {
         }
         assert_eq!(mac.source.bad_lines(), 0);
     }
+}
+
+/// Where a reader finds the folder that it reads, in a process of its own.
+const FOLDER: &str = "UNIFIED_LOG_FOLDER";
+
+#[test]
+#[ignore = "what the next test kills"]
+fn reads_until_it_is_killed() {
+    let Some(folder) = std::env::var_os(FOLDER) else { return };
+    let (mut source, woken) = source(Path::new(&folder), Format::Message, None);
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(60) {
+        let now = Monotonic(u64::try_from(began.elapsed().as_millis()).unwrap());
+        source.tend(now, BASE);
+        source.read(now);
+        let _ = woken.recv_timeout(Duration::from_millis(5));
+    }
+}
+
+/// Whether a process is there, and not only waiting for someone to hear of its end.
+fn is_alive(process: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero())).unwrap_or_default();
+    test_kill_process(process).is_ok()
+        && !stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z'))
+}
+
+#[track_caller]
+fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "never: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn after_kill_9_of_the_reader_a_stream_lives_on_and_ends_at_its_next_line() {
+    let mac = Mac::new();
+    mac.behaves("by-hand");
+    let (lines, stream) = (mac.folder.path().join("lines"), mac.folder.path().join("stream"));
+    assert!(Command::new("mkfifo").arg(&lines).status().unwrap().success());
+    let mut reader = Command::new(std::env::current_exe().unwrap())
+        .args(["reads_until_it_is_killed", "--exact", "--ignored", "--test-threads=1"])
+        .env(FOLDER, mac.folder.path())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let number = || fs::read_to_string(&stream).ok()?.strip_suffix('\n')?.parse().ok();
+    let stream = Pid::from_raw(wait_for("the stream", number)).unwrap();
+    reader.kill().unwrap();
+    reader.wait().unwrap();
+    assert!(is_alive(stream), "it wrote nothing, so it cannot know");
+    // Whoever opens it to read and write waits for nobody, also where the stream has ended.
+    OpenOptions::new().read(true).write(true).open(&lines).unwrap().write_all(b"entry\n").unwrap();
+    wait_for("the end of the stream", || (!is_alive(stream)).then_some(()));
+}
+
+/// What it costs to read entries, for docs/installation-macos.md: `cargo test --release --test unified_log -- --ignored --nocapture cpu`.
+#[test]
+#[ignore = "a measurement"]
+fn cpu_time_of_fifty_thousand_entries() {
+    let mut mac = Mac::new();
+    let spent = || {
+        let time = clock_gettime(ClockId::ProcessCPUTime);
+        Duration::new(time.tv_sec.try_into().unwrap(), time.tv_nsec.try_into().unwrap())
+    };
+    mac.read_until("the stream", |mac| mac.source.is_following());
+    for (way, is_restart) in [("streamed", false), ("shown after a restart", true)] {
+        let (before, bytes) = (spent(), fs::metadata(mac.folder.path().join("store")).unwrap().len());
+        if is_restart {
+            mac.restart();
+        }
+        for _ in 0..50 {
+            mac.logs(1_000);
+            if !is_restart {
+                mac.read_all();
+                mac.settle(mac.under_way.len());
+            }
+        }
+        mac.read_all();
+        mac.settle(mac.under_way.len());
+        let bytes = fs::metadata(mac.folder.path().join("store")).unwrap().len() - bytes;
+        println!(
+            "50,000 entries of {} bytes, {way}: {:?} of CPU time, with the test's own",
+            bytes / 50_000,
+            spent() - before
+        );
+    }
+    mac.each_came_once();
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::logs::{RecordsOf, RecordsParts};
+use super::saver::Urgency;
 use super::{Agent, Setup, logs, metrics, resources};
 use crate::clock::Clock;
 use crate::config::{
@@ -15,10 +16,13 @@ use crate::record::{Dimensions, SavedJournal, StreamName, Wall};
 use crate::sources::file::{FileEntry, StartAt};
 use crate::sources::journal::{Own, Start};
 use crate::sources::unified_log;
-use crate::state::StoreError;
+use crate::state::{Changes, StoreError};
 
 /// Text held in memory at the most: beyond it the files are the buffer.
 const MAX_TEXT_BYTES: usize = 6 * 1024 * 1024;
+
+/// Places in journals that nothing asks for any more, kept for a configuration that asks for them again: the latest so many.
+const MAX_UNUSED_JOURNALS: usize = 64;
 
 /// The parts of an agent.
 pub struct Parts {
@@ -38,6 +42,10 @@ pub fn parts(setup: &Setup, agent: &mut Agent) -> anyhow::Result<Parts> {
     let of_files = config.logs.entries.iter().map(|entry| entry.retention_days);
     let retention_days = of_files.chain(journals.iter().map(|journal| journal.retention_days)).collect();
     let saved_journals = saved_journals(agent)?;
+    let forget_journals = unused_journals(&saved_journals, &config.logs.journals);
+    if !forget_journals.is_empty() {
+        agent.saver.save(Changes { forget_journals, ..Changes::default() }, Urgency::Later);
+    }
     let settings = Settings {
         interval: config.agent.logs_interval,
         concurrency: config.logs.concurrency,
@@ -71,8 +79,20 @@ fn stored<T>(agent: &Agent, found: Result<Vec<T>, StoreError>, instead: &str) ->
 /// Where each journal stands: what the shift before left knows better than a state on a disk that may fail.
 fn saved_journals(agent: &Agent) -> Result<Vec<SavedJournal>, StoreError> {
     let mut saved = agent.left.logs.journals.clone();
-    saved.extend(stored(agent, agent.store.journals(), "journals that were not read until now are begun anew")?);
+    let stored = stored(agent, agent.store.journals(), "journals that were not read until now are begun anew")?;
+    saved.extend(
+        stored.into_iter().filter(|stored| agent.left.logs.journals.iter().all(|left| left.entry != stored.entry)),
+    );
     Ok(saved)
+}
+
+/// The journals of which the place is to be forgotten. A filter that is changed makes another journal of one: over years they would
+/// pile up.
+fn unused_journals(saved: &[SavedJournal], used: &[JournalConfig]) -> Vec<String> {
+    let is_used = |saved: &SavedJournal| used.iter().any(|journal| journal.key == saved.entry);
+    let mut unused: Vec<&SavedJournal> = saved.iter().filter(|saved| !is_used(saved)).collect();
+    unused.sort_by_key(|saved| std::cmp::Reverse(saved.time));
+    unused.into_iter().skip(MAX_UNUSED_JOURNALS).map(|saved| saved.entry.clone()).collect()
 }
 
 fn metrics_parts(setup: &Setup, agent: &Agent) -> anyhow::Result<metrics::Parts> {
@@ -206,4 +226,28 @@ fn filter(include: &[String], exclude: &[String], filters: &[FilterConfig]) -> a
         exclude: exclude.iter().map(compile).collect::<Result<_, _>>()?,
         agreeing: agreeing.collect::<anyhow::Result<_>>()?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::BootId;
+
+    #[test]
+    fn a_place_in_a_journal_that_is_asked_for_is_never_forgotten_and_of_the_others_the_latest_stay() {
+        let saved = |number: i64| SavedJournal {
+            entry: format!("journald unit \"{number}\""),
+            cursor: String::new(),
+            is_past: true,
+            time: Wall(number),
+            boot: BootId(String::new()),
+        };
+        let used = [JournalConfig::new(&saved(1).entry)];
+        let many: Vec<_> = (0..100).map(saved).collect();
+        let forgotten = unused_journals(&many, &used);
+        let expected: Vec<String> =
+            (0..36).rev().filter(|number| *number != 1).map(|number| saved(number).entry).collect();
+        assert_eq!(forgotten, expected);
+        assert!(unused_journals(&many[..MAX_UNUSED_JOURNALS], &[]).is_empty());
+    }
 }

@@ -91,15 +91,21 @@ pub struct Requests {
     pub given_up: BTreeMap<&'static str, usize>,
 }
 
-/// Makes requests of `datums`, as CloudWatch would take them at the time `now`.
-pub fn requests(datums: impl Iterator<Item = Datum>, now: Option<Wall>) -> Requests {
+/// Makes requests of the samples of rounds, each taken at one time, as CloudWatch would take them at the time `now`. What is left out of the
+/// requests is taken out of the rounds, too: what is in both stands there in the same order.
+pub fn requests<'a>(rounds: impl Iterator<Item = (&'a mut Vec<Sample>, Wall)>, now: Option<Wall>) -> Requests {
     let mut made = Requests::default();
-    let mut good = Vec::with_capacity(datums.size_hint().0);
-    for datum in datums {
-        match problem(&datum, now) {
-            None => good.push(datum),
-            Some(cause) => *made.given_up.entry(cause).or_default() += 1,
-        }
+    let mut good = Vec::new();
+    for (samples, at) in rounds {
+        samples.retain(|sample| {
+            let datum = Datum { sample: sample.clone(), at };
+            let problem = problem(&datum, now);
+            match problem {
+                None => good.push(datum),
+                Some(cause) => *made.given_up.entry(cause).or_default() += 1,
+            }
+            problem.is_none()
+        });
     }
     while !good.is_empty() {
         let rest = good.split_off(first_request(&good));
@@ -169,10 +175,12 @@ mod tests {
 
     #[test]
     fn one_bad_sample_never_loses_its_neighbours() {
-        let datums = [datum("A", 1.0, &[], NOW), datum("B", f64::NAN, &[], NOW), datum("C", 1.0, &[], NOW)];
-        let made = requests(datums.into_iter(), Some(NOW));
+        let sample = |name, value| datum(name, value, &[], NOW).sample;
+        let mut samples = vec![sample("A", 1.0), sample("B", f64::NAN), sample("C", 1.0)];
+        let made = requests([(&mut samples, NOW)].into_iter(), Some(NOW));
         let names: Vec<_> = made.requests.iter().flatten().map(|datum| datum.sample.name.as_str()).collect();
         assert_eq!(names, ["A", "C"]);
+        assert_eq!(samples.iter().map(|sample| sample.name.as_str()).collect::<Vec<_>>(), names);
         assert_eq!(made.given_up.values().sum::<usize>(), 1);
     }
 }

@@ -151,17 +151,13 @@ impl Drop for Child {
 
 /// Hands on what is written, until that ends or nobody takes it any more.
 fn forward(mut output: impl Read, pieces: &SyncSender<Vec<u8>>, wake: &(dyn Fn() + Send + Sync)) {
+    // One room for all: many a piece is a single line, for which 64 KiB need not be cleared.
+    let mut room = vec![0; PIECE_BYTES];
     loop {
-        let mut piece = vec![0; PIECE_BYTES];
-        match output.read(&mut piece) {
+        match output.read(&mut room) {
             Ok(0) => break,
             Ok(length) => {
-                piece.truncate(length);
-                // A short piece may wait for long: it keeps no more than it holds.
-                if length < PIECE_BYTES / 2 {
-                    piece.shrink_to_fit();
-                }
-                if pieces.send(piece).is_err() {
+                if pieces.send(room[..length].to_vec()).is_err() {
                     return;
                 }
                 wake();

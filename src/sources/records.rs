@@ -11,6 +11,9 @@ use std::collections::VecDeque;
 use crate::delivery::pipeline::Record;
 use crate::record::{BootId, Mark, SavedJournal, Wall};
 
+/// Places that are kept at the most, some 300 bytes each: a source that writes a little now and then has one for each time.
+const MAX_KEPT: usize = 4_096;
+
 /// A place in a source: behind the record that it names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -117,6 +120,11 @@ impl Track {
         self.read.0
     }
 
+    /// Whether more may be handed over: where too little is settled, the source is the buffer.
+    pub fn has_room(&self) -> bool {
+        self.kept.len() < MAX_KEPT
+    }
+
     /// Reading begins here: to be saved at once, so that the next run does not begin elsewhere.
     pub fn begin(&mut self, at: SavedJournal) -> SavedJournal {
         self.settled.1 = Some(at.clone());
@@ -220,6 +228,20 @@ mod tests {
         assert_eq!(track.settle(mark(10)), None);
         assert_eq!(cursor(track.settle(mark(15))).as_deref(), Some("c15"));
         assert_eq!(cursor(track.saved()).as_deref(), Some("c15"));
+    }
+
+    #[test]
+    fn while_nothing_is_settled_there_is_room_for_so_many_places_and_then_for_none() {
+        let mut track = Track::new("journal", None);
+        let mut offset = 0;
+        while track.has_room() {
+            track.advance(&chunk(offset, 1), &[]);
+            offset += 1;
+            assert!(offset <= MAX_KEPT as u64, "it would go on for ever");
+        }
+        assert_eq!(cursor(track.settle(mark(1))).as_deref(), Some("c1"));
+        assert!(track.has_room());
+        assert_eq!(cursor(track.settle(mark(offset))), Some(format!("c{offset}")), "nothing was left out");
     }
 
     #[test]

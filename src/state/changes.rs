@@ -31,7 +31,7 @@ impl From<&SavedFile> for FileKey {
 }
 
 /// What one commit changes, as a whole or not at all. Making the same changes twice does no harm. Of one commit's changes the
-/// removals of files come before what is saved, and rounds are added before any is removed.
+/// removals of files and journals come before what is saved, and rounds are added before any is removed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Changes {
     /// Positions, new or moved.
@@ -40,6 +40,8 @@ pub struct Changes {
     pub forget: Vec<FileKey>,
     /// Positions in journals, new or moved.
     pub journals: Vec<SavedJournal>,
+    /// The config entries of journals of which the position is forgotten.
+    pub forget_journals: Vec<String>,
     /// Keys of config entries that are followed from now on.
     pub entries: Vec<String>,
     /// Rounds that wait from now on. Their numbers: [`Waiting::next`] and above.
@@ -62,8 +64,11 @@ impl Changes {
         self.save.retain(|file| !overtaken.contains(&(file.inode, file.device, file.entry.as_str())));
         self.forget.extend(later.forget);
         self.save.extend(later.save);
-        self.journals.retain(|journal| !later.journals.iter().any(|newer| newer.entry == journal.entry));
+        let overtaken = later.journals.iter().map(|journal| &journal.entry).chain(&later.forget_journals);
+        let overtaken: BTreeSet<_> = overtaken.collect();
+        self.journals.retain(|journal| !overtaken.contains(&journal.entry));
         self.journals.extend(later.journals);
+        self.forget_journals.extend(later.forget_journals);
         self.entries.extend(later.entries);
         let removed: BTreeSet<&RoundId> = later.remove_rounds.iter().collect();
         self.add_rounds.retain(|(id, _)| !removed.contains(id));

@@ -271,6 +271,7 @@ fn change_small(txn: &redb::WriteTransaction, changes: &Changes) -> Result<bool,
     if changes.save.is_empty()
         && changes.forget.is_empty()
         && changes.journals.is_empty()
+        && changes.forget_journals.is_empty()
         && changes.entries.is_empty()
         && changes.boot_offset.is_none()
         && changes.identity.is_none()
@@ -282,6 +283,9 @@ fn change_small(txn: &redb::WriteTransaction, changes: &Changes) -> Result<bool,
     for file in &changes.forget {
         let key = key(FILE, &codec::file_key(&file.entry, file.device, file.inode));
         changed |= small.remove(key.as_slice())?.is_some();
+    }
+    for entry in &changes.forget_journals {
+        changed |= small.remove(key(JOURNAL, entry.as_bytes()).as_slice())?.is_some();
     }
     let mut put = |key: &[u8], value: &[u8]| -> Result<(), redb::Error> {
         if small.get(key)?.is_none_or(|old| old.value() != value) {

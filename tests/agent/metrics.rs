@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use cloudwatch_publisher::local::Series;
+use cloudwatch_publisher::local::{Fault, Operation, Series};
 
 use crate::scene::{NAMESPACE, PATIENCE, Scene, now_ms, poll, wait_until};
 
@@ -45,6 +45,14 @@ fn times(scene: &Scene, name: &str) -> Vec<i64> {
 fn wait_for_samples_after(scene: &Scene, at: i64) {
     let newest = || times(scene, "CPUCount").last().copied().unwrap_or_default();
     wait_until("newer samples arrive", PATIENCE, || newest() > at);
+}
+
+/// No sample came twice.
+pub fn assert_told_once(scene: &Scene) {
+    for series in scene.endpoint.metrics() {
+        let times: BTreeSet<i64> = series.points.iter().map(|point| point.timestamp).collect();
+        assert_eq!(times.len(), series.points.len(), "{}: a sample came twice without need", series.name);
+    }
 }
 
 fn assert_gaps(series: &Series, limit: i64) {
@@ -94,10 +102,25 @@ fn samples_taken_while_the_endpoint_was_away_arrive_with_their_own_times() {
         assert_gaps(&series, MAX_GAP_MS);
         let within = series.points.iter().filter(|point| (away..back).contains(&point.timestamp));
         assert!(within.count() >= 8, "{} lacks samples of the outage", series.name);
-        let times: BTreeSet<i64> = series.points.iter().map(|point| point.timestamp).collect();
-        assert_eq!(times.len(), series.points.len(), "{}: a sample came twice without need", series.name);
     }
+    assert_told_once(&scene);
     scene.assert_nothing_refused_but(&[]);
+}
+
+#[test]
+fn what_was_taken_of_samples_is_not_sent_again_when_the_rest_of_them_fails() {
+    let scene = scene();
+    let fail = |fault, times| scene.endpoint.misbehave_on(Operation::PutMetricData, fault, Some(times));
+    // The first request is refused for one of its samples, so that it is sent by halves: the first is taken, the second is not.
+    fail(Fault::PoisonMetric("CPUCount".to_owned()), 1);
+    fail(Fault::Slow(Duration::ZERO), 2);
+    fail(Fault::Status(500), 1);
+    let agent = scene.start();
+    wait_for_samples_after(&scene, now_ms() + 3_000);
+    agent.stop();
+    assert_told_once(&scene);
+    let own_log = scene.own_log();
+    assert_eq!(own_log.matches("samples were not taken").count(), 1, "{own_log}");
 }
 
 #[test]

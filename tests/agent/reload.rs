@@ -171,6 +171,7 @@ fn samples_that_wait_are_sent_once_although_a_reload_came_between() {
     scene.endpoint.behave();
     wait_until("samples are sent", PATIENCE, || figures(&scene)["status"]["samples_sent"].as_u64() > Some(40));
     agent.stop();
+    crate::metrics::assert_told_once(&scene);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A journald of one's own, in a mount namespace where `/run` is empty.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::net::UnixDatagram;
@@ -11,6 +12,8 @@ use crate::scene::{PATIENCE, wait_until};
 /// Set in the process that runs inside of the namespace.
 const INSIDE: &str = "CWP_TEST_IN_NAMESPACE";
 const PROGRAM: &str = "/lib/systemd/systemd-journald";
+/// Which boot this is, to journald, to journalctl and to the agent.
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// Runs `work`, the body of the test `name`, in a mount namespace; skips it where this machine cannot.
 ///
@@ -65,6 +68,30 @@ impl Journald {
         self.process = run();
     }
 
+    /// The machine starts again, as the boot with this number. Its journal is gone as one in memory is, or it is kept; in either case
+    /// numbers begin anew, in a series of their own.
+    pub fn reboot(&mut self, number: u32, is_kept: bool) {
+        self.control(&["--sync"]);
+        self.end();
+        for file in fs::read_dir(format!("/run/log/journal/{}", machine())).unwrap().map(|file| file.unwrap().path()) {
+            match is_kept {
+                true if file.ends_with("system.journal") => {
+                    fs::rename(&file, file.with_file_name(format!("before-{number}.journal"))).unwrap();
+                }
+                true => {}
+                false => fs::remove_file(file).unwrap(),
+            }
+        }
+        for number in ["seqnum", "kernel-seqnum"] {
+            let _ = fs::remove_file(format!("/run/systemd/journal/{number}"));
+        }
+        let name = format!("/run/boot-{number}");
+        fs::write(&name, format!("33333333-3333-4333-8333-{number:012x}\n")).unwrap();
+        let mounted = Command::new("mount").args(["--bind", &name, BOOT_ID]).status().unwrap();
+        assert!(mounted.success(), "{mounted}");
+        self.process = run();
+    }
+
     fn end(&mut self) {
         let pid = rustix::process::Pid::from_child(&self.process);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
@@ -114,9 +141,18 @@ impl Journald {
         assert!(status.success(), "{status}");
     }
 
+    /// How many series of numbers there are in the journal, and how many boots.
+    pub fn series_and_boots(&self) -> (usize, usize) {
+        let output = Command::new("journalctl").args(["--output=export", "--output-fields=_BOOT_ID"]).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let series = text.lines().filter_map(|line| line.strip_prefix("__CURSOR=s=")?.split(';').next());
+        let boots = text.lines().filter_map(|line| line.strip_prefix("_BOOT_ID="));
+        (series.collect::<BTreeSet<_>>().len(), boots.collect::<BTreeSet<_>>().len())
+    }
+
     /// The boot that it writes into its entries.
     pub fn boot(&self) -> String {
-        fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap().trim().replace('-', "")
+        fs::read_to_string(BOOT_ID).unwrap().trim().replace('-', "")
     }
 }
 
@@ -125,6 +161,10 @@ impl Drop for Journald {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+fn machine() -> String {
+    fs::read_to_string("/etc/machine-id").unwrap().trim().to_owned()
 }
 
 fn run() -> Child {

@@ -6,6 +6,7 @@
 
 mod backlog;
 mod over;
+mod work;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
@@ -28,6 +29,7 @@ use crate::sinks::Sink;
 use crate::sinks::cloudwatch_metrics::{CloudWatchMetrics, MetricsRequest};
 use crate::sources::host::Host;
 use crate::state::{Changes, RoundId, Store};
+use work::{Rest, Work};
 
 /// The first sampling comes this soon after the start, so that a new machine shows up at once.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
@@ -74,15 +76,6 @@ pub struct Told {
     pub trouble: Option<String>,
     /// Since when no request got through.
     pub stuck_since: Option<Monotonic>,
-}
-
-/// Rounds being sent: in one request, or in several where there are many datums or CloudWatch refused some.
-struct Work {
-    rounds: Vec<(RoundId, Round)>,
-    requests: VecDeque<Vec<Datum>>,
-    is_fresh: bool,
-    /// What the times were made with.
-    offset: Offset,
 }
 
 type Answer = (Vec<Datum>, Result<Receipt, SendError>);
@@ -261,7 +254,7 @@ impl Metrics {
             self.load_backlog();
         }
         let Some(work) = &mut self.work else { return };
-        let Some(datums) = work.requests.pop_front() else { return };
+        let Some(datums) = work.next() else { return };
         let request = MetricsRequest { datums, offset: work.offset };
         self.gate.started();
         let Way { sink, session } = self.way.clone();
@@ -276,35 +269,42 @@ impl Metrics {
     }
 
     /// Makes requests of rounds, with their times as they are known now.
-    fn begin(&mut self, rounds: Vec<(RoundId, Round)>, is_fresh: bool) {
+    fn begin(&mut self, mut rounds: Vec<(RoundId, Round)>, is_fresh: bool) {
         let offset = self.parts.clock.offset();
-        let datums = rounds.iter().flat_map(|(_, round)| {
+        let timed = rounds.iter_mut().map(|(_, round)| {
             let at = self.wall(round);
-            round.samples.iter().map(move |sample| Datum { sample: sample.clone(), at })
+            (&mut round.samples, at)
         });
-        let Requests { requests, given_up } = requests(datums, self.is_clock_known().then(|| self.parts.clock.wall()));
+        let Requests { requests, given_up } = requests(timed, self.is_clock_known().then(|| self.parts.clock.wall()));
         given_up.into_iter().for_each(|(cause, count)| self.give_up(count, cause));
-        self.work = Some(Work { rounds, requests, is_fresh, offset });
-        self.finish_work();
+        self.work = Some(Work::new(rounds, requests, is_fresh, offset));
+        self.settle_work(0);
     }
 
-    /// Forgets the rounds of the work once all its requests are answered.
-    fn finish_work(&mut self) {
-        if let Some(work) = self.work.take_if(|work| work.requests.is_empty()) {
-            self.forget(work.rounds.into_iter().map(|(id, _)| id).collect());
-        }
+    /// The next `count` samples of the work were taken or given up: forgets the rounds of which nothing is left.
+    fn settle_work(&mut self, count: usize) {
+        let done = self.work.as_mut().map(|work| work.settle(count)).unwrap_or_default();
+        self.forget(done);
+        self.work.take_if(|work| work.is_over());
     }
 
-    /// Puts the work's rounds back to where they came from. What was sent of them already is sent again.
+    /// Puts back to where it came from what of the work is not sent.
     fn abandon_work(&mut self) {
         let Some(work) = self.work.take() else { return };
-        if work.is_fresh {
-            work.rounds.into_iter().rev().for_each(|round| self.fresh.push_front(round));
-            while self.fresh.len() > MAX_FRESH {
-                self.leave_on_disk();
-            }
-        } else if let Some((first, _)) = work.rounds.first() {
+        let is_fresh = work.is_fresh;
+        let Rest { cut, whole } = work.into_rest();
+        if is_fresh {
+            whole.into_iter().rev().for_each(|round| self.fresh.push_front(round));
+        } else if let Some((first, _)) = whole.front() {
             self.backlog = *first;
+        }
+        if let Some(cut) = cut {
+            // On disk it is whole as yet, so it must not be read there.
+            self.saver.save(Changes { add_rounds: vec![cut.clone()], ..Changes::default() }, Urgency::Later);
+            self.fresh.push_front(cut);
+        }
+        while self.fresh.len() > MAX_FRESH {
+            self.leave_on_disk();
         }
     }
 
@@ -319,7 +319,7 @@ impl Metrics {
                 self.told.requests_ok += 1;
                 self.told.sent += datums.len() as u64;
                 (self.told.trouble, self.told.stuck_since) = (None, None);
-                self.finish_work();
+                self.settle_work(datums.len());
             }
             Err(SendError::Refused { .. }) if self.has_clock_changed() => {
                 self.gate.answered();
@@ -329,8 +329,7 @@ impl Metrics {
             Err(SendError::Refused { detail }) => {
                 self.gate.answered();
                 self.told.requests_failed += 1;
-                self.split(datums, &detail);
-                self.finish_work();
+                self.refused(datums, &detail);
             }
             Err(error) => {
                 let retry_after = match &error {
@@ -366,17 +365,14 @@ impl Metrics {
         (self.parts.clock.offset().0 - made_with.0).abs() > TOLERANCE_MS
     }
 
-    /// One bad datum fails a whole request: halves it until that one is alone, and gives it up.
-    fn split(&mut self, mut datums: Vec<Datum>, detail: &str) {
+    /// Sends the halves of what was refused, until the datum that is bad is alone; that one is given up.
+    fn refused(&mut self, datums: Vec<Datum>, detail: &str) {
         if let [datum] = &datums[..] {
             log::warn!(cause = datum.sample.name, error = detail; "a sample was refused");
             self.told.refused += 1;
-            return;
-        }
-        let second = datums.split_off(datums.len() / 2);
-        if let Some(work) = &mut self.work {
-            work.requests.push_front(second);
-            work.requests.push_front(datums);
+            self.settle_work(1);
+        } else if let Some(work) = &mut self.work {
+            work.halve(datums);
         }
     }
 
@@ -388,10 +384,10 @@ impl Metrics {
 
     fn tell(&mut self) {
         let in_memory: usize = self.fresh.iter().map(|(_, round)| round.samples.len()).sum();
-        let at_work = self.work.iter().flat_map(|work| &work.rounds).map(|(_, round)| round.samples.len());
+        let at_work = self.work.as_ref().map_or(0, Work::len);
         // Every round of a run has about as many samples as the next.
         let on_disk = self.backlog_end.0.saturating_sub(self.backlog.0) * 13;
-        self.told.waiting = (in_memory + at_work.sum::<usize>()) as u64 + on_disk;
+        self.told.waiting = (in_memory + at_work) as u64 + on_disk;
         self.status.send_replace(self.told.clone());
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::clock::Clock;
 use crate::commands::access::{self, Identities, SignedIn};
-use crate::commands::{CONFIG, Failure, SOFTWARE};
+use crate::commands::{CONFIG, Failure, SOFTWARE, start};
 use crate::config::{self, Config, Facts, Instance, Loaded};
 use crate::identity::{self, IdentityError};
 
@@ -45,7 +45,7 @@ pub struct Means {
 /// Reads the file anew.
 pub async fn load(path: &Path) -> Result<Loaded, Refused> {
     let path = path.to_path_buf();
-    off_thread(move || config::load(&path)).await?.map_err(Refused::Config)
+    off_thread(move || start::read(&path)).await?.map_err(Refused::Config)
 }
 
 /// The instance id, off this thread: a command may take its time.
@@ -118,7 +118,7 @@ impl Refused {
     /// The same as the end of a command.
     pub fn into_failure(self) -> Failure {
         match self {
-            Self::Config(failure) => super::start::refused(failure),
+            Self::Config(failure) => start::refused(failure),
             Self::Other(failure) => failure,
         }
     }
@@ -128,4 +128,24 @@ impl Refused {
 async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refused> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|error| Refused::Other(Failure::new(SOFTWARE, format!("error: {error}"))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reload_tells_of_a_configuration_what_a_start_tells() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.json");
+        let text = r#"{"agent": {"region": "eu-west-1"}, "logs": {"logs_collected": {"journal": true}}}"#;
+        std::fs::write(&path, text).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let reloaded = runtime.block_on(load(&path)).unwrap_or_else(|refused| panic!("{}", refused.text()));
+        let started = start::load(&path).unwrap_or_else(|failure| panic!("{}", failure.text));
+        assert_eq!(reloaded.warnings, started.warnings);
+        // Nothing is read of macOS's unified log without a predicate.
+        let is_told = reloaded.warnings.iter().any(|warning| warning.message.contains("unified log"));
+        assert_eq!(is_told, cfg!(target_os = "macos"), "{:?}", reloaded.warnings);
+    }
 }

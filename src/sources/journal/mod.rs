@@ -169,6 +169,9 @@ impl Journal {
         let Run::Reading(_, child, _) = &mut self.run else {
             return None;
         };
+        if !self.track.has_room() {
+            return None;
+        }
         match child.take()? {
             Output::Bytes(bytes) => self.take_in(&bytes),
             Output::Ended(ending) => self.ended(ending, now),
@@ -409,5 +412,27 @@ mod tests {
         assert_eq!(journal.complaint(), None);
         journal.lacks_rights = true;
         assert_eq!(journal.complaint(), Some(LACKS_RIGHTS));
+    }
+
+    #[test]
+    fn while_too_little_is_settled_journalctl_is_kept_waiting_and_nothing_is_lost() {
+        let (woken, wakes) = std::sync::mpsc::channel();
+        let wake: Wake = Arc::new(move || {
+            let _ = woken.send(());
+        });
+        let boot = BootId("b00t".to_owned());
+        let mut journal = Journal::new(JournalConfig::new("journal"), Own::default(), &boot, None, Arc::clone(&wake));
+        while journal.track.has_room() {
+            let mut chunk = Chunk::default();
+            chunk.push("", Wall(0), "before", "b00t");
+            journal.track.advance(&chunk, &[]);
+        }
+        let entry = "__CURSOR=next\n__REALTIME_TIMESTAMP=1\n_BOOT_ID=b00t\nMESSAGE=one\n\n";
+        let child = Child::start("printf", &["%s".to_owned(), entry.to_owned()], wake).unwrap();
+        journal.run = Run::Reading(Leg::Follow { from: resume::From::Head }, child, Monotonic(0));
+        wakes.recv_timeout(Duration::from_secs(20)).unwrap();
+        assert!(journal.read(Monotonic(0)).is_none());
+        journal.settle(Mark { offset: 1, tail: 0 });
+        assert_eq!(journal.read(Monotonic(0)).map(|(_, chunk)| chunk.len()), Some(1));
     }
 }
