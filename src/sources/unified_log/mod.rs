@@ -20,7 +20,7 @@ pub use self::format::Format;
 use self::running::{Heard, Running};
 use self::seam::{Saved, Seam};
 pub use self::settings::{PROGRAM, Pace, Settings, warning};
-use crate::record::{BootId, Mark, Monotonic, SavedJournal, Wall};
+use crate::record::{Mark, Monotonic, SavedJournal, Wall};
 use crate::sources::child::{Backoff, Wake};
 use crate::sources::records::Chunk;
 
@@ -116,7 +116,7 @@ impl UnifiedLog {
             chunk: Chunk::default(),
             wall: begin,
             is_new: saved.is_none(),
-            saved: saved.unwrap_or_else(|| saved_journal(&settings.key, &place)),
+            saved: saved.unwrap_or_else(|| place.journal(&settings.key)),
             bad_lines: 0,
             told_bad_lines: 0,
             tells_not_before: Monotonic(0),
@@ -175,7 +175,7 @@ impl UnifiedLog {
             Phase::Joining(joining) => Some(joining.since_us),
             _ => None,
         };
-        self.saved = saved_journal(&self.settings.key, &self.seam.settle(to.offset, waiting));
+        self.saved = self.seam.settle(to.offset, waiting).journal(&self.settings.key);
         Some(self.saved.clone())
     }
 
@@ -390,15 +390,5 @@ impl UnifiedLog {
             self.told_bad_lines = self.bad_lines;
             self.tells_not_before = now.after(TELL_PAUSE);
         }
-    }
-}
-
-fn saved_journal(key: &str, place: &Saved) -> SavedJournal {
-    SavedJournal {
-        entry: key.to_owned(),
-        cursor: place.to_text(),
-        is_past: true,
-        time: Wall(place.time_us.div_euclid(1000)),
-        boot: BootId(String::new()),
     }
 }

@@ -11,6 +11,8 @@ use std::collections::{HashSet, VecDeque};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD_NO_PAD;
 
+use crate::record::{BootId, SavedJournal, Wall};
+
 /// How far before its position reading goes on: entries are that much out of order, and reach the store that late.
 pub const OVERLAP_US: i64 = 5_000_000;
 /// Settled entries that are remembered at the most: enough for 13,000 a second.
@@ -32,6 +34,17 @@ impl Saved {
     pub fn to_text(&self) -> String {
         let bytes = self.around.iter().flat_map(|&(identity, time)| [identity.to_le_bytes(), time.to_le_bytes()]);
         format!("{}.{}", self.time_us, BASE64_STANDARD_NO_PAD.encode(bytes.flatten().collect::<Vec<u8>>()))
+    }
+
+    /// As the place that the reading `key` has in the state.
+    pub fn journal(&self, key: &str) -> SavedJournal {
+        SavedJournal {
+            entry: key.to_owned(),
+            cursor: self.to_text(),
+            is_past: true,
+            time: Wall(self.time_us.div_euclid(1000)),
+            boot: BootId(String::new()),
+        }
     }
 
     /// From such a word; none where it is not one.
