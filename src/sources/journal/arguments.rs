@@ -52,6 +52,7 @@ pub fn to_ask(config: &JournalConfig, boot: &str, question: &Question) -> Vec<St
         Question::Newest => arguments.push("--lines=1".to_owned()),
         Question::FirstOfBoot => arguments.push(format!("--boot={boot}")),
         Question::BootAfter(boot) => arguments.push(format!("--boot={boot}+1")),
+        Question::LastOf(boot) => arguments.extend([format!("--boot={boot}"), "--lines=1".to_owned()]),
         Question::FirstSince(time) => arguments.push(since(time.0)),
         Question::At(cursor) => arguments.extend([format!("--cursor={cursor}"), "--lines=1".to_owned()]),
         Question::Recent(count) => {

@@ -16,6 +16,7 @@ mod gaps;
 mod resume;
 mod rules;
 mod text;
+mod troubles;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +29,7 @@ pub use self::resume::Start;
 use self::resume::{Answer, Answers, Leg, Question, Situation, Step, next_step};
 pub use self::rules::Own;
 use self::rules::Rules;
+use self::troubles::Troubles;
 use super::child::{Backoff, Child, Ending, Output, Wake};
 use super::records::{Chunk, Track};
 use crate::config::JournalConfig;
@@ -39,8 +41,6 @@ const PROGRAM: &str = "journalctl";
 const WORKED_AFTER: Duration = Duration::from_secs(60);
 /// An answer takes a moment; where files are damaged or the disk hangs it may never come.
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
-const LACKS_RIGHTS: &str = "it shows this user's entries only: add the user to the group systemd-journal or adm";
-
 /// What journalctl is busy with.
 enum Run {
     Nothing,
@@ -75,10 +75,7 @@ pub struct Journal {
     to_save: Option<SavedJournal>,
     /// What the running journalctl complained of last.
     complaint: Option<String>,
-    /// The trouble that was told last.
-    told: String,
-    /// journalctl has said that it shows this user's entries only. Rights come with a start, so it stays so.
-    lacks_rights: bool,
+    troubles: Troubles,
     record: String,
 }
 
@@ -108,8 +105,7 @@ impl Journal {
             gaps: Gaps::default(),
             to_save: None,
             complaint: None,
-            told: String::new(),
-            lacks_rights: false,
+            troubles: Troubles::default(),
             record: String::new(),
             config,
         }
@@ -161,12 +157,12 @@ impl Journal {
 
     /// Why it is not read, while that is so.
     pub fn complaint(&self) -> Option<&str> {
-        Some(self.told.as_str()).filter(|told| !told.is_empty())
+        self.troubles.told()
     }
 
     /// Why a part of it is not read, where that is so.
     pub fn hidden(&self) -> Option<&str> {
-        self.lacks_rights.then_some(LACKS_RIGHTS)
+        self.troubles.hidden()
     }
 
     /// What it is called in the own log.
@@ -322,17 +318,9 @@ impl Journal {
             },
             (None, None) => return,
         };
-        self.hear_of_rights(&said);
+        self.troubles.hear_of_rights(&self.config.key, &said);
         self.hear(&question, answer);
         self.go_on(now, wall);
-    }
-
-    /// Says once that a part is hidden: it is not said again where journalctl found nothing to show.
-    fn hear_of_rights(&mut self, said: &[String]) {
-        let is_told = said.iter().any(|line| line.contains("not seeing messages"));
-        if is_told && !std::mem::replace(&mut self.lacks_rights, true) {
-            log::warn!(journal = self.config.key, cause = LACKS_RIGHTS; "a part of the journal cannot be read");
-        }
     }
 
     /// Notes an answer, and tells what it means for what was saved.
@@ -375,9 +363,7 @@ impl Journal {
 
     fn worked(&mut self) {
         self.backoff.worked();
-        if !std::mem::take(&mut self.told).is_empty() {
-            log::info!(journal = self.config.key; "the journal is read again");
-        }
+        self.troubles.are_over(&self.config.key);
     }
 
     /// journalctl ended while it read.
@@ -388,7 +374,7 @@ impl Journal {
         let has_no_such_boot = answer == Some(Answer::Nothing);
         // What is there is asked again: it may be vacuumed by the time that reading goes on.
         self.answers.at_cursor = answer.clone().filter(|answer| *answer == Answer::BadCursor);
-        self.answers.newest = None;
+        (self.answers.newest, self.answers.last_of_saved) = (None, None);
         if let (Leg::Catch { only, .. }, true) = (leg, has_no_such_boot) {
             match only {
                 Some(boot) => (self.read_out, self.answers.next_boot) = (Some(boot), None),
@@ -408,15 +394,7 @@ impl Journal {
     /// It is tried again later; told once for each cause.
     fn failed(&mut self, trouble: &str, now: Monotonic) {
         let pause = self.backoff.ended(now);
-        log::debug!(journal = self.config.key, trouble, pause_s = pause.as_secs(); "journalctl is started again later");
-        self.tell(trouble);
-    }
-
-    fn tell(&mut self, trouble: &str) {
-        if self.told != trouble {
-            trouble.clone_into(&mut self.told);
-            log::warn!(journal = self.config.key, cause = trouble; "the journal cannot be read as it should; it is tried again");
-        }
+        self.troubles.tell(&self.config.key, trouble, pause);
     }
 }
 
@@ -436,26 +414,11 @@ mod tests {
         assert!(matches!(journal.run, Run::Asking(..)));
         let over = began.after(ANSWER_LIMIT);
         journal.tend(over, Wall(0));
-        assert!(matches!(journal.run, Run::Nothing) && journal.told.contains("no answer within 60 s"));
+        assert!(matches!(journal.run, Run::Nothing) && journal.complaint().is_some());
         assert_eq!(journal.next_due(), Some(over.after(Duration::from_secs(1))));
         assert!(journal.complaint().is_some_and(|complaint| complaint.contains("no answer")), "the status says so");
         journal.worked();
         assert_eq!(journal.complaint(), None);
-    }
-
-    #[test]
-    fn what_is_hidden_from_this_user_is_known_from_any_line_and_for_good() {
-        let wake: Wake = Arc::new(|| ());
-        let boot = BootId("b00t".to_owned());
-        let mut journal = Journal::new(JournalConfig::new("journal"), Own::default(), &boot, None, wake);
-        let hint =
-            ["Hint: You are currently not seeing messages from other users and the system.", "Pass -q to turn it off."];
-        for said in [hint.as_slice(), &["No entries"], &[]] {
-            let said: Vec<String> = said.iter().map(|line| (*line).to_owned()).collect();
-            journal.hear_of_rights(&said);
-            journal.worked();
-            assert_eq!((journal.complaint(), journal.hidden()), (None, Some(LACKS_RIGHTS)), "{said:?}");
-        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! with `--follow` it shows the current boot only, or before systemd 250 all of them: it is told which one to follow. So a cursor
 //! whose files are gone, of a machine whose clock has gone back since (no clock chip, a volatile journal, a power cut before
 //! journald had synced), would show nothing for ever, or skip what the new boot wrote. The rule: everything of the current boot is
-//! new where the saved place is of another boot and not before it by number; what is left of that other boot is read first, then
+//! new where the saved place is of another boot and not surely before it; what is left of that other boot is read first, then
 //! each boot that the journal has between the two (the agent may have run in it without a network), one by one and whole.
 //!
 //! Which boot is the current one is for the journal to say: in a container a hardened unit (`ProtectKernelTunables=`,
@@ -43,6 +43,8 @@ pub enum Question {
     Recent(u32),
     /// The entry at this cursor, or the next one.
     At(String),
+    /// The last entry of this boot.
+    LastOf(String),
     /// The first entry of the boot after this one.
     BootAfter(String),
 }
@@ -165,6 +167,8 @@ pub struct Answers {
     pub newest: Option<Answer>,
     /// To the first entry of this boot.
     pub first_of_boot: Option<Answer>,
+    /// To the last entry of the boot in which the saved place is.
+    pub last_of_saved: Option<Answer>,
     /// To the saved cursor.
     pub at_cursor: Option<Answer>,
     /// To the first entry of the boot after the one that was read out last.
@@ -178,6 +182,7 @@ impl Answers {
             Question::Newest => self.newest = Some(answer),
             Question::FirstOfBoot => self.first_of_boot = Some(answer),
             Question::FirstSince(_) | Question::Recent(_) => self.start = Some(answer),
+            Question::LastOf(_) => self.last_of_saved = Some(answer),
             Question::At(_) => self.at_cursor = Some(answer),
             Question::BootAfter(_) => self.next_boot = Some(answer),
         }
@@ -278,9 +283,11 @@ fn go_on(saved: &SavedJournal, situation: &Situation<'_>) -> Step {
     }
     match &answers.first_of_boot {
         None => Step::Ask(Question::FirstOfBoot),
-        Some(Answer::Entry(first)) if !is_all_in_order(saved, first, answers) => {
-            Step::Read(Leg::Catch { from, only: Some(saved.boot.0.clone()) })
-        }
+        Some(Answer::Entry(first)) => match is_all_in_order(saved, first, answers) {
+            None => Step::Ask(Question::LastOf(saved.boot.0.clone())),
+            Some(true) => Step::Read(Leg::Catch { from, only: None }),
+            Some(false) => Step::Read(Leg::Catch { from, only: Some(saved.boot.0.clone()) }),
+        },
         Some(_) => Step::Read(Leg::Catch { from, only: None }),
     }
 }
@@ -316,15 +323,17 @@ fn go_on_in_folder(saved: &SavedJournal, from: From, answers: &Answers) -> Step 
     }
 }
 
-/// Whether journalctl, sent to the saved place, shows the rest of its boot before the `first` entry of the current one, so that both
-/// can be read in one go. By time alone they may be mingled: after a clock that went back a little the current boot began before the
-/// other one ended.
-fn is_all_in_order(saved: &SavedJournal, first: &Seen, answers: &Answers) -> bool {
-    let is_gone = || match &answers.at_cursor {
-        Some(Answer::Entry(next)) => next.boot != saved.boot.0,
-        answer => *answer == Some(Answer::Nothing),
-    };
-    by_number(saved, first).unwrap_or_else(|| saved.time <= first.time && is_gone())
+/// Whether journalctl, sent to the saved place, shows the rest of its boot before the `first` entry of the current one, so that all can
+/// be read in one go; none where that is to be asked. By time alone both may be mingled: after a clock that went back a little the current
+/// boot began before the other one ended.
+fn is_all_in_order(saved: &SavedJournal, first: &Seen, answers: &Answers) -> Option<bool> {
+    by_number(saved, first).or_else(|| match &answers.last_of_saved {
+        _ if saved.time > first.time => Some(false),
+        Some(Answer::Entry(last)) => Some(last.time <= first.time),
+        // Nothing of that boot is left.
+        Some(_) => Some(true),
+        None => None,
+    })
 }
 
 fn by_number(saved: &SavedJournal, entry: &Seen) -> Option<bool> {
@@ -405,6 +414,7 @@ mod tests {
                         Question::Newest => &journal.newest,
                         Question::FirstOfBoot => &journal.first_of_boot,
                         Question::FirstSince(_) | Question::Recent(_) => &journal.start,
+                        Question::LastOf(_) => &journal.last_of_saved,
                         Question::At(_) => &journal.at_cursor,
                         Question::BootAfter(_) => &journal.next_boot,
                     };
@@ -490,12 +500,14 @@ mod tests {
     #[test]
     fn after_a_boot_the_rest_of_the_old_one_comes_first() {
         let saved = saved("a", 5, "old", 1_000);
-        // By number, or where nothing of the old one is left.
-        for (first, at) in [
-            (seen("a", 8, "now", 10), seen("a", 5, "old", 1_000)),
-            (seen("b", 1, "now", 2_000), seen("c", 1, "between", 1_500)),
+        // By number; by time, where the old one had ended by then; where nothing of the old one is left.
+        for (first, last_of_saved) in [
+            (seen("a", 8, "now", 10), None),
+            (seen("b", 1, "now", 2_000), Some(seen("a", 7, "old", 1_500))),
+            (seen("b", 1, "now", 2_000), Some(Answer::Nothing)),
         ] {
-            let journal = Answers { at_cursor: Some(at), first_of_boot: Some(first), ..Answers::default() };
+            let at_cursor = Some(seen("a", 5, "old", 1_000));
+            let journal = Answers { at_cursor, first_of_boot: Some(first), last_of_saved, ..Answers::default() };
             assert_eq!(
                 decided(Some(&saved), Start::Now, &journal).0,
                 Step::Read(Leg::Catch { from: past(&saved), only: None })
@@ -519,7 +531,9 @@ mod tests {
             // The old boot went on until after the current one had begun: by time its end would come between.
             (seen("b", 1, "now", 91_000), seen("a", 500, "old", 90_000)),
         ] {
-            let journal = Answers { at_cursor: Some(at), first_of_boot: Some(first), ..Answers::default() };
+            let last_of_saved = Some(seen("a", 600, "old", 93_000));
+            let journal =
+                Answers { at_cursor: Some(at), first_of_boot: Some(first), last_of_saved, ..Answers::default() };
             let step = decided(Some(&saved), Start::Now, &journal).0;
             assert_eq!(step, Step::Read(Leg::Catch { from: past(&saved), only: Some("old".to_owned()) }));
         }
