@@ -164,8 +164,13 @@ fn run(command: &str, limit: Duration) -> Result<String, IdentityError> {
         .process_group(0)
         .spawn()
         .map_err(not_started)?;
-    let printed = read_aside(child.stdout.take());
-    let complained = read_aside(child.stderr.take());
+    let (printed, complained) = match (read_aside(child.stdout.take()), read_aside(child.stderr.take())) {
+        (Ok(printed), Ok(complained)) => (printed, complained),
+        (Err(error), _) | (_, Err(error)) => {
+            end_group(&mut child);
+            return Err(not_started(error));
+        }
+    };
     let (Some(printed), Some(status)) = (by(&printed, deadline), ended_by(&mut child, deadline)) else {
         end_group(&mut child);
         return Err(IdentityError::TooSlow { command: command.to_string() });
@@ -179,9 +184,12 @@ fn run(command: &str, limit: Duration) -> Result<String, IdentityError> {
 }
 
 /// Reads a pipe to its end on a thread of its own: a full pipe would otherwise hold the command up.
-fn read_aside(pipe: Option<impl Read + Send + 'static>) -> Receiver<String> {
+///
+/// # Errors
+/// When the system gives no thread.
+fn read_aside(pipe: Option<impl Read + Send + 'static>) -> std::io::Result<Receiver<String>> {
     let (send, receive) = channel();
-    std::thread::spawn(move || {
+    std::thread::Builder::new().name("instance-id".to_owned()).spawn(move || {
         let mut bytes = Vec::new();
         if let Some(pipe) = pipe {
             // What was read before an error is all there is.
@@ -189,8 +197,8 @@ fn read_aside(pipe: Option<impl Read + Send + 'static>) -> Receiver<String> {
         }
         // Nobody waits any more once the time is up.
         let _ = send.send(String::from_utf8_lossy(&bytes).into_owned());
-    });
-    receive
+    })?;
+    Ok(receive)
 }
 
 fn by(text: &Receiver<String>, deadline: Instant) -> Option<String> {

@@ -246,6 +246,10 @@ pub struct Status {
     pub lag_ms: u64,
     /// Files followed.
     pub files: u64,
+    /// Readings of the journal.
+    pub journals: u64,
+    /// How long ago the oldest entry of a journal was written that is known of and not settled, in milliseconds.
+    pub journal_lag_ms: u64,
     /// Samples that CloudWatch took.
     pub samples_sent: u64,
     /// Samples that were given up.
@@ -262,6 +266,10 @@ pub struct Status {
     pub records_stuck_ms: Option<u64>,
     /// The same for samples.
     pub samples_stuck_ms: Option<u64>,
+    /// Log streams that CloudWatch does not let be written, while others go on.
+    pub streams_refused: u64,
+    /// The first of them, and why; none where there is none.
+    pub stream_trouble: Option<String>,
     /// What keeps the journal from being read as it should be; none where nothing does.
     pub source_trouble: Option<String>,
     /// Why the last reload was refused; none where it was not.

@@ -20,7 +20,8 @@ mod scene;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::process::Command;
 use std::time::Duration;
 
 use cloudwatch_publisher::record::{BootId, SavedJournal, Wall};
@@ -91,16 +92,24 @@ fn fifty_thousand_entries_under_rotation_vacuum_restart_and_kills_come_once_and_
         let scene = message_scene();
         let agent = started(&scene);
         for round in 0..10 {
-            journald.numbers(round * 5_000, 5_000);
+            let write = || journald.numbers(round * 5_000, 5_000);
+            // What is read already is vacuumed while writing goes on.
+            if round % 3 == 2 {
+                wait_for_numbers(&scene, round * 5_000, true);
+                journald.control(&["--rotate"]);
+                std::thread::scope(|scope| {
+                    let writing = scope.spawn(write);
+                    while !writing.is_finished() {
+                        journald.control(&["--vacuum-files=1"]);
+                    }
+                });
+            } else {
+                write();
+            }
             match round % 3 {
                 0 => journald.control(&["--rotate"]),
                 1 => journald.restart(),
                 _ => journald::kill_children(agent.pid()),
-            }
-            if round == 5 {
-                wait_for_numbers(&scene, 30_000, true);
-                journald.control(&["--rotate"]);
-                journald.control(&["--vacuum-files=1"]);
             }
         }
         wait_for_numbers(&scene, 50_000, true);
@@ -161,6 +170,12 @@ fn offline_it_waits_in_the_journal_and_goes_on() {
         scene.endpoint.go_offline();
         journald.numbers(10, 5_000);
         wait_until("a failure is logged", PATIENCE, || scene.own_log().contains("records were not taken"));
+        wait_until("the status says what waits", PATIENCE, || {
+            let output = scene.program(&["status"]).arg(scene.path("config.json")).output().unwrap();
+            let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            said.starts_with("not delivering")
+                && said.contains("sent from 1 journal; 5,000 records wait, the oldest for")
+        });
         scene.endpoint.go_online();
         wait_for_numbers(&scene, 5_010, true);
         stop_with(&scene, agent, 5_010);
@@ -248,6 +263,33 @@ fn it_begins_where_since_says() {
 }
 
 #[test]
+fn a_journal_of_another_boot_than_is_seen_is_followed_until_there_is_one_of_ours() {
+    in_namespace("a_journal_of_another_boot_than_is_seen_is_followed_until_there_is_one_of_ours", || {
+        let journald = Journald::start_in_another_boot("11111111-1111-4111-8111-111111111111");
+        journald.numbers(0, 10);
+        let scene = scene(json!({ "format": "message", "identifiers": ["test"], "since": "boot" }));
+        let agent = started(&scene);
+        wait_for_numbers(&scene, 10, true);
+        journald.numbers(10, 10);
+        wait_for_numbers(&scene, 20, true);
+        stop_with(&scene, agent, 20);
+        journald.numbers(20, 10);
+        let agent = started(&scene);
+        wait_for_numbers(&scene, 30, true);
+        journald.numbers(30, 10);
+        wait_for_numbers(&scene, 40, true);
+        // One that sees what everybody sees: its boot is found without a restart.
+        drop(journald);
+        let journald = Journald::start();
+        journald.numbers(40, 10);
+        wait_for_numbers(&scene, 50, true);
+        journald.numbers(50, 10);
+        wait_for_numbers(&scene, 60, true);
+        stop_with(&scene, agent, 60);
+    });
+}
+
+#[test]
 fn filters_choose_and_several_readings_go_side_by_side() {
     in_namespace("filters_choose_and_several_readings_go_side_by_side", || {
         let journald = Journald::start();
@@ -321,6 +363,48 @@ fn a_missing_journalctl_is_one_warning_and_stops_nothing_else() {
         wait_for_numbers(&scene, 3, true);
         wait_until("the status says no more of it", PATIENCE, || !says_so());
         stop_with(&scene, agent, 3);
+    });
+}
+
+#[test]
+fn a_journald_that_hangs_holds_up_neither_delivery_nor_a_start_nor_the_end() {
+    in_namespace("a_journald_that_hangs_holds_up_neither_delivery_nor_a_start_nor_the_end", || {
+        let journald = Journald::start();
+        let mut scene = Scene::new(&["app.log"]);
+        let agent = json!({
+            "instance": { "prefix": "test", "serial": "agent" },
+            "region": "eu-west-1",
+            "logs_collection_interval": 1,
+            "endpoint_override": scene.endpoint.url(),
+            "state_directory": scene.path("state"),
+            "debug": true,
+        });
+        scene.set("/agent", agent);
+        let stderr = scene.path("stderr");
+        fs::write(&stderr, "").unwrap();
+        let about = fs::metadata(&stderr).unwrap();
+        let start = || {
+            let mut command = scene.program(&["run"]);
+            // So systemd says that stderr is the journal.
+            command.arg(scene.config()).env("JOURNAL_STREAM", format!("{}:{}", about.dev(), about.ino()));
+            scene.spawn(command)
+        };
+        let mut app = scene::Written::open(&scene, "app.log");
+        let mut deliver = || {
+            app.lines(5);
+            scene.wait_for_exactly(&app);
+        };
+        let agent = start();
+        deliver();
+        wait_until("the own log is in the journal", PATIENCE, || !journald.said_by(agent.pid()).is_empty());
+        journald.hang();
+        (0..3).for_each(|_| deliver());
+        agent.stop();
+        let agent = start();
+        (0..3).for_each(|_| deliver());
+        journald.go_on();
+        wait_until("what was said comes late", PATIENCE, || !journald.said_by(agent.pid()).is_empty());
+        agent.stop();
     });
 }
 
@@ -457,4 +541,106 @@ fn what_was_vacuumed_is_told_once_and_only_where_the_reading_may_have_wanted_it(
         agent.stop();
         assert_eq!(all.own_log().matches("the journal was vacuumed").count(), 1);
     });
+}
+
+/// Takes the place of the last run from a scene, as a damaged card does.
+fn lose_state(scene: &Scene) {
+    for file in fs::read_dir(scene.path("state")).unwrap().map(|file| file.unwrap().path()) {
+        if !file.ends_with("lock") {
+            fs::remove_file(file).unwrap();
+        }
+    }
+}
+
+#[test]
+fn with_the_state_lost_it_begins_with_what_cloudwatch_still_takes_of_whatever_boot_and_machine() {
+    let name = "with_the_state_lost_it_begins_with_what_cloudwatch_still_takes_of_whatever_boot_and_machine";
+    in_namespace(name, || {
+        let mut journald = Journald::start();
+        journald.numbers(0, 10);
+        journald.reboot(1, true);
+        journald.numbers(10, 10);
+        journald.control(&["--sync"]);
+        let theirs = "/run/theirs";
+        let copied = Command::new("cp").args(["--recursive", "/run/log/journal/.", theirs]).status().unwrap();
+        assert!(copied.success(), "{copied}");
+        journald.reboot(2, true);
+        for directory in [None, Some(theirs)] {
+            let mut scene = message_scene();
+            if let Some(directory) = directory {
+                scene.set("/logs/logs_collected/journal/directory", directory);
+            }
+            started(&scene).stop();
+            assert_eq!(scene.records("journal").len(), 0, "reading begins now, and {directory:?} has nothing new");
+            lose_state(&scene);
+            let agent = started(&scene);
+            assert!(scene.own_log().contains("the state was lost"), "{}", scene.own_log());
+            wait_for_numbers(&scene, 20, true);
+            stop_with(&scene, agent, 20);
+        }
+    });
+}
+
+#[test]
+fn a_boot_that_began_before_the_end_of_the_one_before_it_is_read_once() {
+    in_namespace("a_boot_that_began_before_the_end_of_the_one_before_it_is_read_once", || {
+        if !journald::has_remote() {
+            return;
+        }
+        let journald = Journald::start();
+        let (before, minute) = ("22222222222242228222222222222222", 60_000_i64);
+        // The clock went back with the power: it had gone on for half an hour after what is now. One entry of it was sent.
+        let entries = (-1..10).map(|number| {
+            let fields = format!("MESSAGE=number {number}\nSYSLOG_IDENTIFIER=test\n");
+            journald::entry(before, scene::now_ms() + (number * 4 - 6) * minute, &fields)
+        });
+        let file = journald.folder().join("before.journal");
+        journald::write_journal(&file, &entries.collect::<String>());
+        journald.numbers(10, 10);
+        journald.control(&["--sync"]);
+        let scene = message_scene();
+        save(&scene, &journald::first_cursor(&file), before, scene::now_ms() - 10 * minute);
+        let agent = started(&scene);
+        let came = || scene.records("journal").into_iter().collect::<BTreeSet<_>>();
+        let expected: BTreeSet<String> = (0..20).map(|number| format!("number {number}")).collect();
+        wait_until("all came", PATIENCE, || came() == expected);
+        stop_with(&scene, agent, 20);
+    });
+}
+
+#[test]
+fn a_unit_has_the_same_entries_whether_it_is_chosen_by_name_or_by_pattern() {
+    if !journald::has_remote() {
+        return;
+    }
+    let scene_of = |unit: &str, folder: &std::path::Path| {
+        scene(json!({ "format": "message", "units": [unit], "directory": folder, "since": "1d" }))
+    };
+    let dump = "fc2e22bc6ee647b6b90729ab34a250b1";
+    let of_units = [
+        ("by it", "_SYSTEMD_UNIT=shop.service\n".to_owned(), true),
+        ("about it", "_PID=1\nUNIT=shop.service\n".to_owned(), true),
+        ("forged", "_PID=9\nUNIT=shop.service\n".to_owned(), false),
+        ("a dump of it", format!("_UID=0\nMESSAGE_ID={dump}\nCOREDUMP_UNIT=shop.service\n"), true),
+        ("on its behalf", "_UID=0\nOBJECT_SYSTEMD_UNIT=shop.service\n".to_owned(), true),
+        ("of another", "_SYSTEMD_UNIT=cron.service\n".to_owned(), false),
+        ("of none", String::new(), false),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let (mut text, mut expected, start) = (String::new(), Vec::new(), scene::now_ms() - 3_600_000);
+    for (boot, at) in [("44444444444444448444444444444444", 0), ("55555555555545558555555555555555", 60_000)] {
+        for (index, (message, fields, is_of_it)) in (0..).zip(&of_units) {
+            let message = format!("{message} in {boot}");
+            text += &journald::entry(boot, start + at + index, &format!("MESSAGE={message}\n{fields}"));
+            expected.extend(is_of_it.then_some(message));
+        }
+    }
+    journald::write_journal(&folder.path().join("units.journal"), &text);
+    for unit in ["shop", "shop.service", "sho*", "[rs]hop.service"] {
+        let scene = scene_of(unit, folder.path());
+        let agent = started(&scene);
+        wait_until(unit, PATIENCE, || scene.records("journal").len() >= expected.len());
+        agent.stop();
+        assert_eq!(scene.records("journal"), expected, "{unit}");
+    }
 }

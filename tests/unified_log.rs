@@ -294,6 +294,19 @@ fn where_nobody_could_read_for_long_the_stream_is_not_believed() {
 }
 
 #[test]
+fn where_nobody_could_read_for_long_while_the_log_was_shown_the_stream_is_not_believed() {
+    let mut mac = Mac::new();
+    mac.logs(10);
+    let shows = |mac: &Mac| mac.asked().matches("show ").count();
+    mac.read_until("the show", |mac| shows(mac) == 1);
+    assert!(!mac.source.is_following());
+    mac.now = mac.now.after(Duration::from_secs(60));
+    mac.read_until("another show", |mac| shows(mac) > 1);
+    mac.read_all();
+    mac.each_came_once();
+}
+
+#[test]
 fn what_was_put_aside_comes_again_and_what_is_settled_does_not() {
     let mut mac = Mac::new();
     mac.logs(400);

@@ -119,7 +119,7 @@ impl Agent {
         status: watch::Sender<Status>,
     ) -> anyhow::Result<Self> {
         if let Opened::Lost { reason } = &opened {
-            log::error!(reason; "the state was lost: every file is read again from its beginning");
+            log::error!(reason; "the state was lost: every file is read again from its beginning, and the journal of the last 14 days");
         }
         let store = Arc::new(store);
         let (saver, saving) = saver::start(Arc::clone(&store));

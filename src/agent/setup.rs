@@ -8,7 +8,8 @@ use super::saver::Urgency;
 use super::{Agent, Setup, logs, metrics, resources};
 use crate::clock::Clock;
 use crate::config::{
-    FileEntryConfig, FilterConfig, InitialPosition, JournalConfig, JournalFormat, JournalLevel, Since, Template,
+    FileEntryConfig, FilterConfig, InitialPosition, JournalConfig, JournalFormat, JournalLevel, LONGEST_SINCE, Since,
+    Template,
 };
 use crate::delivery::filter::{Filter, Pattern};
 use crate::delivery::pipeline::Settings;
@@ -77,13 +78,13 @@ fn stored<T>(agent: &Agent, found: Result<Vec<T>, StoreError>, instead: &str) ->
 }
 
 /// Where each journal stands: what the shift before left knows better than a state on a disk that may fail.
-fn saved_journals(agent: &Agent) -> Result<Vec<SavedJournal>, StoreError> {
-    let mut saved = agent.left.logs.journals.clone();
+/// It is taken: to the shift after the next it would be a place of long ago.
+fn saved_journals(agent: &mut Agent) -> Result<Vec<SavedJournal>, StoreError> {
+    let left = std::mem::take(&mut agent.left.logs.journals);
     let stored = stored(agent, agent.store.journals(), "journals that were not read until now are begun anew")?;
-    saved.extend(
-        stored.into_iter().filter(|stored| agent.left.logs.journals.iter().all(|left| left.entry != stored.entry)),
-    );
-    Ok(saved)
+    let is_left = |stored: &SavedJournal| left.iter().any(|left| left.entry == stored.entry);
+    let others: Vec<SavedJournal> = stored.into_iter().filter(|stored| !is_left(stored)).collect();
+    Ok(left.into_iter().chain(others).collect())
 }
 
 /// The journals of which the place is to be forgotten. A filter that is changed makes another journal of one: over years they would
@@ -160,8 +161,9 @@ fn records(setup: &Setup, agent: &Agent, config: &JournalConfig, saved: &[SavedJ
 fn journal_parts(setup: &Setup, agent: &Agent, config: &JournalConfig) -> RecordsOf {
     let start = match setup.start_at {
         Some(StartAt::LinesBeforeEnd(count)) => Some(Start::Recent(count)),
-        // The journal may reach back for months: its current boot is what was being read when the state was lost.
-        _ => agent.is_lost.then_some(Start::Boot),
+        // The boot that was being read is not known: after a power cut it is an earlier one, and of a folder it may be another
+        // machine's. What CloudWatch still takes of it may be lost nowhere.
+        _ => agent.is_lost.then(|| Start::of(Since::Ago(LONGEST_SINCE), agent.clock.system())),
     };
     RecordsOf::Journal { config: Box::new(config.clone()), own: own(agent), boot: agent.boot.clone(), start }
 }
@@ -188,6 +190,7 @@ fn unified_log_parts(setup: &Setup, agent: &Agent, config: &JournalConfig) -> Re
         program: unified_log::PROGRAM.to_owned(),
         own: own.to_string_lossy().into_owned(),
     };
+    // Days of this log take `log show` hours.
     let since = if agent.is_lost { Since::Boot } else { config.since };
     RecordsOf::UnifiedLog { settings: Box::new(settings), begin: begin(since, &agent.clock) }
 }
@@ -206,7 +209,8 @@ fn begin(since: Since, clock: &Clock) -> Wall {
 /// Who this program is to the journal.
 fn own(agent: &Agent) -> Own {
     let cgroups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    Own::new(std::process::id(), &agent.boot, agent.began_us, &cgroups)
+    let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
+    Own::new(std::process::id(), &agent.boot, agent.began_us, &cgroups, &machine)
 }
 
 fn file_filter(entry: &FileEntryConfig) -> anyhow::Result<Filter> {

@@ -59,7 +59,7 @@ impl<'a> Shift<'a> {
         let parts = setup::parts(&setup, agent)?;
         agent.is_lost = false;
         agent.known.extend(config.logs.entries.iter().map(|entry| entry.key.clone()));
-        agent.tally.begin(!config.logs.entries.is_empty() || !config.logs.journals.is_empty());
+        agent.tally.begin();
         agent.status.send_modify(|status| status.instance_id.clone_from(&setup.facts.instance_id));
         let logs_told = logs::Told { at: clock.now(), ..logs::Told::default() };
         let (logs, actions) = logs::start(parts.logs, clock)?;

@@ -31,11 +31,9 @@ impl Tally {
         self.stuck_since.get_or_insert(now);
     }
 
-    /// A shift begins. Where it collects no logs, none are stuck.
-    pub fn begin(&mut self, has_logs: bool) {
-        if !has_logs {
-            (self.trouble, self.stuck_since) = (None, None);
-        }
+    /// A shift begins. What troubled the one before may be mended by its configuration: what is not is told again soon.
+    pub fn begin(&mut self) {
+        (self.trouble, self.stuck_since) = (None, None);
     }
 
     /// A shift is over that counted `counts`.
@@ -70,6 +68,8 @@ impl Tally {
             lag_bytes: logs.lag_bytes,
             lag_ms: logs.oldest.map_or(0, age),
             files: logs.files,
+            journals: logs.journals,
+            journal_lag_ms: logs.journal_lag_ms,
             samples_sent: metrics.sent,
             samples_refused: metrics.refused,
             samples_waiting: metrics.waiting,
@@ -78,6 +78,8 @@ impl Tally {
             trouble: sign_in.or_else(|| self.trouble.clone()).or(metrics.trouble),
             records_stuck_ms: self.stuck_since.map(age),
             samples_stuck_ms: metrics.stuck_since.map(age),
+            streams_refused: logs.refused.0,
+            stream_trouble: logs.refused.1.clone(),
             source_trouble: logs.trouble.clone(),
             reload_trouble: before.reload_trouble.clone(),
             logs_silent_ms: age(logs.at),

@@ -1,10 +1,11 @@
 //! `check`: every problem of a config, or how it is understood.
 
+use std::ffi::OsStr;
 use std::path::Path;
 
 use super::print::print;
 use super::{Failure, access, start};
-use crate::config::{describe, warnings_text};
+use crate::config::{JournalConfig, describe, warnings_text};
 use crate::identity;
 
 /// Prints the resolved settings, with remarks behind them.
@@ -30,5 +31,47 @@ pub fn perform(path: &Path) -> Result<(), Failure> {
             facts.instance_id
         ));
     }
+    for remark in journal_remarks(&loaded.config.logs.journals, std::env::var_os("PATH").as_deref()) {
+        text.push_str(&format!("\nwarning: {remark}"));
+    }
     print(&text)
+}
+
+/// What is missing here that the journal is read by. It is tried again as long as it is missing.
+fn journal_remarks(journals: &[JournalConfig], path: Option<&OsStr>) -> Vec<String> {
+    if cfg!(target_os = "macos") {
+        return Vec::new();
+    }
+    let is_there = |folder: std::path::PathBuf| folder.join("journalctl").is_file();
+    let has_program = path.is_some_and(|path| std::env::split_paths(path).any(is_there));
+    let program = (!journals.is_empty() && !has_program)
+        .then(|| "journalctl is not in PATH: without it the journal is not read".to_owned());
+    let folders = journals.iter().filter_map(|journal| journal.directory.as_deref()).filter(|folder| !folder.is_dir());
+    let folders = folders.map(|folder| {
+        format!("the journal's directory `{}` is no folder here: until there is one nothing is read", folder.display())
+    });
+    program.into_iter().chain(folders).collect()
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_journal_cannot_be_read_without_is_remarked_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = || Some(folder.path().as_os_str());
+        let in_folder =
+            |folder: &Path| JournalConfig { directory: Some(folder.into()), ..JournalConfig::new("journal") };
+        let missing = in_folder(&folder.path().join("missing"));
+        let said = journal_remarks(std::slice::from_ref(&missing), path());
+        assert!(
+            said[0].contains("journalctl is not in PATH") && said[1].contains("/missing` is no folder"),
+            "{said:?}"
+        );
+        assert_eq!(journal_remarks(&[], path()), [] as [&str; 0]);
+        std::fs::write(folder.path().join("journalctl"), "").unwrap();
+        let journals = [JournalConfig::new("journal"), in_folder(folder.path())];
+        assert_eq!(journal_remarks(&journals, path()), [] as [&str; 0]);
+    }
 }

@@ -69,6 +69,7 @@ pub fn perform(cli: Cli) -> u8 {
         #[cfg(feature = "provision")]
         Command::Provision(command) => provision::perform(&command),
     };
+    log::logger().flush();
     match result {
         Ok(()) => 0,
         Err(failure) => {

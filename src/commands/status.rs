@@ -11,7 +11,7 @@ use super::{Failure, NOT_PERMITTED, SOFTWARE, UNAVAILABLE, start};
 use crate::config::{self, DEFAULT_PATH, DEFAULT_STATE_DIRECTORY};
 use crate::record::Status;
 use crate::service::control::{self, Question, Report};
-use crate::service::glance::{bytes, count, grouped, span};
+use crate::service::glance::{bytes, count, grouped, journals_behind, span};
 
 /// The state folder that systemd makes for the service.
 const SYSTEMD_STATE_DIRECTORY: &str = "/var/lib/cloudwatch-publisher";
@@ -149,12 +149,26 @@ fn page(report: &Report) -> String {
 }
 
 fn logs(status: &Status) -> String {
-    let waits = match status.lag_bytes {
-        0 => "nothing waits".to_owned(),
-        lag => format!("{} wait, the oldest for {}", bytes(lag), span(status.lag_ms)),
+    let oldest = match status.lag_ms {
+        0 => String::new(),
+        lag => format!(", the oldest for {}", span(lag)),
     };
-    let refused = refused(status.records_refused);
-    format!("{} sent from {}{refused}; {waits}", count(status.records_sent, "record"), count(status.files, "file"))
+    let waits = match (status.lag_bytes, status.records_waiting) {
+        // Of a stream that is refused nothing is held: its journal is read again.
+        (0, 0) if status.journal_lag_ms > 0 => "records wait to be read again".to_owned(),
+        (0, 0) => "nothing waits".to_owned(),
+        // What a journal holds is not known as bytes are.
+        (0, 1) => format!("1 record waits{oldest}"),
+        (0, waiting) => format!("{} wait{oldest}", count(waiting, "record")),
+        (lag, _) => format!("{} wait{oldest}", bytes(lag)),
+    };
+    let from = match (status.files, status.journals) {
+        (files, 0) => count(files, "file"),
+        (0, journals) => count(journals, "journal"),
+        (files, journals) => format!("{} and {}", count(files, "file"), count(journals, "journal")),
+    };
+    let (refused, behind) = (refused(status.records_refused), journals_behind(status));
+    format!("{} sent from {from}{refused}; {waits}{behind}", count(status.records_sent, "record"))
 }
 
 fn metrics(status: &Status) -> String {
@@ -193,6 +207,33 @@ mod tests {
                 let _ = (&asker).write_all(answer.as_bytes());
             }
         });
+    }
+
+    #[test]
+    fn what_waits_is_told_of_files_and_of_journals() {
+        let sent = |status: Status| logs(&Status { records_sent: 7, ..status });
+        let two_days = 172_800_000;
+        for (status, expected) in [
+            (Status { files: 2, ..Status::default() }, "7 records sent from 2 files; nothing waits"),
+            (
+                Status { files: 1, journals: 1, lag_bytes: 3_000, lag_ms: 4_000, ..Status::default() },
+                "7 records sent from 1 file and 1 journal; 3,000 B wait, the oldest for 4 s",
+            ),
+            (
+                Status { journals: 1, records_waiting: 16, lag_ms: 5_486, journal_lag_ms: 5_600, ..Status::default() },
+                "7 records sent from 1 journal; 16 records wait, the oldest for 5 s",
+            ),
+            (
+                Status { journals: 1, records_waiting: 1, journal_lag_ms: two_days, ..Status::default() },
+                "7 records sent from 1 journal; 1 record waits; the journal is 2 d behind",
+            ),
+            (
+                Status { journals: 2, journal_lag_ms: two_days, ..Status::default() },
+                "7 records sent from 2 journals; records wait to be read again; a journal is 2 d behind",
+            ),
+        ] {
+            assert_eq!(sent(status), expected);
+        }
     }
 
     #[test]

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::settings::{
-    Compression, Config, FileEntryConfig, FilterConfig, InitialPosition, JournalConfig, JournalFormat, Network,
-    PasswordSource, SignIn, Since,
+    Compression, Config, FileEntryConfig, FilterConfig, InitialPosition, JournalConfig, JournalFormat, JournalLevel,
+    Network, PasswordSource, SignIn, Since,
 };
 use super::template::Facts;
 use super::{DEFAULT_LOG_FILE, DEFAULT_STATE_DIRECTORY};
@@ -158,10 +158,19 @@ fn describe_journal(journal: &JournalConfig, facts: &Facts) -> String {
         let _ = write!(text, ", kept {}", days(u64::from(kept)));
     }
     let _ = match journal.since {
-        Since::Now => writeln!(text, "; at the first start from now on"),
-        Since::Boot => writeln!(text, "; at the first start from the boot on"),
-        Since::Ago(ago) => writeln!(text, "; at the first start from {} ago", seconds(ago)),
+        Since::Now => write!(text, "; at the first start from now on"),
+        Since::Boot => write!(text, "; at the first start from the boot on"),
+        Since::Ago(ago) => write!(text, "; at the first start from {} ago", span(ago)),
     };
+    text.push_str("; then from where it got to\n");
+    if let Some(predicate) = &journal.predicate {
+        let level = match journal.level {
+            JournalLevel::Default => "default",
+            JournalLevel::Info => "info",
+            JournalLevel::Debug => "debug",
+        };
+        let _ = writeln!(text, "    macOS: entries with `{predicate}`, level {level}");
+    }
     let matches = |all: &[Vec<(String, String)>]| -> Vec<String> {
         let one =
             |pairs: &Vec<(String, String)>| pairs.iter().map(|(field, value)| format!("{field}={value}")).collect();
@@ -212,6 +221,16 @@ fn endpoint(url: Option<&str>) -> String {
 
 fn seconds(duration: Duration) -> String {
     format!("{} s", duration.as_secs())
+}
+
+/// A span in the largest unit that divides it.
+fn span(duration: Duration) -> String {
+    match duration.as_secs() {
+        whole if whole > 0 && whole.is_multiple_of(86_400) => days(whole / 86_400),
+        whole if whole > 0 && whole.is_multiple_of(3_600) => format!("{} h", whole / 3_600),
+        whole if whole > 0 && whole.is_multiple_of(60) => format!("{} min", whole / 60),
+        whole => format!("{whole} s"),
+    }
 }
 
 fn days(count: u64) -> String {

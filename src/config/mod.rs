@@ -30,7 +30,7 @@ pub use describe::describe;
 pub use problem::{Failure, Place, Problem, warnings_text};
 pub use settings::{
     Agent, Cognito, Compression, Config, FileEntryConfig, FilterConfig, InitialPosition, Instance, Iot, JournalConfig,
-    JournalFormat, JournalLevel, Logs, Metrics, Network, PasswordSource, Secret, SignIn, Since,
+    JournalFormat, JournalLevel, LONGEST_SINCE, Logs, Metrics, Network, PasswordSource, Secret, SignIn, Since,
 };
 use template::check_names;
 pub use template::{Facts, Template};

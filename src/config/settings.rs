@@ -13,7 +13,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::template::{Purpose, Template};
-pub use journal::{JournalConfig, JournalFormat, JournalLevel, Since};
+pub use journal::{JournalConfig, JournalFormat, JournalLevel, LONGEST_SINCE, Since};
 
 /// Everything that can be set.
 #[derive(Clone, Debug, PartialEq)]

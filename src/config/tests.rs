@@ -302,6 +302,43 @@ fn what_is_wrong_with_the_journal_is_told_by_name() {
 }
 
 #[test]
+fn two_readings_that_may_bring_an_entry_twice_into_one_stream_are_remarked_on() {
+    let both = |first: &str, second: &str| {
+        let text =
+            format!(r#"{{"logs": {{"logs_collected": {{"journald": {{"collect_list": [{first}, {second}]}}}}}}}}"#);
+        warnings(&text).iter().filter(|text| text.contains("they come twice")).count()
+    };
+    for (first, second, expected) in [
+        (r#"{"units": ["ssh"]}"#, "{}", 1),
+        (r#"{"units": ["ssh", "cron"]}"#, r#"{"units": ["cron"]}"#, 1),
+        (r#"{"units": ["ssh"]}"#, r#"{"units": ["cron"]}"#, 0),
+        (r#"{"units": ["ssh"]}"#, r#"{"log_stream_name": "other"}"#, 0),
+        (r#"{"units": ["ssh"]}"#, r#"{"log_group_name": "other"}"#, 0),
+        (r#"{"priority": "err"}"#, r#"{"priority": "info"}"#, 1),
+        (r#"{"priority": "0..3"}"#, r#"{"priority": "warning..debug"}"#, 0),
+        (r#"{"priority": "err"}"#, r#"{"units": ["ssh"]}"#, 1),
+        (r#"{"matches": [{"_UID": "0"}]}"#, r#"{"matches": [{"_UID": "1"}, {"_UID": "2"}]}"#, 0),
+        (r#"{"matches": [{"_UID": "0"}]}"#, r#"{"matches": [{"_UID": "1"}, {"_COMM": "x"}]}"#, 1),
+        (r#"{"filters": [{"type": "include", "expression": "x"}]}"#, r#"{"units": ["ssh"]}"#, 0),
+    ] {
+        assert_eq!(both(first, second), expected, "{first} beside {second}");
+    }
+    let beside = r#"{"logs": {"logs_collected": {"journal": {"exclude_units": ["ssh"]},
+        "journald": {"collect_list": [{"units": ["ssh"]}]}}}}"#;
+    assert_eq!(warnings(beside), [] as [&str; 0], "what is left out of the one is in the other");
+}
+
+#[test]
+fn the_boot_of_a_folder_is_remarked_on() {
+    let text = |journal: &str| format!(r#"{{"logs": {{"logs_collected": {{"journal": {journal}}}}}}}"#);
+    let said = warnings(&text(r#"{"directory": "/x", "since": "boot"}"#));
+    assert!(said.len() == 1 && said[0].contains("since is `boot`, which is this machine's"), "{said:?}");
+    for journal in [r#"{"directory": "/x", "since": "1h"}"#, r#"{"since": "boot"}"#, r#"{"directory": "/x"}"#] {
+        assert_eq!(warnings(&text(journal)), [] as [&str; 0], "{journal}");
+    }
+}
+
+#[test]
 fn a_group_can_be_named_after_a_file() {
     let config = read(&following(r#"{"file_path": "/x/*", "log_group_name": "/g/{file_name}"}"#)).config;
     let group = &config.logs.entries[0].group;
@@ -360,6 +397,29 @@ fn the_settings_are_shown_resolved() {
     ];
     for line in lines {
         assert!(shown.lines().any(|shown| shown == line), "`{line}` is not in\n{shown}");
+    }
+}
+
+#[test]
+fn a_reading_of_the_journal_is_shown_with_what_it_does() {
+    let shown = |journal: &str| {
+        let text = format!(r#"{{"logs": {{"logs_collected": {{"journal": {journal}}}}}}}"#);
+        describe(&read(&text).config, &facts())
+    };
+    for (journal, expected) in [
+        ("true", "at the first start from now on; then from where it got to"),
+        (r#"{"since": "7d"}"#, "at the first start from 7 days ago; then from where it got to"),
+        (r#"{"since": "90m"}"#, "at the first start from 90 min ago;"),
+        (r#"{"since": "36h"}"#, "at the first start from 36 h ago;"),
+        (r#"{"since": "90s"}"#, "at the first start from 90 s ago;"),
+        (r#"{"directory": "/x"}"#, "  journal in /x\n"),
+        (
+            r#"{"predicate": "process == \"x\"", "level": "info"}"#,
+            "    macOS: entries with `process == \"x\"`, level info\n",
+        ),
+    ] {
+        let shown = shown(journal);
+        assert!(shown.contains(expected), "`{expected}` is not in\n{shown}");
     }
 }
 

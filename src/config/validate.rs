@@ -6,6 +6,7 @@
 
 mod journal;
 mod logs;
+mod overlap;
 mod sign_in;
 
 use std::path::{Component, Path, PathBuf};

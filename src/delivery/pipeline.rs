@@ -45,6 +45,8 @@ struct Stream {
     in_flight: bool,
     held_until: Monotonic,
     failures: u32,
+    /// Why it was put aside last, where it was not written since.
+    refusal: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -211,7 +213,7 @@ impl Pipeline {
         match result {
             Ok(receipt) => {
                 self.gate.answered();
-                stream.failures = 0;
+                (stream.failures, stream.refusal) = (0, None);
                 self.accepted(batch, receipt);
             }
             Err(SendError::Busy { retry_after, .. }) => self.again(batch, now, retry_after, chance),
@@ -292,6 +294,7 @@ impl Pipeline {
     fn hold(&mut self, batch: Batch, detail: String, now: Monotonic, chance: Chance) {
         let stream = &mut self.streams[batch.stream.0 as usize];
         stream.failures += 1;
+        stream.refusal = Some(detail.clone());
         // At least half the span: one stream more or less makes no herd, and a quick retry helps nobody.
         let pause = delay(stream.failures + 3, LONGEST_HOLD, Chance(0.5 + chance.0 / 2.0));
         stream.held_until = now.after(pause);
@@ -329,6 +332,14 @@ impl Pipeline {
     /// Counts since the start, and what waits now.
     pub fn counts(&self) -> Counts {
         self.counts
+    }
+
+    /// Streams that may not be written, and why, where anything follows that would go there.
+    pub fn refusals(&self) -> impl Iterator<Item = (StreamId, &str)> {
+        let is_wanted = |id: StreamId| self.files.values().any(|followed| followed.stream == id);
+        let refusals = (0..).map(StreamId).zip(&self.streams);
+        let refusals = refusals.filter_map(|(id, stream)| Some((id, stream.refusal.as_deref()?)));
+        refusals.filter(move |(id, _)| is_wanted(*id))
     }
 
     /// What there is to do since the last call.
@@ -370,6 +381,21 @@ mod tests {
 
     fn settled(pipeline: &mut Pipeline) -> Option<u64> {
         pipeline.effects().settled.last().map(|(_, mark)| mark.offset)
+    }
+
+    #[test]
+    fn a_stream_that_may_not_be_written_is_named_until_it_is_written() {
+        let mut pipeline = pipeline();
+        push(&mut pipeline, "one\n");
+        let batch = pipeline.take(NOW).unwrap();
+        pipeline.outcome(batch, Err(SendError::Forbidden { detail: "no".to_owned() }), NOW, Chance(0.5));
+        assert_eq!(pipeline.refusals().collect::<Vec<_>>(), [(STREAM, "no")]);
+        let later = NOW.after(LONGEST_HOLD);
+        pipeline.push(FILE, Block { bytes: b"one\n", start: 0, offset: 0, last: false }, later);
+        let batch = pipeline.take(later).unwrap();
+        assert_eq!(pipeline.refusals().count(), 1, "nothing was answered yet");
+        pipeline.outcome(batch, Ok(Receipt::default()), later, Chance(0.5));
+        assert_eq!(pipeline.refusals().count(), 0);
     }
 
     #[test]

@@ -76,6 +76,22 @@ pub struct Refusal {
     pub code: u8,
     /// All of it, as `check` says it.
     pub text: String,
+    /// What the agent does now.
+    #[serde(default)]
+    pub after: After,
+}
+
+/// What an agent does that did not do what was asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum After {
+    /// It goes on with the configuration before.
+    #[default]
+    GoesOn,
+    /// It works by the new one as far as it can, and waits for the instance id.
+    WaitsForId,
+    /// It ends.
+    Ends,
 }
 
 /// A wish for a reload; what became of it goes to those who asked.
@@ -162,7 +178,7 @@ async fn attend(asker: UnixStream, desk: Desk, seat: OwnedSemaphorePermit, waiti
             drop(seat);
             let outcome = match waiting.try_acquire() {
                 Ok(_place) => desk.reload().await,
-                Err(_) => desk.unavailable("too many wait for a reload"),
+                Err(_) => desk.unavailable("too many wait for a reload", After::GoesOn),
             };
             serde_json::to_string(&outcome)
         }
@@ -186,15 +202,15 @@ impl Desk {
 
     async fn reload(&self) -> Outcome {
         let (answer, outcome) = oneshot::channel();
-        let ending = || self.unavailable("the agent ends");
+        let ending = || self.unavailable("the agent ends", After::Ends);
         if self.wishes.send(Some(answer)).await.is_err() {
             return ending();
         }
         outcome.await.unwrap_or_else(|_| ending())
     }
 
-    fn unavailable(&self, why: &str) -> Outcome {
-        let refusal = Some(Refusal { code: UNAVAILABLE, text: format!("error: {why}") });
+    fn unavailable(&self, why: &str, after: After) -> Outcome {
+        let refusal = Some(Refusal { code: UNAVAILABLE, text: format!("error: {why}"), after });
         Outcome { config: self.report.config.clone(), refusal }
     }
 }
@@ -264,7 +280,7 @@ mod tests {
     async fn a_reload_is_answered_once_it_is_done() {
         let (mut scene, desk) = scene();
         let _control = Control::open(scene.path.clone(), desk).unwrap();
-        let refusal = Some(Refusal { code: 78, text: "1 problem".to_owned() });
+        let refusal = Some(Refusal { code: 78, text: "1 problem".to_owned(), after: After::WaitsForId });
         let (asked, ()) = tokio::join!(asked::<Outcome>(&scene.path, Question::Reload), async {
             let wish = scene.wishes.recv().await.unwrap().unwrap();
             wish.send(Outcome { config: "/etc/x.json".into(), refusal: refusal.clone() }).unwrap();
@@ -278,7 +294,8 @@ mod tests {
         let _control = Control::open(scene.path.clone(), desk).unwrap();
         drop(scene.wishes);
         let outcome: Outcome = asked(&scene.path, Question::Reload).await.unwrap();
-        assert_eq!(outcome.refusal.unwrap().code, UNAVAILABLE);
+        let refusal = outcome.refusal.unwrap();
+        assert_eq!((refusal.code, refusal.after), (UNAVAILABLE, After::Ends));
     }
 
     #[tokio::test]

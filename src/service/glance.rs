@@ -19,6 +19,9 @@ pub fn line(status: &Status) -> String {
         }
         Phase::Starting | Phase::Running => at_work(status),
     };
+    if status.phase == Phase::Running {
+        line.push_str(&streams_refused(status));
+    }
     if let Some(trouble) = status.source_trouble.as_ref().filter(|_| status.phase == Phase::Running) {
         line.push_str(&format!("; {trouble}"));
     }
@@ -59,18 +62,45 @@ fn behind(status: &Status) -> String {
     if status.lag_bytes >= MUCH_BYTES || is_stuck && status.lag_bytes > 0 {
         waits.push(format!("{} of logs", bytes(status.lag_bytes)));
     }
+    // What a journal holds is not known as bytes are.
+    if is_stuck && status.lag_bytes == 0 && status.records_waiting > 0 {
+        waits.push(count(status.records_waiting, "record"));
+    }
     if is_stuck && status.samples_waiting > 0 {
         waits.push(count(status.samples_waiting, "sample"));
     }
-    match waits.as_slice() {
+    let waiting = match waits.as_slice() {
         [] => String::new(),
-        [one] if status.samples_waiting == 1 && is_stuck => format!("; {one} waits"),
+        [one] if one.starts_with("1 ") && !one.ends_with("logs") => format!("; {one} waits"),
         _ => format!("; {} wait", waits.join(" and ")),
+    };
+    waiting + &journals_behind(status)
+}
+
+/// Streams that are refused while others go on. Where nothing goes on the reason has been said.
+fn streams_refused(status: &Status) -> String {
+    let are = if status.streams_refused == 1 { "is" } else { "are" };
+    match &status.stream_trouble {
+        Some(trouble) if status.records_stuck_ms.is_none() => {
+            format!("; {} {are} refused: {trouble}", count(status.streams_refused, "stream"))
+        }
+        _ => String::new(),
+    }
+}
+
+/// How far a journal is behind, where that is worth a word.
+pub fn journals_behind(status: &Status) -> String {
+    match (status.journals, span(status.journal_lag_ms)) {
+        _ if status.journal_lag_ms < MUCH_MS => String::new(),
+        (0 | 1, lag) => format!("; the journal is {lag} behind"),
+        (_, lag) => format!("; a journal is {lag} behind"),
     }
 }
 
 /// Less that waits is the everyday.
 const MUCH_BYTES: u64 = 1 << 20;
+/// Entries of a journal that are younger wait for their batch.
+const MUCH_MS: u64 = 5 * 60 * 1000;
 
 /// `12,345 records`.
 pub fn count(number: u64, noun: &str) -> String {
@@ -154,6 +184,27 @@ mod tests {
                 "not delivering for 5 min: the endpoint cannot be reached; 3,000 B of logs and 13 samples wait",
             ),
             (
+                Status { journals: 1, journal_lag_ms: 172_800_000, records_waiting: 9_000, ..running() },
+                true,
+                "delivering: 12,345 records and 780 samples sent; the journal is 2 d behind",
+            ),
+            (
+                Status { journals: 1, journal_lag_ms: 8_000, ..running() },
+                true,
+                "delivering: 12,345 records and 780 samples sent",
+            ),
+            (
+                Status { journals: 2, journal_lag_ms: 300_000, records_waiting: 16, ..stuck(running()) },
+                false,
+                "not delivering for 5 min: the endpoint cannot be reached; 16 records and 13 samples wait; \
+                 a journal is 5 min behind",
+            ),
+            (
+                Status { samples_waiting: 0, records_waiting: 1, ..stuck(running()) },
+                false,
+                "not delivering for 5 min: the endpoint cannot be reached; 1 record waits",
+            ),
+            (
                 Status { samples_stuck_ms: None, ..stuck(running()) },
                 false,
                 "not delivering records for 5 min: the endpoint cannot be reached; 13 samples wait",
@@ -178,6 +229,16 @@ mod tests {
                 Status { source_trouble: Some("the journal is not read: no journalctl".into()), ..running() },
                 true,
                 "delivering: 12,345 records and 780 samples sent; the journal is not read: no journalctl",
+            ),
+            (
+                Status { streams_refused: 1, stream_trouble: Some("g/s: not allowed".into()), ..running() },
+                true,
+                "delivering: 12,345 records and 780 samples sent; 1 stream is refused: g/s: not allowed",
+            ),
+            (
+                Status { streams_refused: 2, stream_trouble: Some("g/s: not allowed".into()), ..stuck(running()) },
+                false,
+                "not delivering for 5 min: the endpoint cannot be reached; 13 samples wait",
             ),
             (
                 Status { reload_trouble: Some("1 problem".into()), ..running() },

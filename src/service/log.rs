@@ -2,7 +2,8 @@
 //!
 //! A line is a time in UTC, the level, a constant message and facts as `name=value`. A warning comes once a minute for each
 //! cause (its message with its `path`, `cause`, `stream` or `entry`); the next one after that says how often it was left out.
-//! Whatever happens to the disk, logging neither fails nor panics.
+//! Whatever happens to the disk, logging neither fails nor panics, and the daemon never waits for it: a thread writes
+//! (`backlog`).
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -12,9 +13,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use log::kv::{self, Key, Value, VisitSource};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
+use super::backlog::{Backlog, Item};
 use super::journal::Journal;
 use super::rotate::RotatedFile;
 use super::rotate::own_files;
@@ -28,8 +31,11 @@ const QUIET_TIME: Duration = Duration::from_secs(60);
 /// How many causes are remembered: more means that something else is wrong.
 const MAX_CAUSES: usize = 1_000;
 
+/// How long what is not written yet may hold up the end of the program.
+const FLUSH_LIMIT: Duration = Duration::from_secs(1);
+
 /// The facts that, with the message, make a cause.
-const CAUSE_FACTS: [&str; 4] = ["path", "cause", "stream", "entry"];
+const CAUSE_FACTS: [&str; 5] = ["path", "cause", "stream", "entry", "journal"];
 
 /// Where the own log was asked to go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +78,11 @@ pub fn start(destination: &Destination, debug: bool) -> OwnLog {
     let is_systemd = std::env::var_os("JOURNAL_STREAM").is_some();
     let (output, warning) = choose(destination, is_systemd);
     let own_log = OwnLog { file: output.path(), debug: Arc::default() };
-    let logger = Logger { debug: Arc::clone(&own_log.debug), output: Mutex::new(output), causes: Mutex::default() };
+    let way = match destination {
+        Destination::Stderr => Way::Direct(Mutex::new(output)),
+        Destination::Daemon { .. } => Way::behind(output),
+    };
+    let logger = Logger { debug: Arc::clone(&own_log.debug), way, causes: Mutex::default() };
     if log::set_boxed_logger(Box::new(logger)).is_ok() {
         own_log.set_debug(debug);
     }
@@ -112,23 +122,76 @@ impl Output {
         }
     }
 
-    /// Writes what a record says, `text`, with the time where nobody else notes it. What cannot be written is lost: there is
-    /// nowhere to say so.
-    fn append(&mut self, record: &Record<'_>, text: &str) {
-        let line = || format!("{:.3} {:<5} {text}\n", jiff::Timestamp::now(), record.level());
-        let to_stderr = |line: String| std::io::stderr().lock().write_all(line.as_bytes());
+    /// Writes a line, with its time where nobody else notes it. What cannot be written is lost: there is nowhere to say so.
+    fn append(&mut self, line: &Line) {
+        let text = || format!("{:.3} {:<5} {}\n", line.time, line.level, line.text);
+        let to_stderr = |text: String| std::io::stderr().lock().write_all(text.as_bytes());
         let _ = match self {
-            Self::Stderr => to_stderr(line()),
+            Self::Stderr => to_stderr(text()),
             // A journal that takes no entry is being restarted: it reads stderr once it is back.
-            Self::Journal(journal) => journal.send(record, text).or_else(|_| to_stderr(line())),
-            Self::File(_, file) => file.append(line().as_bytes()),
+            Self::Journal(journal) => journal.send(line).or_else(|_| to_stderr(text())),
+            Self::File(_, file) => file.append(text().as_bytes()),
         };
+    }
+
+    fn write(&mut self, item: Item<Line>) {
+        match item {
+            Item::Said(line) => self.append(&line),
+            Item::Dropped(count) => {
+                let message = "the own log could not be written: lines of it were dropped";
+                let facts = vec![("count".to_owned(), count.to_string())];
+                let record = Record::builder().level(Level::Warn).target(module_path!()).build();
+                self.append(&Line::new(&record, format!("{message} count={count}"), facts));
+            }
+        }
+    }
+}
+
+/// A line of the own log.
+pub struct Line {
+    time: Timestamp,
+    /// How grave it is.
+    pub level: Level,
+    /// Who says it.
+    pub target: String,
+    /// The place in the source: module, file and line.
+    pub place: (Option<&'static str>, Option<&'static str>, Option<u32>),
+    /// What it says, its facts included.
+    pub text: String,
+    /// The facts.
+    pub facts: Vec<(String, String)>,
+}
+
+impl Line {
+    fn new(record: &Record<'_>, text: String, facts: Vec<(String, String)>) -> Self {
+        Self {
+            time: Timestamp::now(),
+            level: record.level(),
+            target: record.target().to_owned(),
+            place: (record.module_path_static(), record.file_static(), record.line()),
+            text,
+            facts,
+        }
+    }
+}
+
+/// How a line gets to its output.
+enum Way {
+    Direct(Mutex<Output>),
+    Behind(Arc<Backlog<Line>>),
+}
+
+impl Way {
+    /// By a thread that writes it.
+    fn behind(mut output: Output) -> Self {
+        let backlog = Backlog::start(move |item| output.write(item));
+        backlog.map_or_else(|_| Self::Direct(Mutex::new(Output::Stderr)), Self::Behind)
     }
 }
 
 struct Logger {
     debug: Arc<AtomicBool>,
-    output: Mutex<Output>,
+    way: Way,
     causes: Mutex<Causes>,
 }
 
@@ -156,10 +219,18 @@ impl Log for Logger {
                 }
             }
         }
-        self.output.lock().unwrap_or_else(PoisonError::into_inner).append(record, &text);
+        let line = Line::new(record, text, facts.0);
+        match &self.way {
+            Way::Direct(output) => output.lock().unwrap_or_else(PoisonError::into_inner).append(&line),
+            Way::Behind(backlog) => backlog.say(line),
+        }
     }
 
-    fn flush(&self) {}
+    fn flush(&self) {
+        if let Way::Behind(backlog) = &self.way {
+            backlog.flush(FLUSH_LIMIT);
+        }
+    }
 }
 
 /// Our own modules talk, others only warn.
@@ -254,13 +325,14 @@ mod tests {
     fn logger(path: &Path, debug: bool) -> Logger {
         let destination = Destination::Daemon { named: Some(path.to_path_buf()), default: PathBuf::new() };
         let (output, _) = choose(&destination, false);
-        Logger { debug: Arc::new(debug.into()), output: Mutex::new(output), causes: Mutex::default() }
+        Logger { debug: Arc::new(debug.into()), way: Way::behind(output), causes: Mutex::default() }
     }
 
     fn say(log: &Logger, level: Level, target: &str, message: &str, facts: &[(&str, &str)]) {
         log.log(
             &Record::builder().level(level).target(target).key_values(&facts).args(format_args!("{message}")).build(),
         );
+        log.flush();
     }
 
     fn lines(path: &Path) -> Vec<String> {

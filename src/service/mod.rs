@@ -1,5 +1,6 @@
 //! Where this program meets the system it runs on: the service manager, who asks how it fares, its own log, and its memory.
 
+mod backlog;
 pub mod control;
 pub mod glance;
 pub mod herald;

@@ -81,6 +81,7 @@ fn abort(limit: Duration) {
     let (written, is_written) = channel();
     let last_line = std::thread::Builder::new().spawn(move || {
         log::error!(limit_s = limit.as_secs(); "the main loop hangs: the process is aborted, to be started again");
+        log::logger().flush();
         // Nobody may be left to hear.
         let _ = written.send(());
     });

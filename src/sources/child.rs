@@ -133,9 +133,21 @@ impl Child {
 
     /// The last complaint of a program that has ended; waits until its standard error is closed.
     pub fn last_complaint(&mut self) -> Option<String> {
+        self.all_complaints().last()
+    }
+
+    /// Ends the program and answers what it complained of, oldest first; waits until its standard error is closed.
+    pub fn last_words(&mut self) -> Vec<String> {
+        if let Some(process) = &mut self.process {
+            let _ = process.kill();
+        }
+        self.all_complaints().collect()
+    }
+
+    fn all_complaints(&mut self) -> impl Iterator<Item = String> {
         // A grandchild may hold it open for ever.
         let limit = Duration::from_millis(200);
-        std::iter::from_fn(|| self.complaints.recv_timeout(limit).ok()).take(COMPLAINTS).last()
+        std::iter::from_fn(move || self.complaints.recv_timeout(limit).ok()).take(COMPLAINTS)
     }
 }
 

@@ -107,12 +107,14 @@ pub struct Track {
     settled: (u64, Option<SavedJournal>),
     /// Places between the two that a mark may name, oldest first.
     kept: VecDeque<(u64, Place)>,
+    /// When the first record was written that was handed over and is to be read again.
+    dropped: Option<Wall>,
 }
 
 impl Track {
     /// A source whose reading goes on at `saved`.
     pub fn new(entry: &str, saved: Option<SavedJournal>) -> Self {
-        Self { entry: entry.to_owned(), read: (0, None), settled: (0, saved), kept: VecDeque::new() }
+        Self { entry: entry.to_owned(), read: (0, None), settled: (0, saved), kept: VecDeque::new(), dropped: None }
     }
 
     /// The offset behind all that was handed over.
@@ -153,6 +155,7 @@ impl Track {
         }
         if let Some((offset, place)) = self.kept.back().filter(|(offset, _)| *offset == to) {
             self.read = (*offset, Some(place.clone()));
+            self.dropped = None;
         }
     }
 
@@ -170,8 +173,14 @@ impl Track {
 
     /// What was handed over beyond the settled position will not be settled: reading goes on from there.
     pub fn rewind(&mut self) {
+        self.dropped = self.behind();
         self.kept.clear();
         self.read = (self.settled.0, None);
+    }
+
+    /// When the oldest records were written that are known of and not settled, as near as the places say.
+    pub fn behind(&self) -> Option<Wall> {
+        self.kept.front().map(|(_, place)| place.time).or(self.dropped)
     }
 
     /// What is to be saved of it, for a state that began anew.
@@ -254,6 +263,21 @@ mod tests {
         assert_eq!((track.offset(), cursor(track.resume()).as_deref()), (4, Some("c4")));
         track.advance(&chunk(4, 2), &[]);
         assert_eq!(cursor(track.settle(mark(6))).as_deref(), Some("c6"));
+    }
+
+    #[test]
+    fn what_is_not_settled_has_an_age_also_while_it_waits_to_be_read_again() {
+        let mut track = Track::new("journal", None);
+        assert_eq!(track.behind(), None);
+        track.advance(&chunk(0, 10), &[4]);
+        assert_eq!(track.behind(), Some(Wall(4)));
+        track.settle(mark(4));
+        assert_eq!(track.behind(), Some(Wall(10)));
+        track.rewind();
+        assert_eq!(track.behind(), Some(Wall(10)), "a stream that is refused keeps nothing");
+        track.advance(&chunk(4, 6), &[]);
+        track.settle(mark(10));
+        assert_eq!(track.behind(), None);
     }
 
     #[test]

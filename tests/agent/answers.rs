@@ -79,6 +79,11 @@ fn access_denied_for_a_time_holds_its_stream_and_loses_nothing() {
     // The other stream goes on while this one rests.
     other.lines(10);
     scene.wait_for_exactly(&other);
+    wait_until("the status names the one that rests", PATIENCE, || {
+        let output = scene.program(&["status"]).arg(scene.path("config.json")).output().unwrap();
+        let line = String::from_utf8_lossy(&output.stdout).into_owned();
+        line.starts_with("delivering") && line.contains("; 1 stream is refused: ") && line.contains("app.log")
+    });
     assert_eq!(scene.endpoint.taken(GROUP, "app.log"), 10, "a stream that may not be written is tried at once");
     scene.wait_for_exactly(&app);
     agent.stop();

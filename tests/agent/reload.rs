@@ -107,6 +107,12 @@ fn a_deleted_file_with_unsent_lines_is_delivered_although_a_reload_came_between(
     agent.stop();
 }
 
+/// How often a configuration was refused for `key`.
+fn refused(scene: &Scene, key: &str) -> usize {
+    let log = scene.own_log();
+    log.lines().filter(|line| line.contains("the new configuration is refused") && line.contains(key)).count()
+}
+
 #[test]
 fn a_broken_configuration_changes_nothing_and_says_why() {
     let mut scene = Scene::new(&["app.log"]);
@@ -118,20 +124,21 @@ fn a_broken_configuration_changes_nothing_and_says_why() {
     let (code, said) = reload(&scene);
     assert_eq!(code, Some(78), "{said}");
     assert!(said.contains("agent.regoin") && said.contains("nothing was changed"), "{said}");
-    assert!(scene.own_log().contains("the new configuration is refused"), "it is the daemon that judges");
-
+    assert_eq!(refused(&scene, "agent.regoin"), 1, "it is the daemon that judges");
+    // Another mistake, so that what is told can only come of the hang-up.
+    scene.unset("/agent/regoin");
+    scene.set("/agent/conutry", "ie");
+    scene.config();
     hang_up(&agent);
-    wait_until("the refusal is logged", PATIENCE, || {
-        let log = scene.own_log();
-        log.contains("the new configuration is refused") && log.contains("agent.regoin")
-    });
+    wait_until("it is refused too", PATIENCE, || refused(&scene, "agent.conutry") == 1);
+    assert_eq!(refused(&scene, "agent.regoin"), 1);
     wait_until("the refusal is told", PATIENCE, || {
         figures(&scene)["summary"].as_str().is_some_and(|line| line.contains("the last reload was refused"))
     });
     app.lines(10);
     scene.wait_for_exactly(&app);
 
-    scene.unset("/agent/regoin");
+    scene.unset("/agent/conutry");
     assert_reloads(&scene);
     assert!(figures(&scene)["status"]["reload_trouble"].is_null());
     agent.stop();
@@ -194,7 +201,35 @@ fn what_cannot_change_says_when_it_will_and_debugging_begins_at_once() {
 }
 
 #[test]
-fn many_hang_ups_at_once_are_one_more_reload_and_sigterm_wins_over_them() {
+fn many_hang_ups_at_once_are_few_reloads() {
+    let scene = Scene::new(&["app.log"]);
+    let mut app = Written::open(&scene, "app.log");
+    let agent = scene.start();
+    app.lines(1);
+    scene.wait_for_exactly(&app);
+    let slow = Duration::from_secs(2);
+    scene.endpoint.misbehave_on(Operation::PutLogEvents, Fault::Slow(slow), Some(1));
+    let before = scene.endpoint.counts().requests_to(Operation::PutLogEvents);
+    app.lines(1);
+    wait_until("a request is slow", PATIENCE, || scene.endpoint.counts().requests_to(Operation::PutLogEvents) > before);
+    let log = |text: &str| scene.own_log().matches(text).count();
+    for _ in 0..10 {
+        hang_up(&agent);
+        // One signal that is pending swallows those behind it: each is to be seen.
+        thread::sleep(slow / 40);
+    }
+    wait_until("a reload is over", PATIENCE, || log("a new configuration is in force") > 0);
+    // One that is asked for comes behind all of them.
+    assert_reloads(&scene);
+    let reloads = log("a new configuration takes over");
+    assert!((2..=3).contains(&reloads), "{reloads} reloads: the first, one for all that came meanwhile, and the last");
+    app.lines(5);
+    scene.wait_for_exactly(&app);
+    agent.stop();
+}
+
+#[test]
+fn sigterm_wins_over_many_hang_ups() {
     let scene = Scene::new(&["app.log"]);
     let mut app = Written::open(&scene, "app.log");
     let mut agent = scene.start();

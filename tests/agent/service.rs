@@ -216,7 +216,17 @@ fn while_the_instance_command_fails_sigterm_ends_it_and_a_reload_takes_another_c
     scene.config();
     let (code, said) = ask(&scene, &["reload"]);
     assert_eq!(code, Some(78), "{said}");
-    assert!(said.contains("exit code 4"), "{said}");
+    assert!(said.contains("exit code 4") && said.contains("has taken the file over"), "{said}");
+    scene.set("/agent/regoin", "eu-west-1");
+    scene.config();
+    assert!(ask(&scene, &["reload"]).1.contains("nothing was changed"));
+    wait_until("the refusal is told", PATIENCE, || ask(&scene, &["status"]).1.contains("reload was refused"));
+    scene.unset("/agent/regoin");
+    scene.set("/agent/debug", true);
+    scene.config();
+    assert_eq!(ask(&scene, &["reload"]).0, Some(78));
+    let said = ask(&scene, &["status"]).1;
+    assert!(said.contains("exit code 4") && !said.contains("reload was refused"), "{said}");
     scene.set("/agent/instance", json!({"prefix": "test", "command": "echo now"}));
     scene.config();
     let (code, said) = ask(&scene, &["reload"]);
@@ -224,6 +234,7 @@ fn while_the_instance_command_fails_sigterm_ends_it_and_a_reload_takes_another_c
     let mut app = Written::open(&scene, "app.log");
     app.lines(5);
     scene.wait_for_exactly(&app);
+    assert!(scene.own_log().contains("DEBUG"), "debugging, which came while there was no id");
     agent.stop();
 }
 

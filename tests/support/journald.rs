@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -12,6 +13,8 @@ use crate::scene::{PATIENCE, wait_until};
 /// Set in the process that runs inside of the namespace.
 const INSIDE: &str = "CWP_TEST_IN_NAMESPACE";
 const PROGRAM: &str = "/lib/systemd/systemd-journald";
+/// Debian's package of the same name has it.
+const REMOTE: &str = "/lib/systemd/systemd-journal-remote";
 /// Which boot this is, to journald, to journalctl and to the agent.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
@@ -61,6 +64,18 @@ impl Journald {
         Self { process: run(), syslog: UnixDatagram::unbound().unwrap() }
     }
 
+    /// Starts one that sees another boot than everybody else: so it is in a container for a service with a `/proc` of its own.
+    pub fn start_in_another_boot(boot: &str) -> Self {
+        let other = "/run/boot_id";
+        fs::write(other, format!("{boot}\n")).unwrap();
+        run_tool("mount", &["--bind", other, BOOT_ID]);
+        let journald = Self::start();
+        journald.log("noise", "journald sees its boot by the time that it takes an entry");
+        journald.control(&["--sync"]);
+        run_tool("umount", &[BOOT_ID]);
+        journald
+    }
+
     /// Ends it as a service manager does, and starts it again.
     pub fn restart(&mut self) {
         self.control(&["--sync"]);
@@ -93,18 +108,44 @@ impl Journald {
     }
 
     fn end(&mut self) {
-        let pid = rustix::process::Pid::from_child(&self.process);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.send(rustix::process::Signal::TERM);
         self.process.wait().unwrap();
         for socket in ["socket", "stdout", "dev-log"] {
             let _ = fs::remove_file(format!("/run/systemd/journal/{socket}"));
         }
     }
 
+    /// Stops it, and fills its socket until it takes nothing more.
+    pub fn hang(&self) {
+        self.send(rustix::process::Signal::STOP);
+        let fills = || {
+            let socket = UnixDatagram::unbound().unwrap();
+            socket.set_nonblocking(true).unwrap();
+            (0..1_000).take_while(|_| socket.send_to(b"MESSAGE=noise\n", "/run/systemd/journal/socket").is_ok()).count()
+        };
+        // One socket may be full before the other's end is.
+        let filled = (0..100).any(|_| fills() == 0);
+        assert!(filled, "its socket has no end");
+    }
+
+    /// Has it go on after [`Journald::hang`].
+    pub fn go_on(&self) {
+        self.send(rustix::process::Signal::CONT);
+    }
+
+    fn send(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(rustix::process::Pid::from_child(&self.process), signal).unwrap();
+    }
+
+    /// The messages of a process.
+    pub fn said_by(&self, pid: u32) -> String {
+        let output = Command::new("journalctl").args(["-q", "-o", "cat", &format!("_PID={pid}")]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     /// Asks journalctl for something.
     pub fn control(&self, arguments: &[&str]) {
-        let status = Command::new("journalctl").args(arguments).stderr(Stdio::null()).status().unwrap();
-        assert!(status.success(), "journalctl {arguments:?}: {status}");
+        run_tool("journalctl", arguments);
     }
 
     /// Writes one entry as syslog does.
@@ -150,6 +191,11 @@ impl Journald {
         (series.collect::<BTreeSet<_>>().len(), boots.collect::<BTreeSet<_>>().len())
     }
 
+    /// Where its files are.
+    pub fn folder(&self) -> PathBuf {
+        Path::new("/run/log/journal").join(machine())
+    }
+
     /// The boot that it writes into its entries.
     pub fn boot(&self) -> String {
         fs::read_to_string(BOOT_ID).unwrap().trim().replace('-', "")
@@ -163,6 +209,45 @@ impl Drop for Journald {
     }
 }
 
+/// Whether there is what makes journal files of text; says so where there is not.
+pub fn has_remote() -> bool {
+    let is_there = Path::new(REMOTE).exists();
+    assert!(is_there || std::env::var_os("CI").is_none(), "no systemd-journal-remote, and CI does without no test");
+    if !is_there {
+        // Not `println!`: of a test that passes the harness swallows that.
+        let _ = io::stderr().write_all(b"skipped: there is no systemd-journal-remote\n");
+    }
+    is_there
+}
+
+/// An entry of another boot and time, in journald's export format.
+pub fn entry(boot: &str, time_ms: i64, fields: &str) -> String {
+    let time = time_ms * 1000;
+    let machine = machine();
+    format!(
+        "__REALTIME_TIMESTAMP={time}\n__MONOTONIC_TIMESTAMP={time}\n_BOOT_ID={boot}\n_MACHINE_ID={machine}\n{fields}\n"
+    )
+}
+
+/// Makes a journal of entries in export format.
+pub fn write_journal(path: &Path, entries: &str) {
+    let mut remote = Command::new(REMOTE);
+    let output = format!("--output={}", path.display());
+    let mut remote = remote.args([&output, "-"]).stdin(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    remote.stdin.take().unwrap().write_all(entries.as_bytes()).unwrap();
+    let status = remote.wait().unwrap();
+    assert!(status.success(), "{status}");
+}
+
+/// The cursor of the first entry in a file.
+pub fn first_cursor(path: &Path) -> String {
+    let file = format!("--file={}", path.display());
+    let output =
+        Command::new("journalctl").args([&file, "--output=export", "--output-fields=_BOOT_ID"]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().find_map(|line| line.strip_prefix("__CURSOR=")).unwrap().to_owned()
+}
+
 fn machine() -> String {
     fs::read_to_string("/etc/machine-id").unwrap().trim().to_owned()
 }
@@ -172,6 +257,11 @@ fn run() -> Child {
     let socket = UnixDatagram::unbound().unwrap();
     wait_until("journald listens", PATIENCE, || socket.connect("/run/systemd/journal/dev-log").is_ok());
     process
+}
+
+fn run_tool(program: &str, arguments: &[&str]) {
+    let status = Command::new(program).args(arguments).stderr(Stdio::null()).status().unwrap();
+    assert!(status.success(), "{program} {arguments:?}: {status}");
 }
 
 /// The processes that `pid` started.

@@ -72,8 +72,12 @@ fn a_reload_of_a_broken_configuration_fails_with_its_problems_and_the_old_one_go
     scene.wait_for_more(FILE, 20);
     assert_eq!(scene.property("MainPID"), process, "the same process goes on");
 
+    // Another mistake, so that what is told can only come of the signal.
+    scene.set("/agent/regoin", "eu-west-1");
+    scene.configure();
     scene.machine.run(&format!("systemctl kill -s HUP --kill-who=main {UNIT}"));
-    until("the status says so too", || scene.property("StatusText").contains("the last reload was refused"));
+    until("this one too", || scene.machine.journal(&["-o", "cat", "-u", UNIT]).contains("agent.regoin"));
+    until("the status says so", || scene.property("StatusText").contains("the last reload was refused"));
     scene.machine.run("systemctl stop writer");
     scene.assert_exactly(FILE, &scene.written());
 }

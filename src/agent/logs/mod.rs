@@ -106,8 +106,14 @@ pub struct Told {
     pub files: u64,
     /// Bytes in them that are not settled.
     pub lag_bytes: u64,
+    /// Sources of records.
+    pub journals: u64,
+    /// How long ago the oldest was written of what they have and is not settled, in milliseconds.
+    pub journal_lag_ms: u64,
     /// What keeps a source of records from being read.
     pub trouble: Option<String>,
+    /// How many streams may not be written, and the first of them with the reason.
+    pub refused: (u64, Option<String>),
     /// When the oldest record that waits was read.
     pub oldest: Option<Monotonic>,
     /// When this was told.

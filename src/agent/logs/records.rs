@@ -123,13 +123,24 @@ impl Records {
         each!(&self.source, source => source.saved())
     }
 
-    /// Why it is not read as it should be, while that is so.
-    pub fn trouble(&self) -> Option<String> {
-        let name = match self.source {
-            Source::Journal(_) => "the journal",
-            Source::UnifiedLog(_) => "the unified log",
+    /// When the oldest was written of what is known of and not settled.
+    pub fn behind(&self) -> Option<Wall> {
+        each!(&self.source, source => source.behind())
+    }
+
+    /// Why it is not read as it should be, while that is so. `is_alone`: there is no other that it could be taken for.
+    pub fn trouble(&self, is_alone: bool) -> Option<String> {
+        let (name, hidden) = match &self.source {
+            Source::Journal(journal) => ("the journal", journal.hidden()),
+            Source::UnifiedLog(_) => ("the unified log", None),
         };
-        each!(&self.source, source => source.complaint()).map(|complaint| format!("{name} is not read: {complaint}"))
+        let key =
+            if is_alone { String::new() } else { format!(" (`{}`)", each!(&self.source, source => source.key())) };
+        match (each!(&self.source, source => source.complaint()), hidden) {
+            (Some(complaint), _) => Some(format!("{name}{key} is not read: {complaint}")),
+            (None, Some(hidden)) => Some(format!("{name}{key} is read in part: {hidden}")),
+            (None, None) => None,
+        }
     }
 
     /// Reads no more.

@@ -13,7 +13,7 @@ use super::{Action, Destination, Event, Left, Parts, Told, Urgency};
 use crate::clock::Clock;
 use crate::delivery::pipeline::{Effects, Pipeline};
 use crate::delivery::retry::Chance;
-use crate::record::{FileId, Monotonic, SavedJournal, StreamId, StreamName};
+use crate::record::{FileId, Monotonic, SavedJournal, StreamId, StreamName, Wall};
 use crate::sources::child::Wake;
 use crate::sources::file::{Change, Files};
 use crate::state::{Changes, FileKey};
@@ -342,15 +342,41 @@ impl LogThread {
             return;
         }
         self.next_tell = now.after(TELL_PAUSE);
+        let wall = self.clock.system();
+        let age = |written: Wall| u64::try_from(wall.0.saturating_sub(written.0)).unwrap_or_default();
         let told = Told {
             counts: self.pipeline.counts(),
             files: self.files.len() as u64,
             lag_bytes: self.files.lag_bytes(),
-            trouble: self.records.iter().find_map(Records::trouble),
+            journals: self.records.len() as u64,
+            journal_lag_ms: self.records.iter().filter_map(Records::behind).map(age).max().unwrap_or_default(),
+            refused: self.refused(),
+            trouble: self.trouble(),
             oldest: self.pipeline.oldest(),
             at: now,
         };
         let _ = self.outbox.send(Action::Tell(told));
+    }
+
+    /// What keeps the first source of records from being read that is in trouble, and how many others are.
+    fn trouble(&self) -> Option<String> {
+        let is_alone = self.records.len() == 1;
+        let mut troubles = self.records.iter().filter_map(|records| records.trouble(is_alone));
+        let first = troubles.next()?;
+        Some(match troubles.count() {
+            0 => first,
+            more => format!("{first}; {more} more in trouble"),
+        })
+    }
+
+    /// How many streams may not be written, and the first of them with the reason.
+    fn refused(&self) -> (u64, Option<String>) {
+        let mut refusals = self.pipeline.refusals();
+        let first = refusals.next().map(|(stream, cause)| {
+            let stream = &self.destinations[stream.0 as usize].stream;
+            format!("{stream}: {cause}")
+        });
+        (u64::from(first.is_some()) + refusals.count() as u64, first)
     }
 
     fn pause(&self, now: Monotonic) -> Duration {
@@ -376,14 +402,16 @@ mod tests {
     use crate::agent::logs::RecordsOf;
     use crate::delivery::filter::Filter;
     use crate::delivery::pipeline::Settings;
-    use crate::record::Wall;
     use crate::sources::unified_log;
 
     /// A thread that reads the unified log by a program that there is not, and holds `max_bytes` at the most.
-    #[allow(clippy::disallowed_methods, reason = "nobody sends much")]
     fn thread(max_bytes: usize) -> (LogThread, UnboundedReceiver<Action>) {
+        thread_reading(&["journal"], max_bytes)
+    }
+
+    fn records_of(key: &str) -> RecordsParts {
         let settings = unified_log::Settings {
-            key: "journal".to_owned(),
+            key: key.to_owned(),
             predicate: String::new(),
             level: unified_log::Level::Default,
             format: unified_log::Format::Text,
@@ -391,21 +419,25 @@ mod tests {
             program: "no-such-program".to_owned(),
             own: String::new(),
         };
-        let records = RecordsParts {
+        RecordsParts {
             of: RecordsOf::UnifiedLog { settings: Box::new(settings), begin: Wall(0) },
             stream: StreamName { group: "g".into(), stream: "s".into() },
             saved: None,
-        };
+        }
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "nobody sends much")]
+    fn thread_reading(keys: &[&str], max_bytes: usize) -> (LogThread, UnboundedReceiver<Action>) {
         let parts = Parts {
             entries: Vec::new(),
-            filters: vec![Filter::default()],
+            filters: keys.iter().map(|_| Filter::default()).collect(),
             settings: Settings { interval: Duration::from_secs(10), concurrency: 1, max_bytes },
-            retention_days: vec![None],
+            retention_days: keys.iter().map(|_| None).collect(),
             saved: Vec::new(),
             held: Vec::new(),
             never: Vec::new(),
             max_open: 10,
-            records: vec![records],
+            records: keys.iter().copied().map(records_of).collect(),
         };
         let (outbox, actions) = unbounded_channel();
         let ready: Wake = Arc::new(|| ());
@@ -425,6 +457,21 @@ mod tests {
         }
         thread.rest_after_look(now, Duration::from_millis(100));
         assert_eq!(thread.next_look.since(now.after(Duration::from_millis(100))), Duration::from_secs(5));
+    }
+
+    #[test]
+    fn of_several_sources_in_trouble_one_is_named_and_the_others_are_counted() {
+        for (keys, expected) in [
+            (["journal"].as_slice(), "the unified log is not read: `no-such-program`"),
+            (&["one", "two", "three"], "the unified log (`one`) is not read: `no-such-program`"),
+        ] {
+            let (mut thread, _actions) = thread_reading(keys, 1_000);
+            assert_eq!(thread.trouble(), None);
+            thread.read_records(Monotonic(1_000_000));
+            let trouble = thread.trouble().unwrap();
+            assert!(trouble.starts_with(expected), "{trouble}");
+            assert_eq!(trouble.ends_with("; 2 more in trouble"), keys.len() == 3, "{trouble}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::prepare::Refused;
 use crate::commands::{Failure, start};
 use crate::config;
-use crate::service::control::{Outcome, Refusal, Wish};
+use crate::service::control::{After, Outcome, Refusal, Wish};
 
 /// More wishes than this need not be kept: one that waits stands for all.
 const MAX_WISHES: usize = 16;
@@ -61,5 +61,5 @@ pub fn refuse(refused: &Refused) -> (Refusal, String) {
         }
         _ => log::error!(cause = head; "{message}"),
     }
-    (Refusal { code: refused.code(), text }, head)
+    (Refusal { code: refused.code(), text, after: After::GoesOn }, head)
 }

@@ -114,7 +114,8 @@ impl Daemon {
     fn say_nameless(&mut self, error: &IdentityError, told: &mut Option<String>, pause: Duration) {
         let cause = error.to_string();
         let cause = cause.trim_start_matches("finding the instance id: ").to_owned();
-        let refusal = control::Refusal { code: crate::commands::CONFIG, text: format!("error: {error}") };
+        let (code, text) = (crate::commands::CONFIG, format!("error: {error}"));
+        let refusal = control::Refusal { code, text, after: control::After::WaitsForId };
         self.askers.tell(&self.path, Some(&refusal));
         if told.as_ref() != Some(&cause) {
             log::error!(cause, pause_s = pause.as_secs(); "the instance id is not known: nothing is published; the command is run again");
@@ -140,7 +141,11 @@ impl Daemon {
                 Some(wish) = self.wishes.recv() => {
                     self.askers.take_in(wish, &mut self.wishes);
                     match prepare::load(&self.path).await {
-                        Ok(loaded) => return Next::Config(Box::new(loaded)),
+                        Ok(loaded) => {
+                            self.own_log.set_debug(loaded.config.agent.debug);
+                            self.status.send_modify(|status| status.reload_trouble = None);
+                            return Next::Config(Box::new(loaded));
+                        }
                         Err(refused) => self.refuse(&refused),
                     }
                 }

@@ -52,6 +52,9 @@ pub struct JournalConfig {
     pub filters: Vec<FilterConfig>,
 }
 
+/// A longer time back is a mistake: CloudWatch takes nothing older than 14 days.
+pub const LONGEST_SINCE: Duration = Duration::from_secs(14 * 86_400);
+
 /// Where the journal begins when it is read for the first time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Since {

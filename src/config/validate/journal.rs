@@ -6,15 +6,11 @@ use std::time::Duration;
 
 use super::Judge;
 use super::logs::Retentions;
+use super::overlap::{PRIORITIES, level, shares};
 use crate::config::file;
 use crate::config::key::{Key, List, Match};
-use crate::config::settings::{FileEntryConfig, JournalConfig, JournalFormat, JournalLevel, Since};
+use crate::config::settings::{FileEntryConfig, JournalConfig, JournalFormat, JournalLevel, LONGEST_SINCE, Since};
 use crate::config::template::{Purpose, Template};
-
-/// The names of priorities, most urgent first (syslog(3)).
-const PRIORITIES: [&str; 8] = ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"];
-/// A longer `since` than this is a mistake: CloudWatch takes nothing older than 14 days.
-const LONGEST_SINCE: Duration = Duration::from_secs(14 * 86_400);
 
 impl Judge<'_> {
     /// Every reading of the journal.
@@ -60,6 +56,12 @@ impl Judge<'_> {
                     &format!(" reads the same of the journal into the same stream as {first}"),
                     "keep one of them",
                 );
+            } else if let Some((first, _)) = named.iter().find(|(_, other)| shares(&journal, other)) {
+                let first = self.path(*first);
+                self.remark(
+                    id,
+                    &format!(" may read entries that {first} reads too: in their one stream they come twice"),
+                );
             }
             let earlier = keys.iter().filter(|key| **key == journal.key).count();
             keys.push(journal.key.clone());
@@ -86,6 +88,12 @@ impl Judge<'_> {
         }
         journal.namespace = self.text(&shape.namespace);
         journal.directory = self.text(&shape.directory).map(|path| self.absolute(&path));
+        if let (Some(_), Since::Boot, Some((id, _))) = (&journal.directory, journal.since, shape.since.placed()) {
+            self.remark(
+                id,
+                " is `boot`, which is this machine's: where the files of `directory` are another's, it means `now`",
+            );
+        }
         if let (Some(_), Some((id, _))) = (&journal.namespace, shape.directory.placed()) {
             self.wrong(id, " stands beside `namespace`", "a namespace is of this machine's journal: keep one of them");
         }
@@ -171,10 +179,6 @@ impl Judge<'_> {
 
     /// A priority or a range of them, by name or number.
     fn priority(&mut self, id: usize, text: &str) -> Option<String> {
-        let level = |text: &str| {
-            let by_number = text.parse().ok().filter(|level| *level < PRIORITIES.len());
-            by_number.or_else(|| PRIORITIES.iter().position(|name| *name == text))
-        };
         let ends: Vec<&str> = text.split("..").collect();
         let is_good = ends.len() <= 2 && ends.iter().all(|end| level(end).is_some());
         if !is_good {

@@ -20,10 +20,11 @@ pub fn to_read(config: &JournalConfig, rules: &Rules, leg: &Leg) -> Vec<String> 
             arguments.extend(only.iter().map(|boot| format!("--boot={boot}")));
             from
         }
-        Leg::Follow { from } => {
+        Leg::Follow { from, boot } => {
             arguments.push("--follow".to_owned());
-            // Following shows the current boot alone, and a folder may be of another machine.
-            arguments.extend(config.directory.iter().map(|_| "--merge".to_owned()));
+            // Following means one boot from systemd 250 on, and that of `/proc` unless one is named. It is named last: in 250 what
+            // came later won. `--merge` means all of them (in 251 to 253 without Debian's mends it is refused beside `--follow`).
+            arguments.push(boot.as_ref().map_or_else(|| "--merge".to_owned(), |boot| format!("--boot={boot}")));
             from
         }
     };
@@ -112,10 +113,13 @@ mod tests {
             namespace: Some("shop".to_owned()),
             ..JournalConfig::new("journal")
         };
-        let leg = Leg::Follow { from: From::Cursor { cursor: "s=1".to_owned(), is_past: true } };
+        let leg = Leg::Follow {
+            from: From::Cursor { cursor: "s=1".to_owned(), is_past: true },
+            boot: Some("b00t".to_owned()),
+        };
         assert_eq!(
             told(&config, &leg),
-            "--all --no-pager --output=export --namespace=shop --quiet --no-tail --follow --cursor=s=1 \
+            "--all --no-pager --output=export --namespace=shop --quiet --no-tail --follow --boot=b00t --cursor=s=1 \
              --output-fields=MESSAGE,SYSLOG_IDENTIFIER,SYSLOG_PID,_COMM,_HOSTNAME,_PID \
              --unit=ssh --identifier=cron --priority=warning _UID=0 A=b + _TRANSPORT=kernel"
         );
@@ -124,7 +128,7 @@ mod tests {
     #[test]
     fn patterns_of_units_are_not_left_to_it_and_need_their_fields() {
         let config = JournalConfig { units: vec!["ssh*".to_owned()], ..JournalConfig::new("journal") };
-        let told = told(&config, &Leg::Follow { from: From::Head });
+        let told = told(&config, &Leg::Follow { from: From::Head, boot: None });
         assert!(!told.contains("--unit") && told.contains("_SYSTEMD_UNIT,_UID"), "{told}");
     }
 
@@ -135,7 +139,7 @@ mod tests {
             directory: Some("/j".into()),
             ..JournalConfig::new("journal")
         };
-        let told = told(&config, &Leg::Follow { from: From::Since(Wall(1_234_567)) });
+        let told = told(&config, &Leg::Follow { from: From::Since(Wall(1_234_567)), boot: None });
         assert_eq!(
             told,
             "--all --no-pager --output=export --directory=/j --quiet --no-tail --follow --merge --since=@1234.567"

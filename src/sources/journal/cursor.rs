@@ -36,6 +36,11 @@ impl<'a> Cursor<'a> {
         (self.boot, self.since_boot, self.wall, self.hash) == (other.boot, other.since_boot, other.wall, other.hash)
     }
 
+    /// Whether no entry was written between this one and `other`.
+    pub fn is_next_to(&self, other: &Self) -> bool {
+        self.series == other.series && self.number.checked_add(1) == Some(other.number)
+    }
+
     /// Whether this entry was written before `other`; none where their numbers do not compare.
     pub fn is_before(&self, other: &Self) -> Option<bool> {
         (self.series == other.series).then_some(self.number < other.number)
@@ -48,6 +53,12 @@ pub fn is_same_entry(one: &str, other: &str) -> bool {
         (Some(one), Some(other)) => one.is_same_entry(&other),
         _ => one == other,
     }
+}
+
+/// Whether `other` names the same entry, or the one right behind it.
+pub fn is_same_or_next(one: &str, other: &str) -> bool {
+    let is_next = || Cursor::parse(one).zip(Cursor::parse(other)).is_some_and(|(one, other)| one.is_next_to(&other));
+    is_same_entry(one, other) || is_next()
 }
 
 #[cfg(test)]

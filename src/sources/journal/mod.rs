@@ -37,10 +37,8 @@ use crate::record::{BootId, Mark, Monotonic, SavedJournal, Wall};
 const PROGRAM: &str = "journalctl";
 /// A run that has lasted this long worked, whatever it said.
 const WORKED_AFTER: Duration = Duration::from_secs(60);
-
 /// An answer takes a moment; where files are damaged or the disk hangs it may never come.
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
-
 const LACKS_RIGHTS: &str = "it shows this user's entries only: add the user to the group systemd-journal or adm";
 
 /// What journalctl is busy with.
@@ -55,6 +53,9 @@ pub struct Journal {
     config: JournalConfig,
     rules: Rules,
     start: Option<Start>,
+    /// The boot that this process sees.
+    own_boot: String,
+    /// The boot that the journal is written in.
     boot: String,
     wake: Wake,
     run: Run,
@@ -76,7 +77,7 @@ pub struct Journal {
     complaint: Option<String>,
     /// The trouble that was told last.
     told: String,
-    /// journalctl shows this user's entries only.
+    /// journalctl has said that it shows this user's entries only. Rights come with a start, so it stays so.
     lacks_rights: bool,
     record: String,
 }
@@ -86,11 +87,13 @@ impl Journal {
     /// called when there is something to take.
     pub fn new(config: JournalConfig, own: Own, boot: &BootId, saved: Option<SavedJournal>, wake: Wake) -> Self {
         let rules = Rules::new(&config, own);
+        let boot = boot.0.replace('-', "");
         Self {
             track: Track::new(&config.key, saved),
             rules,
             start: None,
-            boot: boot.0.replace('-', ""),
+            own_boot: boot.clone(),
+            boot,
             wake,
             run: Run::Nothing,
             backoff: Backoff::default(),
@@ -135,12 +138,17 @@ impl Journal {
                 let has_worked = now.since(*since) >= WORKED_AFTER;
                 while let Some(said) = child.complaint() {
                     if answer_of(Ending::Code(1), &said).is_none() {
-                        log::warn!(journal = self.config.key, said; "journalctl complains");
+                        log::warn!(journal = self.config.key, cause = said; "journalctl complains");
                     }
                     self.complaint = Some(said);
                 }
                 if has_worked {
                     self.worked();
+                    if self.boot != self.own_boot {
+                        // It may have held nothing of ours when it was asked.
+                        self.forget();
+                        self.go_on(now, wall);
+                    }
                 }
             }
         }
@@ -151,10 +159,19 @@ impl Journal {
         (matches!(self.run, Run::Nothing) && !self.is_stopped).then(|| self.backoff.until())
     }
 
-    /// Why it is not read as it should be, while that is so.
+    /// Why it is not read, while that is so.
     pub fn complaint(&self) -> Option<&str> {
-        let told = Some(self.told.as_str()).filter(|told| !told.is_empty());
-        if self.lacks_rights { Some(LACKS_RIGHTS) } else { told }
+        Some(self.told.as_str()).filter(|told| !told.is_empty())
+    }
+
+    /// Why a part of it is not read, where that is so.
+    pub fn hidden(&self) -> Option<&str> {
+        self.lacks_rights.then_some(LACKS_RIGHTS)
+    }
+
+    /// What it is called in the own log.
+    pub fn key(&self) -> &str {
+        &self.config.key
     }
 
     /// Where reading begins for the first time: to be saved at once.
@@ -193,10 +210,13 @@ impl Journal {
     /// What was read beyond the settled position will not be settled: it is read again from there.
     pub fn rewind(&mut self) {
         self.track.rewind();
-        self.run = Run::Nothing;
-        (self.is_caught_up, self.read_out) = (false, None);
-        (self.answers.at_cursor, self.answers.newest, self.answers.next_boot) = (None, None, None);
+        self.forget();
         self.backoff.skip();
+    }
+
+    /// When the oldest was written of what is known of and not settled.
+    pub fn behind(&self) -> Option<Wall> {
+        self.track.behind()
     }
 
     /// What is to be saved of it, for a state that began anew.
@@ -208,6 +228,14 @@ impl Journal {
     pub fn stop(&mut self) {
         self.is_stopped = true;
         self.run = Run::Nothing;
+    }
+
+    /// Has everything asked anew, and reads from where reading got to.
+    fn forget(&mut self) {
+        self.run = Run::Nothing;
+        (self.is_caught_up, self.read_out) = (false, None);
+        self.boot.clone_from(&self.own_boot);
+        self.answers = Answers::default();
     }
 
     /// Does what is next: asks, saves the beginning, or reads.
@@ -225,16 +253,13 @@ impl Journal {
                 now: wall,
             };
             match next_step(saved.as_ref(), &situation) {
+                Step::Adopt(boot) => {
+                    log::debug!(journal = self.config.key, boot, seen = self.own_boot; "the journal is of another boot");
+                    (self.boot, self.answers.first_of_boot) = (boot, None);
+                }
                 Step::Begin(begun) => {
-                    let saved = SavedJournal {
-                        entry: self.config.key.clone(),
-                        cursor: begun.cursor,
-                        is_past: begun.is_past,
-                        time: begun.time,
-                        boot: begun.boot,
-                    };
                     self.answers.at_cursor = Some(Answer::Known);
-                    self.to_save = Some(self.track.begin(saved));
+                    self.to_save = Some(self.track.begin(begun.saved(&self.config.key)));
                 }
                 Step::Ask(question) => {
                     let arguments = arguments::to_ask(&self.config, &self.boot, &question);
@@ -254,7 +279,7 @@ impl Journal {
         if !std::mem::replace(&mut self.has_begun, true) {
             log::info!(journal = self.config.key; "reading the journal begins");
         }
-        let (Leg::Catch { from, .. } | Leg::Follow { from }) = &leg;
+        let (Leg::Catch { from, .. } | Leg::Follow { from, .. }) = &leg;
         let is_at_it = matches!(from, resume::From::Cursor { .. });
         (self.expected, self.complaint) = (saved.filter(|_| is_at_it), None);
         self.parser = Parser::default();
@@ -285,24 +310,29 @@ impl Journal {
                 None => return,
             }
         }
-        let complaint = if ending.is_some() { child.last_complaint() } else { child.complaint() };
+        let said = child.last_words();
         let question = question.clone();
         self.run = Run::Nothing;
         self.parser = Parser::default();
         let answer = match (seen, ending) {
             (Some(seen), _) => Answer::Entry(seen),
-            (None, Some(ending)) => match answer_of(ending, complaint.as_deref().unwrap_or_default()) {
+            (None, Some(ending)) => match answer_of(ending, &said.join("\n")) {
                 Some(answer) => answer,
-                None => return self.failed(&trouble(ending, complaint), now),
+                None => return self.failed(&trouble(ending, said.last().cloned()), now),
             },
             (None, None) => return,
         };
-        self.lacks_rights = complaint.is_some_and(|said| said.contains("not seeing messages"));
-        if self.lacks_rights {
-            self.tell(LACKS_RIGHTS);
-        }
+        self.hear_of_rights(&said);
         self.hear(&question, answer);
         self.go_on(now, wall);
+    }
+
+    /// Says once that a part is hidden: it is not said again where journalctl found nothing to show.
+    fn hear_of_rights(&mut self, said: &[String]) {
+        let is_told = said.iter().any(|line| line.contains("not seeing messages"));
+        if is_told && !std::mem::replace(&mut self.lacks_rights, true) {
+            log::warn!(journal = self.config.key, cause = LACKS_RIGHTS; "a part of the journal cannot be read");
+        }
     }
 
     /// Notes an answer, and tells what it means for what was saved.
@@ -312,7 +342,8 @@ impl Journal {
                 log::warn!(journal = self.config.key; "the saved place in the journal is not understood: reading goes on by time");
             }
             let is_unfiltered = arguments::filters(&self.config).is_empty();
-            let gap = resume::gap(&saved, &answer, &self.boot);
+            let boot = self.config.directory.is_none().then_some(self.boot.as_str());
+            let gap = resume::gap(&saved, &answer, boot);
             if gap.is_some_and(|gap| self.gaps.found(gap, saved.cursor)) && is_unfiltered {
                 self.gaps.tell(&self.config.key);
             }
@@ -369,7 +400,7 @@ impl Journal {
         if has_no_such_boot && !ending.is_good() {
             // Nothing was written in this boot yet.
             self.backoff.ended(now);
-            return;
+            return self.forget();
         }
         self.failed(&trouble(ending, complaint), now);
     }
@@ -410,8 +441,21 @@ mod tests {
         assert!(journal.complaint().is_some_and(|complaint| complaint.contains("no answer")), "the status says so");
         journal.worked();
         assert_eq!(journal.complaint(), None);
-        journal.lacks_rights = true;
-        assert_eq!(journal.complaint(), Some(LACKS_RIGHTS));
+    }
+
+    #[test]
+    fn what_is_hidden_from_this_user_is_known_from_any_line_and_for_good() {
+        let wake: Wake = Arc::new(|| ());
+        let boot = BootId("b00t".to_owned());
+        let mut journal = Journal::new(JournalConfig::new("journal"), Own::default(), &boot, None, wake);
+        let hint =
+            ["Hint: You are currently not seeing messages from other users and the system.", "Pass -q to turn it off."];
+        for said in [hint.as_slice(), &["No entries"], &[]] {
+            let said: Vec<String> = said.iter().map(|line| (*line).to_owned()).collect();
+            journal.hear_of_rights(&said);
+            journal.worked();
+            assert_eq!((journal.complaint(), journal.hidden()), (None, Some(LACKS_RIGHTS)), "{said:?}");
+        }
     }
 
     #[test]
@@ -429,7 +473,7 @@ mod tests {
         }
         let entry = "__CURSOR=next\n__REALTIME_TIMESTAMP=1\n_BOOT_ID=b00t\nMESSAGE=one\n\n";
         let child = Child::start("printf", &["%s".to_owned(), entry.to_owned()], wake).unwrap();
-        journal.run = Run::Reading(Leg::Follow { from: resume::From::Head }, child, Monotonic(0));
+        journal.run = Run::Reading(Leg::Follow { from: resume::From::Head, boot: None }, child, Monotonic(0));
         wakes.recv_timeout(Duration::from_secs(20)).unwrap();
         assert!(journal.read(Monotonic(0)).is_none());
         journal.settle(Mark { offset: 1, tail: 0 });

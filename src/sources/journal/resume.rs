@@ -1,17 +1,21 @@
 //! Decides where reading goes on, from what is saved and what the journal answers.
 //!
 //! journalctl seeks a cursor by its number within one series of files, else by the time within its boot, else by wall time; and
-//! with `--follow` it shows the current boot only (seen with systemd 252). So a cursor whose files are gone, of a machine whose
-//! clock has gone back since (no clock chip, a volatile journal, a power cut before journald had synced), would show nothing
-//! for ever, or skip what the new boot wrote. The rule: everything of the current boot is new where the saved place is of
-//! another boot and not surely before it; what is left of that other boot is read first, then each boot that the journal has
-//! between the two (the agent may have run in it without a network), one by one and whole.
+//! with `--follow` it shows the current boot only, or before systemd 250 all of them: it is told which one to follow. So a cursor
+//! whose files are gone, of a machine whose clock has gone back since (no clock chip, a volatile journal, a power cut before
+//! journald had synced), would show nothing for ever, or skip what the new boot wrote. The rule: everything of the current boot is
+//! new where the saved place is of another boot and not before it by number; what is left of that other boot is read first, then
+//! each boot that the journal has between the two (the agent may have run in it without a network), one by one and whole.
+//!
+//! Which boot is the current one is for the journal to say: in a container a hardened unit (`ProtectKernelTunables=`,
+//! `ProtectControlGroups=`) gets a `/proc` of its own, and with it the host's boot. Where the journal holds nothing of the boot
+//! that this process sees, its newest one is taken.
 //!
 //! Pure: no I/O, no clock, no tasks.
 
 use std::time::Duration;
 
-use super::cursor::{Cursor, is_same_entry};
+use super::cursor::{Cursor, is_same_or_next};
 use crate::config::Since;
 use crate::record::{BootId, SavedJournal, Wall};
 
@@ -113,6 +117,8 @@ pub enum Leg {
     Follow {
         /// Where it begins.
         from: From,
+        /// The boot; none where all are followed.
+        boot: Option<String>,
     },
 }
 
@@ -121,6 +127,8 @@ pub enum Leg {
 pub enum Step {
     /// Ask.
     Ask(Question),
+    /// Take this for the current boot.
+    Adopt(String),
     /// Save that reading begins here.
     Begin(Beginning),
     /// Read.
@@ -138,6 +146,14 @@ pub struct Beginning {
     pub time: Wall,
     /// Its boot.
     pub boot: BootId,
+}
+
+impl Beginning {
+    /// As it is saved for the reading `entry`.
+    pub fn saved(self, entry: &str) -> SavedJournal {
+        let Self { cursor, is_past, time, boot } = self;
+        SavedJournal { entry: entry.to_owned(), cursor, is_past, time, boot }
+    }
 }
 
 /// What was answered so far.
@@ -173,7 +189,7 @@ impl Answers {
 pub struct Situation<'a> {
     /// Where it begins if nothing is saved.
     pub start: Start,
-    /// The boot that this is, as the journal writes it.
+    /// The current boot, as the journal writes it: the one that this process sees, unless another was adopted.
     pub boot: &'a str,
     /// It is a folder of files, perhaps of another machine: its boots are not ours.
     pub is_folder: bool,
@@ -189,9 +205,28 @@ pub struct Situation<'a> {
 
 /// What to do next, where reading got to `saved`.
 pub fn next_step(saved: Option<&SavedJournal>, situation: &Situation<'_>) -> Step {
-    match saved {
+    find_boot(saved, situation).unwrap_or_else(|| match saved {
         None => begin(situation),
         Some(saved) => go_on(saved, situation),
+    })
+}
+
+/// What is to be done before it is known which boot is the current one.
+fn find_boot(saved: Option<&SavedJournal>, situation: &Situation<'_>) -> Option<Step> {
+    let is_needed = match saved {
+        None => situation.start == Start::Boot,
+        Some(saved) => saved.boot.0 != situation.boot || saved.cursor.is_empty(),
+    };
+    if !is_needed || situation.is_folder {
+        return None;
+    }
+    match (&situation.answers.first_of_boot, &situation.answers.newest) {
+        (None, _) => Some(Step::Ask(Question::FirstOfBoot)),
+        (Some(Answer::Nothing), None) => Some(Step::Ask(Question::Newest)),
+        (Some(Answer::Nothing), Some(Answer::Entry(newest))) if newest.boot != situation.boot => {
+            Some(Step::Adopt(newest.boot.clone()))
+        }
+        _ => None,
     }
 }
 
@@ -233,21 +268,25 @@ fn go_on(saved: &SavedJournal, situation: &Situation<'_>) -> Step {
         return go_on_in_folder(saved, from, answers);
     }
     if saved.boot.0 == situation.boot {
-        return Step::Read(Leg::Follow { from });
+        return follow(from, situation);
     }
     if situation.is_caught_up {
-        return Step::Read(Leg::Follow { from: From::Head });
+        return follow(From::Head, situation);
     }
     if let Some(read_out) = situation.read_out {
         return go_on_behind(read_out, saved, from, situation);
     }
     match &answers.first_of_boot {
         None => Step::Ask(Question::FirstOfBoot),
-        Some(Answer::Entry(first)) if !is_surely_before(saved, first) => {
+        Some(Answer::Entry(first)) if !is_all_in_order(saved, first, answers) => {
             Step::Read(Leg::Catch { from, only: Some(saved.boot.0.clone()) })
         }
         Some(_) => Step::Read(Leg::Catch { from, only: None }),
     }
+}
+
+fn follow(from: From, situation: &Situation<'_>) -> Step {
+    Step::Read(Leg::Follow { from, boot: Some(situation.boot.to_owned()) })
 }
 
 /// The boot behind one that was read out, which is a whole one unless reading stands in it.
@@ -258,30 +297,44 @@ fn go_on_behind(read_out: &str, saved: &SavedJournal, from: From, situation: &Si
             let from = if first.boot == saved.boot.0 { from } else { From::Head };
             Step::Read(Leg::Catch { from, only: Some(first.boot.clone()) })
         }
-        Some(_) => Step::Read(Leg::Follow { from: From::Head }),
+        Some(_) => follow(From::Head, situation),
     }
 }
 
 /// Boots tell nothing here. Where nothing follows the cursor, it must not lie in the future of all that there is.
 fn go_on_in_folder(saved: &SavedJournal, from: From, answers: &Answers) -> Step {
+    let follow = |from| Step::Read(Leg::Follow { from, boot: None });
     if answers.at_cursor != Some(Answer::Nothing) {
-        return Step::Read(Leg::Follow { from });
+        return follow(from);
     }
     match &answers.newest {
         None => Step::Ask(Question::Newest),
         Some(Answer::Entry(newest)) if !is_surely_before(saved, newest) => {
-            let from = From::Cursor { cursor: newest.cursor.clone(), is_past: false };
-            Step::Read(Leg::Follow { from })
+            follow(From::Cursor { cursor: newest.cursor.clone(), is_past: false })
         }
-        Some(_) => Step::Read(Leg::Follow { from }),
+        Some(_) => follow(from),
     }
+}
+
+/// Whether journalctl, sent to the saved place, shows the rest of its boot before the `first` entry of the current one, so that both
+/// can be read in one go. By time alone they may be mingled: after a clock that went back a little the current boot began before the
+/// other one ended.
+fn is_all_in_order(saved: &SavedJournal, first: &Seen, answers: &Answers) -> bool {
+    let is_gone = || match &answers.at_cursor {
+        Some(Answer::Entry(next)) => next.boot != saved.boot.0,
+        answer => *answer == Some(Answer::Nothing),
+    };
+    by_number(saved, first).unwrap_or_else(|| saved.time <= first.time && is_gone())
+}
+
+fn by_number(saved: &SavedJournal, entry: &Seen) -> Option<bool> {
+    let (saved, entry) = Cursor::parse(&saved.cursor).zip(Cursor::parse(&entry.cursor))?;
+    saved.is_before(&entry)
 }
 
 /// Whether journalctl, sent to the saved place, shows `entry`.
 fn is_surely_before(saved: &SavedJournal, entry: &Seen) -> bool {
-    let numbers = Cursor::parse(&saved.cursor).zip(Cursor::parse(&entry.cursor));
-    let by_number = numbers.and_then(|(saved, entry)| saved.is_before(&entry));
-    by_number.unwrap_or(saved.time <= entry.time)
+    by_number(saved, entry).unwrap_or(saved.time <= entry.time)
 }
 
 /// What is gone behind the saved place.
@@ -293,16 +346,17 @@ pub enum Gap {
     RestOfBoot,
 }
 
-/// What is gone behind the saved place, where the entry at the place itself is. The journal was asked without filters.
-pub fn gap(saved: &SavedJournal, answer: &Answer, boot: &str) -> Option<Gap> {
+/// What is gone behind the saved place, where the entry at the place itself is. The journal was asked without filters. `boot` is the
+/// current one; none where boots tell nothing, in a folder that may be of another machine.
+pub fn gap(saved: &SavedJournal, answer: &Answer, boot: Option<&str>) -> Option<Gap> {
     match answer {
         _ if saved.cursor.is_empty() => None,
-        Answer::Entry(next) if is_same_entry(&saved.cursor, &next.cursor) => None,
+        Answer::Entry(next) if is_same_or_next(&saved.cursor, &next.cursor) => None,
         Answer::Entry(next) if next.boot == saved.boot.0 => {
             let gap = next.time.0.saturating_sub(saved.time.0);
             Some(Gap::Of(Duration::from_millis(u64::try_from(gap).unwrap_or_default())))
         }
-        Answer::Entry(_) | Answer::Nothing => (saved.boot.0 != boot).then_some(Gap::RestOfBoot),
+        Answer::Entry(_) | Answer::Nothing => boot.is_some_and(|boot| saved.boot.0 != boot).then_some(Gap::RestOfBoot),
         Answer::BadCursor | Answer::Known => None,
     }
 }
@@ -363,6 +417,10 @@ mod tests {
         }
     }
 
+    fn follow(from: From) -> Leg {
+        Leg::Follow { from, boot: Some("now".to_owned()) }
+    }
+
     fn past(saved: &SavedJournal) -> From {
         From::Cursor { cursor: saved.cursor.clone(), is_past: true }
     }
@@ -392,12 +450,31 @@ mod tests {
             let journal = Answers {
                 start: Some(Answer::Nothing),
                 first_of_boot: Some(Answer::Nothing),
-                newest: Some(seen("a", 9, "old", 1)),
+                newest: Some(seen("a", 9, "now", 1)),
                 ..Answers::default()
             };
             let (Step::Begin(begun), _) = decided(None, start, &journal) else { panic!() };
-            assert_eq!((begun.cursor, begun.is_past), (cursor("a", 9, "old", 1), true));
+            assert_eq!((begun.cursor, begun.is_past), (cursor("a", 9, "now", 1), true));
         }
+    }
+
+    #[test]
+    fn where_the_journal_has_nothing_of_the_boot_that_is_seen_its_newest_is_the_current_one() {
+        let journal = Answers {
+            first_of_boot: Some(Answer::Nothing),
+            newest: Some(seen("a", 9, "inside", 4_000)),
+            ..Answers::default()
+        };
+        let adopted = Step::Adopt("inside".to_owned());
+        let in_another = saved("a", 5, "old", 1_000);
+        let mut in_an_empty_one = saved("a", 5, "now", 1_000);
+        in_an_empty_one.cursor.clear();
+        assert_eq!(decided(None, Start::Boot, &journal), (adopted.clone(), 2));
+        assert_eq!(decided(Some(&in_another), Start::Now, &journal), (adopted.clone(), 2));
+        assert_eq!(decided(Some(&in_an_empty_one), Start::Now, &journal), (adopted, 2));
+        // With nothing in it at all there is nothing to adopt.
+        let empty = Answers { newest: Some(Answer::Nothing), ..journal };
+        assert_eq!(decided(Some(&in_an_empty_one), Start::Now, &empty).0, Step::Read(follow(From::Head)));
     }
 
     #[test]
@@ -406,27 +483,29 @@ mod tests {
             let saved = saved("a", 5, "now", 99_000);
             let journal = Answers { at_cursor: Some(at), ..Answers::default() };
             let (step, questions) = decided(Some(&saved), Start::Now, &journal);
-            assert_eq!((step, questions), (Step::Read(Leg::Follow { from: past(&saved) }), 1));
+            assert_eq!((step, questions), (Step::Read(follow(past(&saved))), 1));
         }
     }
 
     #[test]
     fn after_a_boot_the_rest_of_the_old_one_comes_first() {
         let saved = saved("a", 5, "old", 1_000);
-        for first in [seen("a", 8, "now", 10), seen("b", 1, "now", 2_000)] {
-            let journal = Answers {
-                at_cursor: Some(seen("a", 5, "old", 1_000)),
-                first_of_boot: Some(first),
-                ..Answers::default()
-            };
+        // By number, or where nothing of the old one is left.
+        for (first, at) in [
+            (seen("a", 8, "now", 10), seen("a", 5, "old", 1_000)),
+            (seen("b", 1, "now", 2_000), seen("c", 1, "between", 1_500)),
+        ] {
+            let journal = Answers { at_cursor: Some(at), first_of_boot: Some(first), ..Answers::default() };
             assert_eq!(
                 decided(Some(&saved), Start::Now, &journal).0,
                 Step::Read(Leg::Catch { from: past(&saved), only: None })
             );
         }
-        let (answers, caught_up) = (Answers { at_cursor: Some(Answer::Nothing), ..Answers::default() }, true);
+        let first_of_boot = Some(Answer::Known);
+        let (answers, caught_up) =
+            (Answers { at_cursor: Some(Answer::Nothing), first_of_boot, ..Answers::default() }, true);
         let step = next_step(Some(&saved), &Situation { is_caught_up: caught_up, ..situation(Start::Now, &answers) });
-        assert_eq!(step, Step::Read(Leg::Follow { from: From::Head }), "nothing of the current boot was read yet");
+        assert_eq!(step, Step::Read(follow(From::Head)), "nothing of the current boot was read yet");
     }
 
     #[test]
@@ -437,6 +516,8 @@ mod tests {
             (seen("b", 1, "now", 10), Answer::Nothing),
             (seen("a", 400, "now", 95_000), seen("a", 500, "now", 96_000)),
             (seen("b", 1, "now", 10), seen("a", 500, "old", 90_000)),
+            // The old boot went on until after the current one had begun: by time its end would come between.
+            (seen("b", 1, "now", 91_000), seen("a", 500, "old", 90_000)),
         ] {
             let journal = Answers { at_cursor: Some(at), first_of_boot: Some(first), ..Answers::default() };
             let step = decided(Some(&saved), Start::Now, &journal).0;
@@ -450,7 +531,7 @@ mod tests {
         saved.cursor = "of another kind".to_owned();
         let journal = Answers { at_cursor: Some(Answer::BadCursor), ..Answers::default() };
         let step = decided(Some(&saved), Start::Now, &journal).0;
-        assert_eq!(step, Step::Read(Leg::Follow { from: From::Since(Wall(1_000)) }));
+        assert_eq!(step, Step::Read(follow(From::Since(Wall(1_000)))));
     }
 
     #[test]
@@ -462,8 +543,8 @@ mod tests {
         };
         let newest = seen("b", 3, "x", 10);
         let from = From::Cursor { cursor: cursor("b", 3, "x", 10), is_past: false };
-        assert_eq!(step(Answer::Nothing, newest.clone()), Step::Read(Leg::Follow { from }));
-        let good = Step::Read(Leg::Follow { from: past(&saved) });
+        assert_eq!(step(Answer::Nothing, newest.clone()), Step::Read(Leg::Follow { from, boot: None }));
+        let good = Step::Read(Leg::Follow { from: past(&saved), boot: None });
         assert_eq!(step(seen("a", 500, "theirs", 90_000), newest), good);
         assert_eq!(step(Answer::Nothing, Answer::Nothing), good);
     }
@@ -471,20 +552,25 @@ mod tests {
     #[test]
     fn a_gap_is_told_by_time_and_only_where_there_is_one() {
         let saved = saved("a", 5, "now", 1_000);
-        assert_eq!(gap(&saved, &seen("b", 77, "now", 61_000), "now"), Some(Gap::Of(Duration::from_secs(60))));
-        assert_eq!(gap(&saved, &seen("a", 5, "now", 1_000), "now"), None);
-        assert_eq!(gap(&saved, &Answer::Nothing, "now"), None);
+        assert_eq!(gap(&saved, &seen("b", 77, "now", 61_000), Some("now")), Some(Gap::Of(Duration::from_secs(60))));
+        assert_eq!(gap(&saved, &seen("a", 5, "now", 1_000), Some("now")), None);
+        assert_eq!(gap(&saved, &Answer::Nothing, Some("now")), None);
+        // Vacuuming took the very file that ends with the place.
+        for next in [seen("a", 6, "now", 61_000), seen("a", 6, "later", 61_000)] {
+            assert_eq!(gap(&saved, &next, Some("later")), None);
+        }
     }
 
     #[test]
     fn the_rest_of_an_earlier_boot_that_is_gone_is_a_gap_of_no_known_length() {
         let saved = saved("a", 5, "old", 1_000);
-        assert_eq!(gap(&saved, &seen("a", 5, "old", 1_000), "now"), None);
-        assert_eq!(gap(&saved, &seen("a", 9, "old", 3_000), "now"), Some(Gap::Of(Duration::from_secs(2))));
+        assert_eq!(gap(&saved, &seen("a", 5, "old", 1_000), Some("now")), None);
+        assert_eq!(gap(&saved, &seen("a", 9, "old", 3_000), Some("now")), Some(Gap::Of(Duration::from_secs(2))));
         for answer in [seen("b", 1, "now", 86_400_000), Answer::Nothing] {
-            assert_eq!(gap(&saved, &answer, "now"), Some(Gap::RestOfBoot));
+            assert_eq!(gap(&saved, &answer, Some("now")), Some(Gap::RestOfBoot));
         }
-        assert_eq!(gap(&saved, &Answer::BadCursor, "now"), None);
+        assert_eq!(gap(&saved, &Answer::BadCursor, Some("now")), None);
+        assert_eq!(gap(&saved, &Answer::Nothing, None), None, "in a folder boots tell nothing");
     }
 
     #[test]
@@ -509,7 +595,7 @@ mod tests {
         assert_eq!(step(&in_b, Some("a"), Some(seen("b", 1, "b", 20))), catch(past(&in_b), "b"), "it died in it");
         assert_eq!(step(&in_b, Some("b"), None), ask("b"));
         assert_eq!(step(&in_b, Some("b"), Some(seen("c", 1, "c", 30))), catch(From::Head, "c"));
-        let follow = Step::Read(Leg::Follow { from: From::Head });
+        let follow = Step::Read(follow(From::Head));
         for end in [seen("z", 1, "now", 10), Answer::Nothing, seen("c", 1, "c", 30)] {
             assert_eq!(step(&in_b, Some("c"), Some(end)), follow);
         }

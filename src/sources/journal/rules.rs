@@ -26,6 +26,8 @@ pub struct Own {
     unit: Option<(&'static str, String)>,
     /// Its process, where no unit is known: others have had its number, in earlier boots and in other machines.
     process: Option<Process>,
+    /// This machine, where entries of others may be read: a unit of theirs has the same name.
+    machine: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,8 +49,8 @@ impl Process {
 
 impl Own {
     /// The program with this process id, which began in this boot at `began_us` on the kernel's monotonic clock, given what
-    /// `/proc/self/cgroup` says.
-    pub fn new(pid: u32, boot: &BootId, began_us: u64, cgroups: &str) -> Self {
+    /// `/proc/self/cgroup` says, on the machine that `/etc/machine-id` names.
+    pub fn new(pid: u32, boot: &BootId, began_us: u64, cgroups: &str, machine: &str) -> Self {
         let paths = cgroups.lines().filter_map(|line| {
             let (_, rest) = line.split_once(':')?;
             let (controllers, path) = rest.split_once(':')?;
@@ -56,18 +58,24 @@ impl Own {
         });
         let unit = paths.filter_map(unit_of_path).next();
         let process = || Process { pid: pid.to_string(), boot: boot.0.replace('-', ""), began_us };
-        Self { process: unit.is_none().then(process), unit }
+        // The first process of a container is systemd to the host, whose journal it may read; where it is systemd itself it is not us.
+        let is_told_apart = unit.is_none() && pid != 1;
+        let machine = Some(machine.trim().replace('-', "")).filter(|machine| !machine.is_empty());
+        Self { process: is_told_apart.then(process), unit, machine }
     }
 
     /// The fields that its entries are told by.
     pub fn fields(&self) -> impl Iterator<Item = &'static str> + use<> {
         let of_process = self.process.as_ref().map(|_| "_PID");
-        of_process.into_iter().chain(self.unit.as_ref().map(|(field, _)| *field))
+        let of_machine = self.machine.as_ref().map(|_| "_MACHINE_ID");
+        of_process.into_iter().chain(self.unit.as_ref().map(|(field, _)| *field)).chain(of_machine)
     }
 
     fn wrote(&self, entry: &Entry) -> bool {
         let is_of_unit = |(field, unit): &(&str, String)| entry.get(field) == Some(unit.as_bytes());
-        self.unit.as_ref().is_some_and(is_of_unit) || self.process.as_ref().is_some_and(|own| own.wrote(entry))
+        let is_ours = |machine: &String| entry.get("_MACHINE_ID").is_none_or(|other| other == machine.as_bytes());
+        let is_of_unit = self.unit.as_ref().is_some_and(is_of_unit) && self.machine.as_ref().is_none_or(is_ours);
+        is_of_unit || self.process.as_ref().is_some_and(|own| own.wrote(entry))
     }
 }
 
@@ -142,7 +150,10 @@ impl Rules {
     /// The rules that `config` asks for.
     pub fn new(config: &JournalConfig, own: Own) -> Self {
         // A folder may be of another machine, in which our number is another's.
-        let own = if config.directory.is_some() { Own { process: None, ..own } } else { own };
+        let own = match config.directory {
+            Some(_) => Own { process: None, ..own },
+            None => Own { machine: None, ..own },
+        };
         let units = |names: &[String]| names.iter().map(|name| Unit::new(name)).collect();
         Self {
             own,
@@ -193,12 +204,30 @@ mod tests {
 
     #[test]
     fn what_the_program_writes_is_never_sent_and_what_is_said_about_it_is() {
-        let own = Own::new(77, &boot(), 5_000, "12:cpu:/x\n0::/system.slice/publisher.service\n");
+        let own = Own::new(77, &boot(), 5_000, "12:cpu:/x\n0::/system.slice/publisher.service\n", MACHINE);
         let rules = Rules::new(&config(&["*"], &[]), own);
         assert!(!keeps(&rules, "_SYSTEMD_UNIT=publisher.service\n_PID=99"), "an earlier run's");
         assert!(keeps(&rules, "_SYSTEMD_UNIT=session-1.scope\n_PID=77\n_BOOT_ID=b00t"), "another's, of before");
         assert!(keeps(&rules, "_SYSTEMD_UNIT=init.scope\n_PID=1\nUNIT=publisher.service"));
         assert!(keeps(&rules, "_SYSTEMD_UNIT=other.service\n_PID=78"));
+    }
+
+    #[test]
+    fn a_folder_may_hold_what_another_machines_agent_wrote() {
+        let own = Own::new(77, &boot(), 5_000, "0::/system.slice/publisher.service", MACHINE);
+        let of_folder = JournalConfig { directory: Some("/j".into()), ..config(&[], &[]) };
+        let rules = Rules::new(&of_folder, own.clone());
+        let unit = "_SYSTEMD_UNIT=publisher.service";
+        assert!(!keeps(&rules, &format!("{unit}\n_MACHINE_ID=abc")) && !keeps(&rules, unit));
+        assert!(keeps(&rules, &format!("{unit}\n_MACHINE_ID=def")));
+        assert!(rules.fields().contains(&"_MACHINE_ID".to_owned()));
+        assert!(!Rules::new(&config(&[], &[]), own).fields().contains(&"_MACHINE_ID".to_owned()));
+    }
+
+    #[test]
+    fn what_systemd_writes_is_sent_from_a_container_too_whose_first_process_this_is() {
+        let rules = Rules::new(&config(&[], &[]), Own::new(1, &boot(), 0, "0::/", MACHINE));
+        assert!(keeps(&rules, "__MONOTONIC_TIMESTAMP=9\n_BOOT_ID=b00t\n_PID=1\nUNIT=other.service"));
     }
 
     #[test]
@@ -221,9 +250,11 @@ mod tests {
             ("garbage", None),
         ];
         for (text, unit) in cases {
-            assert_eq!(Own::new(1, &boot(), 0, text).unit, unit, "{text}");
+            assert_eq!(Own::new(1, &boot(), 0, text, "").unit, unit, "{text}");
         }
     }
+
+    const MACHINE: &str = "abc\n";
 
     fn boot() -> BootId {
         BootId("b0-0t".to_owned())
@@ -231,7 +262,7 @@ mod tests {
 
     #[test]
     fn where_no_unit_is_known_its_process_tells_and_nobody_who_had_that_number_before() {
-        let own = Own::new(77, &boot(), 5_000, "0::/");
+        let own = Own::new(77, &boot(), 5_000, "0::/", MACHINE);
         let entry = |pid: u32, boot: &str, at: u32| format!("__MONOTONIC_TIMESTAMP={at}\n_BOOT_ID={boot}\n_PID={pid}");
         let rules = Rules::new(&config(&[], &[]), own.clone());
         for (fields, kept) in [

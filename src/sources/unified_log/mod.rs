@@ -81,6 +81,8 @@ struct Joining {
     since_us: i64,
     kept: Vec<u8>,
     show: Show,
+    /// Nobody read for long, after the show had begun: what the stream left out may have come too late for it.
+    was_away: bool,
 }
 
 /// What lines told beside their entries.
@@ -185,6 +187,11 @@ impl UnifiedLog {
         }
     }
 
+    /// When the oldest was written of what is known of and not settled.
+    pub fn behind(&self) -> Option<Wall> {
+        self.seam.behind_us().map(|time_us| Wall(time_us.div_euclid(1000)))
+    }
+
     /// What is to be saved of it, for a state that began anew.
     pub fn saved(&self) -> Option<SavedJournal> {
         Some(self.saved.clone())
@@ -210,6 +217,11 @@ impl UnifiedLog {
         self.complaint.as_deref()
     }
 
+    /// What it is called in the own log.
+    pub fn key(&self) -> &str {
+        &self.settings.key
+    }
+
     /// Lines that were no entries, since the start.
     pub fn bad_lines(&self) -> u64 {
         self.bad_lines
@@ -226,7 +238,7 @@ impl UnifiedLog {
         match self.start(&words, now) {
             Ok(stream) => {
                 let show = Show::At(now.after(BANNER_PATIENCE));
-                Phase::Joining(Joining { stream, since_us: now_us, kept: Vec::new(), show })
+                Phase::Joining(Joining { stream, since_us: now_us, kept: Vec::new(), show, was_away: false })
             }
             Err(error) => self.rest(now, &error),
         }
@@ -248,6 +260,8 @@ impl UnifiedLog {
     }
 
     fn join(&mut self, mut joining: Joining, now: Monotonic, records: &mut Chunk) -> Phase {
+        let is_shown = matches!(joining.show, Show::Running(_));
+        joining.was_away |= is_shown && now.since(joining.stream.looked()) > AWAY;
         match joining.stream.hear(now) {
             Heard::Lines(lines) => {
                 // Its first line is the banner: from now on it listens.
@@ -277,7 +291,8 @@ impl UnifiedLog {
                 Heard::End(Ok(())) => {
                     self.is_well();
                     self.seam.handed(joining.since_us);
-                    let told = self.hand_over(&joining.kept, records);
+                    let mut told = self.hand_over(&joining.kept, records);
+                    told.has_dropped |= joining.was_away;
                     return self.after(&told, joining.stream, now);
                 }
                 Heard::End(Err(error)) => return self.rest(now, &error),

@@ -126,6 +126,12 @@ impl Seam {
         self.handed_us.max(self.position_us).min(now_us).saturating_sub(OVERLAP_US)
     }
 
+    /// The time of the oldest entry that was handed over and is not settled.
+    pub fn behind_us(&self) -> Option<i64> {
+        let settled = self.given.partition_point(|given| given.offset <= self.settled);
+        self.given.get(settled).map(|given| given.time_us)
+    }
+
     /// How many entries are remembered.
     pub fn len(&self) -> usize {
         self.given.len()
