@@ -11,6 +11,8 @@ mod kept;
 mod package;
 #[path = "systemd/root.rs"]
 mod root;
+#[path = "packages/rpm.rs"]
+mod rpm;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,9 +1,10 @@
-# For a tap: `brew install --HEAD TAP/cloudwatch-publisher`. A released version replaces `head` by `url` and `sha256`.
+# For a tap: `brew install --HEAD TAP/cloudwatch-publisher`. A released version replaces `head` by `url` and `sha256`. The addresses
+# lead nowhere until who publishes puts real ones: docs/packages.md.
 class CloudwatchPublisher < Formula
   desc "Publishes logs and metrics of a machine to Amazon CloudWatch"
-  homepage "https://github.com/awslabs/amazon-cloudwatch-publisher"
+  homepage "https://cloudwatch-publisher.invalid"
   license "Apache-2.0"
-  head "https://github.com/awslabs/amazon-cloudwatch-publisher.git", branch: "main"
+  head "https://cloudwatch-publisher.invalid/cloudwatch-publisher.git", branch: "main"
 
   depends_on "cmake" => :build
   depends_on "rust" => :build

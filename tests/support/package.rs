@@ -19,13 +19,18 @@ pub enum Kind {
 
 /// A package of `kind` in `folder`; the reason where this machine cannot make one.
 pub fn build(kind: Kind, folder: &Path) -> Result<PathBuf, String> {
+    revision(kind, folder, 1)
+}
+
+/// The same, packed for the `number`th time: an upgrade from all before.
+pub fn revision(kind: Kind, folder: &Path, number: u32) -> Result<PathBuf, String> {
     let manual = folder.join("manual");
     manual::write(&manual).map_err(|error| format!("write the manual: {error}"))?;
     let name = if matches!(kind, Kind::Deb) { "deb" } else { "rpm" };
-    let packages = folder.join(name);
+    let packages = folder.join(format!("{name}-{number}"));
     let mut script = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("installers/package/build"));
     script.arg("--program").arg(env!("CARGO_BIN_EXE_cloudwatch-publisher")).arg("--manual").arg(manual);
-    script.arg("--into").arg(&packages).args(["--test", name]);
+    script.arg("--into").arg(&packages).args(["--revision", &number.to_string(), "--test", name]);
     let output = script.stdin(Stdio::null()).output().map_err(|error| format!("installers/package/build: {error}"))?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned());
