@@ -506,6 +506,29 @@ fn an_archive_is_fetched_and_only_with_its_checksum() {
 }
 
 #[test]
+fn the_archive_unpacks_into_what_installs_itself() {
+    let Some(root) = Root::new(Shell::Dash) else { return };
+    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let mut pack = Command::new("timeout");
+    pack.args(["--kill-after=10", "300"]).arg(Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/archive"));
+    let made =
+        pack.args([&target, env!("CARGO_BIN_EXE_cloudwatch-publisher")]).arg(root.at("/packed")).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let name = format!("cloudwatch-publisher-{}-{target}", env!("CARGO_PKG_VERSION"));
+    let line = format!(
+        "cd /packed && sha256sum -c {name}.tar.gz.sha256 && tar -xzf {name}.tar.gz && cd {name} && exec /bin/dash install-linux.sh \
+         --region eu-west-1 --serial 1 --no-start"
+    );
+    let before = root.tree();
+    let run = root.run(&["/bin/dash", "-c", &format!("{line} --dry-run")], &[]).ended(0);
+    assert!(run.out.contains(&format!("would write: {PROGRAM}")), "{}", run.out);
+    assert_eq!(difference(&before, &root.tree()), Vec::<String>::new());
+    root.run(&["/bin/dash", "-c", &line], &[]).ended(0);
+    assert!(root.exists(PROGRAM) && root.exists(&format!("/etc/systemd/system/{UNIT}")));
+    assert!(root.exists(&format!("/packed/{name}/docs/installation.md")), "the installer's last words point to it");
+}
+
+#[test]
 fn what_is_fetched_by_https_comes_by_nothing_else() {
     let Some(root) = Root::new(Shell::Dash) else { return };
     root.write("/fake/curl", "#!/bin/sh\necho \"$*\" >>/fake/fetched\nexit 22\n");

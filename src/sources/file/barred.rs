@@ -67,10 +67,10 @@ mod tests {
         fs::create_dir(at("closed")).unwrap();
         for name in ["a.log", "left-out.log", "own.log", "own.log.1", "b.log.gz", "closed/b.log"] {
             fs::write(at(name), "x\n").unwrap();
-            fs::set_permissions(at(name), Permissions::from_mode(0)).unwrap();
+            fs::set_permissions(at(name), Permissions::from_mode(0o000)).unwrap();
         }
         let left_out = Regex::new("^left-out").unwrap();
-        fs::set_permissions(at("closed"), Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(at("closed"), Permissions::from_mode(0o000)).unwrap();
         let named = |pattern: &str| {
             let found =
                 barred(&format!("{}/{pattern}", root.path().display()), Some(&left_out), &[at("own.log")]).unwrap();
