@@ -162,17 +162,63 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_line_says_whether_it_delivers_and_if_not_why_and_since_when() {
-        let stuck = |status: Status| Status {
+    fn stuck(status: Status) -> Status {
+        Status {
             records_stuck_ms: Some(300_000),
             samples_stuck_ms: Some(250_000),
             trouble: Some("the endpoint cannot be reached".into()),
             ..status
-        };
-        let cases = [
+        }
+    }
+
+    fn assert_lines(cases: impl IntoIterator<Item = (Status, bool, &'static str)>) {
+        for (status, delivers, expected) in cases {
+            assert_eq!((line(&status).as_str(), is_delivering(&status)), (expected, delivers));
+        }
+    }
+
+    #[test]
+    fn the_line_says_whether_it_delivers_and_if_not_why() {
+        assert_lines([
             (running(), true, "delivering: 12,345 records and 780 samples sent"),
             (Status { requests_ok: 0, ..running() }, false, "starting: nothing was sent yet"),
+            (
+                Status { trouble: Some("cannot renew".into()), ..running() },
+                true,
+                "delivering: 12,345 records and 780 samples sent; cannot renew",
+            ),
+            (
+                Status { phase: Phase::WaitingForId, trouble: Some("`x` failed".into()), ..Status::default() },
+                false,
+                "waiting for the instance id: `x` failed",
+            ),
+            (Status { phase: Phase::Stopping, ..running() }, false, "stopping: what is open is sent"),
+            (
+                Status { source_trouble: Some("the journal is not read: no journalctl".into()), ..running() },
+                true,
+                "delivering: 12,345 records and 780 samples sent; the journal is not read: no journalctl",
+            ),
+            (
+                Status { streams_refused: 1, stream_trouble: Some("g/s: not allowed".into()), ..running() },
+                true,
+                "delivering: 12,345 records and 780 samples sent; 1 stream is refused: g/s: not allowed",
+            ),
+            (
+                Status { streams_refused: 2, stream_trouble: Some("g/s: not allowed".into()), ..stuck(running()) },
+                false,
+                "not delivering for 5 min: the endpoint cannot be reached; 13 samples wait",
+            ),
+            (
+                Status { reload_trouble: Some("1 problem".into()), ..running() },
+                true,
+                "delivering: 12,345 records and 780 samples sent; the last reload was refused: 1 problem",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn the_line_says_since_when_nothing_is_delivered_and_what_waits() {
+        assert_lines([
             (
                 Status { lag_bytes: 200 << 20, ..running() },
                 true,
@@ -214,41 +260,7 @@ mod tests {
                 false,
                 "not delivering samples for 4 min: the endpoint cannot be reached; 1 sample waits",
             ),
-            (
-                Status { trouble: Some("cannot renew".into()), ..running() },
-                true,
-                "delivering: 12,345 records and 780 samples sent; cannot renew",
-            ),
-            (
-                Status { phase: Phase::WaitingForId, trouble: Some("`x` failed".into()), ..Status::default() },
-                false,
-                "waiting for the instance id: `x` failed",
-            ),
-            (Status { phase: Phase::Stopping, ..running() }, false, "stopping: what is open is sent"),
-            (
-                Status { source_trouble: Some("the journal is not read: no journalctl".into()), ..running() },
-                true,
-                "delivering: 12,345 records and 780 samples sent; the journal is not read: no journalctl",
-            ),
-            (
-                Status { streams_refused: 1, stream_trouble: Some("g/s: not allowed".into()), ..running() },
-                true,
-                "delivering: 12,345 records and 780 samples sent; 1 stream is refused: g/s: not allowed",
-            ),
-            (
-                Status { streams_refused: 2, stream_trouble: Some("g/s: not allowed".into()), ..stuck(running()) },
-                false,
-                "not delivering for 5 min: the endpoint cannot be reached; 13 samples wait",
-            ),
-            (
-                Status { reload_trouble: Some("1 problem".into()), ..running() },
-                true,
-                "delivering: 12,345 records and 780 samples sent; the last reload was refused: 1 problem",
-            ),
-        ];
-        for (status, delivers, expected) in cases {
-            assert_eq!((line(&status).as_str(), is_delivering(&status)), (expected, delivers));
-        }
+        ]);
     }
 
     #[test]
