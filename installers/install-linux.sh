@@ -6,6 +6,8 @@
 # The rule that is easy to break: a password is never an argument of a program, is never exported, and never goes through sed.
 set -eu
 umask 022
+# `su` without a dash leaves a user's PATH to root.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 service=cloudwatch-publisher
 unit=amazon-cloudwatch-publisher.service
@@ -19,6 +21,8 @@ state=/var/lib/cloudwatch-publisher
 unit_file=/etc/systemd/system/$unit
 drop_ins=$unit_file.d
 predecessor_unit=$home/etc/$unit.predecessor
+# The drop-ins that this script writes.
+own_drop_ins="50-groups.conf 50-password.conf 60-read-all-logs.conf"
 
 # Everything that is not finished lies here, and goes with the end of the run or the beginning of the next.
 work=$home/.install
@@ -180,6 +184,18 @@ present_unit() {
 
 is_ours() { grep -q "^ExecStart=$program " "$1"; }
 
+# Whether the program that runs as the service is ours: after --no-start the unit is, and the old program runs on.
+runs_ours() {
+    process=$(systemctl show -p MainPID "$unit" 2>/dev/null | sed -n 's/^MainPID=//p')
+    case $(readlink "/proc/${process:-0}/exe" 2>/dev/null) in
+        */cloudwatch-publisher | */cloudwatch-publisher' (deleted)') return 0 ;;
+        *) return 1 ;;
+    esac
+}
+
+# Whether it is this run that sets the predecessor's unit and its drop-ins aside, and not an earlier one that started nothing.
+sets_aside() { [ -n "$takes_over" ] && [ "$takes_over" != "$predecessor_unit" ]; }
+
 # rights_of FILE: its mode, its owner, its path.
 rights_of() { stat -c '%a %u:%g %n' "$1"; }
 
@@ -283,12 +299,18 @@ download() {
     esac
 }
 
-# Where the program and the files of the service are taken from.
-find_sources() {
+# The folder of this script; `sh install-….sh` names none.
+find_here() {
     here=
     case $0 in
         */*) here=$(cd "$(dirname "$0")" && pwd) ;;
+        *) if [ -f "./$0" ]; then here=$(pwd); fi ;;
     esac
+}
+
+# Where the program and the files of the service are taken from.
+find_sources() {
+    find_here
     if [ -n "$url" ]; then
         download
     elif [ -z "$binary" ]; then
@@ -298,7 +320,10 @@ find_sources() {
                 break
             fi
         done
-        if [ -z "$binary" ] && [ -f "$program" ]; then binary=$program; fi
+        if [ -z "$binary" ] && [ -f "$program" ]; then
+            binary=$program
+            say "no program is beside this script: the one that is installed stays"
+        fi
     fi
     if [ -z "$binary" ] && ! { is_dry && [ -n "$url" ]; }; then
         die 66 "no program: put cloudwatch-publisher beside this script, or give --binary FILE or --url URL"
@@ -336,7 +361,12 @@ stage_program() {
     if version=$("$next_program" --version 2>"$work/complaint"); then
         say "program: $version, for $machine"
     else
-        die 65 "$binary does not run on this machine (exit code $?): $(tail -n 1 "$work/complaint"); it needs another build, for an" \
+        code=$?
+        case $machine-$(getconf LONG_BIT 2>/dev/null) in
+            *64-32) die 65 "$binary is a program of 64 bits, and this is a system of 32 bits, whatever \`uname -m\` says of its kernel; take the" \
+                "archive for armv7-unknown-linux-gnueabihf on a Raspberry Pi" ;;
+        esac
+        die 65 "$binary does not run on this machine (exit code $code): $(tail -n 1 "$work/complaint"); it needs another build, for an" \
             "older processor or for the C library that is here"
     fi
     runner=$next_program
@@ -563,9 +593,32 @@ remove_user() {
     fi
 }
 
+# Whether the service reads every file: by this run, or by an earlier one's drop-in.
+reads_all_logs() {
+    has_systemd || return 1
+    [ -n "$read_all_logs" ] || { ! sets_aside && [ -f "$drop_ins/60-read-all-logs.conf" ]; }
+}
+
+# The groups that the service will have: those that read logs, its user's, and those of drop-ins that stay in force.
+service_groups() {
+    in_force=
+    if has_systemd && ! sets_aside; then in_force=$(cat "$drop_ins"/*.conf 2>/dev/null | sed -n 's/^SupplementaryGroups=//p'); fi
+    # shellcheck disable=SC2046,SC2086 # the groups are words
+    set -- $(log_groups) $(id -nG "$service" 2>/dev/null) $in_force
+    printf '%s' "$*"
+}
+
+# old_one_reads FILE: whether the user of the predecessor's service may read it.
+old_one_reads() {
+    # shellcheck disable=SC2016 # the words of the shell within
+    set -- sh -c '[ -r "$1" ] && { [ ! -d "$1" ] || [ -x "$1" ]; }' sh "$1"
+    if [ "${old_user:-root}" = root ]; then return 0; fi
+    setpriv --reuid "$old_user" --regid "$(id -g "$old_user")" --init-groups "$@" 2>/dev/null
+}
+
 # as_service COMMAND…: with the rights that the service will have, no new ones to be had; under systemd in its sandbox.
 as_service() {
-    groups=$(log_groups)
+    groups=$(service_groups)
     if has_systemd && has systemd-run; then
         in_sandbox "$@" && return
         status=$?
@@ -620,14 +673,20 @@ settle_instance_id() {
     else
         say "instance id: $instance_id"
     fi
-    warn_of_sign_in
+    judge_as_service
 }
 
 # Where the predecessor's service has credentials for the standard chain.
 old_credentials() {
+    suffix=.conf
+    if ! sets_aside; then
+        suffix=.conf.predecessor
+        # Given to the new service since --no-start.
+        if grep -Eqs '^(Environment=.*AWS_|EnvironmentFile=)' "$drop_ins"/*.conf; then return 0; fi
+    fi
     {
         if [ -d "$(home_of "${old_user:-root}")/.aws" ]; then printf '%s ' "$(home_of "${old_user:-root}")/.aws"; fi
-        for file in "$takes_over" "$drop_ins"/*.conf; do
+        for file in "$takes_over" "$drop_ins"/*"$suffix"; do
             if [ -f "$file" ] && grep -Eq '^(Environment=.*AWS_|EnvironmentFile=)' "$file"; then printf '%s ' "$file"; fi
         done
     } | sed 's/ $//'
@@ -641,12 +700,16 @@ home_of() {
     esac
 }
 
-# What only the service's user stumbles over: a key that is root's alone. A service that delivers is not stopped for it.
-warn_of_sign_in() {
-    # Its password is put in its place later.
-    [ -z "$password" ] || return 0
+# What only the service's user stumbles over: a key or a log that is root's alone. A service that delivers is not stopped for it.
+judge_as_service() {
     cp "$next_config" "$work/judge/config.json"
     as_service "$runner" check "$work/judge/config.json" >"$work/said" 2>&1 || true
+    # Its password is put in its place later.
+    [ -n "$password" ] || warn_of_sign_in
+    reads_all_logs || warn_of_logs
+}
+
+warn_of_sign_in() {
     grep -q 'would start and not sign in' "$work/said" || return 0
     grep -B 1 'would start and not sign in' "$work/said" | head -n 1 >&2
     if [ "$was_active" = yes ] && [ -n "$takes_over" ]; then
@@ -654,6 +717,23 @@ warn_of_sign_in() {
             "(chgrp $service FILE; chmod g+r FILE) and run this again"
     fi
     warn "let the group $service read that file: chgrp $service FILE; chmod g+r FILE"
+}
+
+# What is collected and the service could not read. What the predecessor reads is not given up in silence.
+warn_of_logs() {
+    # shellcheck disable=SC2016 # backquotes of the program's
+    sed -n 's/^warning: cannot read `\(.*\)`: .*/\1/p' "$work/said" | grep -v "^$home/logs" >"$work/unread" || return 0
+    lost=
+    while IFS= read -r file; do
+        warn "the user $service cannot read $file"
+        if [ -n "$takes_over" ] && old_one_reads "$file"; then lost="$lost $file"; fi
+    done <"$work/unread"
+    way="let a group of $service read it (chgrp $service FILE; chmod g+r FILE), or give --read-all-logs; $manual has more"
+    if [ -n "$lost" ] && [ "$was_active" = yes ] && [ -z "$no_start" ]; then
+        die 78 "the Python publisher can read$lost and the new service could not, so the old one runs on: $way. What need not be" \
+            "collected can be taken out of the configuration"
+    fi
+    warn "$way"
 }
 
 # The standard chain looks into the home and the environment of whoever runs, and the new service is another's. The program
@@ -679,8 +759,9 @@ make_folders() {
     doing="making the folders"
     is_dry || note_folders
     act mkdir -p "$home"
-    refuse_links
+    # Each folder is root's before what lies in it is looked at: whose it is could lay a link behind the look.
     act chown root:root "$home"
+    refuse_links "$home/bin" "$home/etc" "$home/logs"
     act chmod 0755 "$home"
     act mkdir -p "$home/bin" "$home/etc"
     act chown root:root "$home/bin"
@@ -688,6 +769,8 @@ make_folders() {
     # What runs there reads on, by its group, until it is replaced.
     act chown root "$home/etc"
     act chmod g=rx,o-w "$home/etc"
+    refuse_links "$secret"
+    follow_config
 }
 
 note_folders() {
@@ -703,10 +786,36 @@ note_folders() {
 
 # A link that another user laid could lead root anywhere; one of root's is meant.
 refuse_links() {
-    for place in "$home/bin" "$home/etc" "$home/logs" "$config" "$secret"; do
+    for place in "$@"; do
         if [ -L "$place" ] && [ -z "$(find "$place" -prune -user 0)" ]; then
             die 78 "$place is a link that another user than root made; put what it leads to in its place. Nothing that runs was touched"
         fi
+    done
+}
+
+# A link of root's as the configuration stays: what it leads to is changed.
+follow_config() {
+    links=0
+    while [ -L "$config" ]; do
+        refuse_links "$config"
+        links=$((links + 1))
+        [ "$links" -le 40 ] || die 78 "$config is a link that leads to itself; put the configuration in its place"
+        leads_to=$(readlink "$config")
+        case $leads_to in
+            /*) config=$leads_to ;;
+            *) config=${config%/*}/$leads_to ;;
+        esac
+        next_config=${config%/*}/.amazon-cloudwatch-publisher.json.new
+    done
+}
+
+# An earlier run has given everything to the new service, and what runs still is the predecessor, whose alone it all was.
+note_old_owner() {
+    old_owner=$(id -u "${old_user:-root}"):$(id -g "${old_user:-root}")
+    folder_rights=
+    for folder in "$home/logs" "$home/etc" "$home/bin" "$home"; do
+        folder_rights="${folder_rights}700 $old_owner $folder
+"
     done
 }
 
@@ -790,13 +899,23 @@ AmbientCapabilities=CAP_DAC_READ_SEARCH"
 look_at_service() {
     was_active=
     takes_over=
+    is_held_back=
     has_systemd || return 0
     found=$(present_unit)
     if systemctl is-active --quiet "$unit"; then was_active=yes; fi
-    if [ -n "$found" ] && ! is_ours "$found"; then
+    [ -n "$found" ] || return 0
+    if ! is_ours "$found"; then
         takes_over=$found
-        old_user=$(sed -n 's/^User=//p' "$found" | tail -n 1)
-        say "found: the Python publisher, as $found${old_user:+, running as $old_user}; its configuration is kept"
+    elif [ -n "$was_active" ] && [ -f "$pending" ] && [ -f "$predecessor_unit" ] && ! runs_ours; then
+        takes_over=$predecessor_unit
+    elif [ -z "$was_active" ] && [ ! -f "$pending" ] && ! systemctl is-enabled --quiet "$unit"; then
+        no_start=yes
+        is_held_back=yes
+        say "found: the service, stopped and disabled; it stays so"
+    fi
+    if [ -n "$takes_over" ]; then
+        old_user=$(sed -n 's/^User=//p' "$takes_over" | tail -n 1)
+        say "found: the Python publisher, as $takes_over${old_user:+, running as $old_user}; its configuration is kept"
     fi
 }
 
@@ -814,7 +933,7 @@ refuse_package() {
 
 # What of the predecessor's is in the way. Renamed, not lost: a drop-in's name has to end in .conf to count.
 set_predecessor_aside() {
-    [ -n "$takes_over" ] || return 0
+    sets_aside || return 0
     for file in "$drop_ins"/*.conf; do
         [ -f "$file" ] || continue
         act mv -f "$file" "$file.predecessor"
@@ -824,22 +943,23 @@ set_predecessor_aside() {
 }
 
 install_unit() {
-    if is_same "$new_unit" "$unit_file" && [ -z "$takes_over" ]; then return; fi
+    if is_same "$new_unit" "$unit_file" && ! sets_aside; then return; fi
     put "$unit_file" 0644 root:root <"$new_unit"
     must_restart=yes
 }
 
 install_program() {
     if is_same "$next_program" "$program"; then
-        rm -f "$next_program"
+        act rm -f "$next_program"
     else
         if [ -f "$program" ] && ! is_dry; then cp -p "$program" "$work/program"; fi
         act mv -f "$next_program" "$program"
         must_restart=yes
     fi
-    if [ -e "$link" ] && [ ! -L "$link" ]; then
-        warn "$link is a file of its own and stays; the program is $program"
-    elif [ "$(readlink "$link" 2>/dev/null)" != "$program" ]; then
+    if [ "$(readlink "$link" 2>/dev/null)" = "$program" ]; then return; fi
+    if [ -e "$link" ]; then
+        warn "$link is somebody's own and stays; the program is $program"
+    else
         act mkdir -p "${link%/*}"
         act ln -sfn "$program" "$link"
     fi
@@ -876,33 +996,62 @@ roll_back() {
     printf 'going back to what ran before\n' >&2
     cp -p "$work/unit" "$unit_file"
     if [ -n "$takes_over" ]; then
-        if [ "$takes_over" != "$unit_file" ]; then rm -f "$unit_file"; fi
-        rm -f "$drop_ins/50-groups.conf" "$drop_ins/50-password.conf" "$drop_ins/60-read-all-logs.conf" "$predecessor_unit" "$program" "$link"
-        for file in "$drop_ins"/*.conf.predecessor; do
-            if [ -f "$file" ]; then mv -f "$file" "${file%.predecessor}"; fi
-        done
-        rmdir "$drop_ins" 2>/dev/null
-        chown -h root "$home/logs"
-        while read -r owner path; do
-            # A name may have a line break in it.
-            case $path in
-                "$home/logs/"*) find "$path" -prune -type f -links 1 -exec chown -h "$owner" {} + ;;
-            esac
-        done <"$work/rights"
+        bring_predecessor_back
+    else
+        bring_drop_ins_back
+        if [ -f "$work/program" ]; then mv -f "$work/program" "$program"; fi
     fi
     if [ -f "$work/password" ]; then mv -f "$work/password" "$secret"; fi
-    if [ -f "$work/program" ]; then mv -f "$work/program" "$program"; fi
     if [ -f "$work/config" ]; then mv -f "$work/config" "$config"; fi
+    if [ -n "$old_owner" ]; then chown -h "$old_owner" "$config"; fi
     rm -f "$pending"
     give_folders_back
     systemctl daemon-reload
     if [ "$was_active" = yes ]; then systemctl restart "$unit"; fi
 }
 
+bring_predecessor_back() {
+    case $takes_over in
+        "$unit_file" | "$predecessor_unit") ;;
+        *) rm -f "$unit_file" ;;
+    esac
+    for name in $own_drop_ins; do rm -f "$drop_ins/$name"; done
+    rm -f "$predecessor_unit" "$program"
+    if [ "$(readlink "$link")" = "$program" ]; then rm -f "$link"; fi
+    for file in "$drop_ins"/*.conf.predecessor; do
+        if [ -f "$file" ]; then mv -f "$file" "${file%.predecessor}"; fi
+    done
+    rmdir "$drop_ins" 2>/dev/null
+    chown -h root "$home/logs"
+    while read -r owner path; do
+        # A name may have a line break in it.
+        case $path in
+            "$home/logs/"*) find "$path" -prune -type f -links 1 -exec chown -h "${old_owner:-$owner}" {} + ;;
+        esac
+    done <"$work/rights"
+}
+
+bring_drop_ins_back() {
+    for name in $own_drop_ins; do
+        if [ -f "$work/drop-ins/$name" ]; then
+            mkdir -p "$drop_ins"
+            mv -f "$work/drop-ins/$name" "$drop_ins/$name"
+        else
+            rm -f "$drop_ins/$name"
+        fi
+    done
+    rmdir "$drop_ins" 2>/dev/null
+}
+
 keep_for_a_way_back() {
-    cp -p "$(present_unit)" "$work/unit"
+    cp -p "${takes_over:-$(present_unit)}" "$work/unit"
+    mkdir "$work/drop-ins"
+    for name in $own_drop_ins; do
+        if [ -f "$drop_ins/$name" ]; then cp -p "$drop_ins/$name" "$work/drop-ins/$name"; fi
+    done
     if [ -f "$secret" ]; then cp -p "$secret" "$work/password"; fi
     if [ -d "$home/logs" ]; then find "$home/logs" -maxdepth 1 -type f -links 1 -exec stat -c '%u:%g %n' {} +; fi >"$work/rights"
+    if [ "$takes_over" = "$predecessor_unit" ]; then note_old_owner; fi
 }
 
 # Everything is there and judged: now, and only now, what runs is touched.
@@ -912,7 +1061,8 @@ switch() {
     if [ -f "$pending" ]; then must_restart=yes; fi
     if ! is_dry; then
         switching=yes
-        : >"$pending"
+        # Nothing older runs where nothing runs.
+        [ -n "$is_held_back" ] || : >"$pending"
     fi
     # Before the configuration: where there is one, a later run does not ask for it again.
     store_password
@@ -960,7 +1110,11 @@ conclude() {
         return
     fi
     if [ -n "$no_start" ]; then
-        say "installed and not started: systemctl enable --now $unit"
+        if [ "$was_active" = yes ]; then
+            say "installed, and what ran before runs on until: systemctl enable $unit; systemctl restart $unit"
+        else
+            say "installed and not started: systemctl enable --now $unit"
+        fi
         return
     fi
     if is_dry; then
@@ -1019,7 +1173,7 @@ uninstall() {
         say "left, since this script did not put it there:"
         find "$home" ! -type d
     fi
-    say "removed"
+    is_dry || say "removed"
 }
 
 purge() {
@@ -1064,6 +1218,7 @@ from_environment() {
     must_restart=
     must_reload=
     old_user=
+    old_owner=
     owns_work=
 }
 
@@ -1101,9 +1256,18 @@ read_arguments() {
             --url) url=$value ;;
             --sha256) sha256=$value ;;
             --wait) wait_seconds=$value ;;
-            --set | --set-json)
+            --set)
+                case $value in
+                    *'
+'*) wrong_usage "--set takes one line, and not \`$value\`" ;;
+                esac
                 changes="$changes
 $option=$value"
+                ;;
+            # A line break in JSON is no more than a space.
+            --set-json)
+                changes="$changes
+$option=$(printf '%s' "$value" | tr '\n' ' ')"
                 ;;
             *) wrong_usage "$option is unknown" ;;
         esac

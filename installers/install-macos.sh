@@ -7,6 +7,8 @@
 # The rule that is easy to break: a password is never an argument of a program, is never exported, and never goes through sed.
 set -eu
 umask 022
+# `su` without a dash leaves a user's PATH to root.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 service=_cloudwatch-publisher
 label=com.amazonaws.amazon-cloudwatch-publisher
@@ -162,6 +164,12 @@ present_plist() {
 
 is_ours() { grep -q "<string>$program</string>" "$1"; }
 
+# Whether the program that launchd has under the label is ours: after --no-start the plist is, and the old program runs on.
+runs_ours() { launchctl print "system/$label" 2>/dev/null | grep -q "$program"; }
+
+# What an administrator disabled is listed so, with one word or the other by the version of macOS.
+is_disabled() { launchctl print-disabled system 2>/dev/null | grep -Eq "\"$label\" => (true|disabled)"; }
+
 is_running() { launchctl print "system/$label" >/dev/null 2>&1; }
 
 # Whose the daemon is: root's where that was asked for, now or by an earlier run.
@@ -253,12 +261,18 @@ download() {
     esac
 }
 
-# Where the program and the files of the service are taken from.
-find_sources() {
+# The folder of this script; `sh install-….sh` names none.
+find_here() {
     here=
     case $0 in
         */*) here=$(cd "$(dirname "$0")" && pwd) ;;
+        *) if [ -f "./$0" ]; then here=$(pwd); fi ;;
     esac
+}
+
+# Where the program and the files of the service are taken from.
+find_sources() {
+    find_here
     if [ -n "$url" ]; then
         download
     elif [ -z "$binary" ]; then
@@ -268,7 +282,10 @@ find_sources() {
                 break
             fi
         done
-        if [ -z "$binary" ] && [ -f "$program" ]; then binary=$program; fi
+        if [ -z "$binary" ] && [ -f "$program" ]; then
+            binary=$program
+            say "no program is beside this script: the one that is installed stays"
+        fi
     fi
     if [ -z "$binary" ] && ! { is_dry && [ -n "$url" ]; }; then
         die 66 "no program: put cloudwatch-publisher beside this script, or give --binary FILE or --url URL"
@@ -543,6 +560,16 @@ remove_user() {
     if has_group "$service"; then act dscl . -delete "/Groups/$service"; fi
 }
 
+reads_all_logs() { [ "$(daemon_user)" = root ]; }
+
+# old_one_reads FILE: whether the user of the predecessor's service may read it.
+old_one_reads() {
+    # shellcheck disable=SC2016 # the words of the shell within
+    set -- sh -c '[ -r "$1" ] && { [ ! -d "$1" ] || [ -x "$1" ]; }' sh "$1"
+    if [ "${old_user:-root}" = root ]; then return 0; fi
+    sudo -n -u "$old_user" "$@" </dev/null 2>/dev/null
+}
+
 # as_service COMMAND…: with the rights that the service will have.
 as_service() {
     if [ "$(daemon_user)" = root ]; then "$@"; else sudo -n -u "$service" "$@"; fi </dev/null
@@ -568,7 +595,7 @@ settle_instance_id() {
     else
         say "instance id: $instance_id"
     fi
-    warn_of_sign_in
+    judge_as_service
 }
 
 # Where the predecessor's service has credentials for the standard chain.
@@ -585,12 +612,16 @@ home_of() {
     esac
 }
 
-# What only the service's user stumbles over: a key that is root's alone. A service that delivers is not stopped for it.
-warn_of_sign_in() {
-    # Its password is put in its place later.
-    [ -z "$password" ] || return 0
+# What only the service's user stumbles over: a key or a log that is root's alone. A service that delivers is not stopped for it.
+judge_as_service() {
     cp "$next_config" "$work/judge/config.json"
     as_service "$runner" check "$work/judge/config.json" >"$work/said" 2>&1 || true
+    # Its password is put in its place later.
+    [ -n "$password" ] || warn_of_sign_in
+    reads_all_logs || warn_of_logs
+}
+
+warn_of_sign_in() {
     grep -q 'would start and not sign in' "$work/said" || return 0
     grep -B 1 'would start and not sign in' "$work/said" | head -n 1 >&2
     if [ "$was_active" = yes ] && [ -n "$takes_over" ]; then
@@ -598,6 +629,23 @@ warn_of_sign_in() {
             "(chgrp $service FILE; chmod g+r FILE) and run this again"
     fi
     warn "let the group $service read that file: chgrp $service FILE; chmod g+r FILE"
+}
+
+# What is collected and the service could not read. What the predecessor reads is not given up in silence.
+warn_of_logs() {
+    # shellcheck disable=SC2016 # backquotes of the program's
+    sed -n 's/^warning: cannot read `\(.*\)`: .*/\1/p' "$work/said" | grep -v "^$home/logs" >"$work/unread" || return 0
+    lost=
+    while IFS= read -r file; do
+        warn "the user $service cannot read $file"
+        if [ -n "$takes_over" ] && old_one_reads "$file"; then lost="$lost $file"; fi
+    done <"$work/unread"
+    way="let a group of $service read it (chgrp $service FILE; chmod g+r FILE), or give --read-all-logs; $manual has more"
+    if [ -n "$lost" ] && [ "$was_active" = yes ] && [ -z "$no_start" ]; then
+        die 78 "the Python publisher can read$lost and the new service could not, so the old one runs on: $way. What need not be" \
+            "collected can be taken out of the configuration"
+    fi
+    warn "$way"
 }
 
 # The standard chain looks into the home and the environment of whoever runs, and the new service is another's. The program
@@ -623,8 +671,9 @@ make_folders() {
     doing="making the folders"
     is_dry || note_folders
     act mkdir -p "$home"
-    refuse_links
+    # Each folder is root's before what lies in it is looked at: whose it is could lay a link behind the look.
     act chown root:wheel "$home"
+    refuse_links "$home/bin" "$home/etc" "$home/logs"
     act chmod 0755 "$home"
     act mkdir -p "$home/bin" "$home/etc"
     act chown root:wheel "$home/bin"
@@ -632,6 +681,8 @@ make_folders() {
     # What runs there reads on, by its group, until it is replaced.
     act chown root "$home/etc"
     act chmod g=rx,o-w "$home/etc"
+    refuse_links "$secret"
+    follow_config
 }
 
 note_folders() {
@@ -647,10 +698,36 @@ note_folders() {
 
 # A link that another user laid could lead root anywhere; one of root's is meant.
 refuse_links() {
-    for place in "$home/bin" "$home/etc" "$home/logs" "$config" "$secret"; do
+    for place in "$@"; do
         if [ -L "$place" ] && [ -z "$(find "$place" -prune -user 0)" ]; then
             die 78 "$place is a link that another user than root made; put what it leads to in its place. Nothing that runs was touched"
         fi
+    done
+}
+
+# A link of root's as the configuration stays: what it leads to is changed.
+follow_config() {
+    links=0
+    while [ -L "$config" ]; do
+        refuse_links "$config"
+        links=$((links + 1))
+        [ "$links" -le 40 ] || die 78 "$config is a link that leads to itself; put the configuration in its place"
+        leads_to=$(readlink "$config")
+        case $leads_to in
+            /*) config=$leads_to ;;
+            *) config=${config%/*}/$leads_to ;;
+        esac
+        next_config=${config%/*}/.amazon-cloudwatch-publisher.json.new
+    done
+}
+
+# An earlier run has given everything to the new service, and what runs still is the predecessor, whose alone it all was.
+note_old_owner() {
+    old_owner=$(id -u "${old_user:-root}"):$(id -g "${old_user:-root}")
+    folder_rights=
+    for folder in "$home/logs" "$home/etc" "$home/bin" "$home"; do
+        folder_rights="${folder_rights}700 $old_owner $folder
+"
     done
 }
 
@@ -702,17 +779,25 @@ store_password() {
 look_at_service() {
     was_active=
     takes_over=
+    is_held_back=
     found=$(present_plist)
     if is_running; then was_active=yes; fi
     [ -n "$found" ] || return 0
     if ! is_ours "$found"; then
         takes_over=$found
-        # Key and value stand on one line or on two.
-        old_user=$(tr -d '\n' <"$found" | sed -n 's|.*<key>UserName</key>[[:space:]]*<string>\([^<]*\)</string>.*|\1|p')
-        say "found: the Python publisher, as $found${old_user:+, running as $old_user}; its configuration is kept"
-    elif ! grep -q '<key>UserName</key>' "$found"; then
-        read_all_logs=yes
+    elif [ -n "$was_active" ] && [ -f "$pending" ] && [ -f "$predecessor_plist" ] && ! runs_ours; then
+        takes_over=$predecessor_plist
+    elif [ -z "$was_active" ] && [ ! -f "$pending" ] && is_disabled; then
+        no_start=yes
+        is_held_back=yes
+        say "found: the service, stopped and disabled; it stays so"
     fi
+    if [ -n "$takes_over" ]; then
+        # Key and value stand on one line or on two.
+        old_user=$(tr -d '\n' <"$takes_over" | sed -n 's|.*<key>UserName</key>[[:space:]]*<string>\([^<]*\)</string>.*|\1|p')
+        say "found: the Python publisher, as $takes_over${old_user:+, running as $old_user}; its configuration is kept"
+    fi
+    if is_ours "$found" && ! grep -q '<key>UserName</key>' "$found"; then read_all_logs=yes; fi
 }
 
 refuse_package() {
@@ -722,7 +807,8 @@ refuse_package() {
 
 # What of the predecessor's is in the way.
 set_predecessor_aside() {
-    [ -n "$takes_over" ] || return 0
+    # An earlier run that started nothing did it.
+    if [ -z "$takes_over" ] || [ "$takes_over" = "$predecessor_plist" ]; then return; fi
     act cp -p "$takes_over" "$predecessor_plist"
 }
 
@@ -746,15 +832,16 @@ wanted_plist() {
 
 install_program() {
     if is_same "$next_program" "$program"; then
-        rm -f "$next_program"
+        act rm -f "$next_program"
     else
         if [ -f "$program" ] && ! is_dry; then cp -p "$program" "$work/program"; fi
         act mv -f "$next_program" "$program"
         must_restart=yes
     fi
-    if [ -e "$link" ] && [ ! -L "$link" ]; then
-        warn "$link is a file of its own and stays; the program is $program"
-    elif [ "$(readlink "$link" 2>/dev/null)" != "$program" ]; then
+    if [ "$(readlink "$link" 2>/dev/null)" = "$program" ]; then return; fi
+    if [ -e "$link" ]; then
+        warn "$link is somebody's own and stays; the program is $program"
+    else
         act mkdir -p "${link%/*}"
         act ln -sfn "$program" "$link"
     fi
@@ -791,32 +878,40 @@ roll_back() {
     printf 'going back to what ran before\n' >&2
     cp -p "$work/unit" "$plist_file"
     if [ -n "$takes_over" ]; then
-        rm -f "$predecessor_plist" "$rotation_file" "$program" "$link"
-        chown -h root "$home/logs"
-        while read -r owner path; do
-            # A name may have a line break in it.
-            case $path in
-                "$home/logs/"*) find "$path" -prune -type f -links 1 -exec chown -h "$owner" {} + ;;
-            esac
-        done <"$work/rights"
-    fi
-    # It may have become root's by this run.
-    if [ -z "$takes_over" ] && grep -q '<key>UserName</key>' "$plist_file"; then
-        read_all_logs=
-        give_folder "$service" "$state"
+        bring_predecessor_back
+    else
+        # It may have become root's by this run.
+        if grep -q '<key>UserName</key>' "$plist_file"; then
+            read_all_logs=
+            give_folder "$service" "$state"
+        fi
+        if [ -f "$work/program" ]; then mv -f "$work/program" "$program"; fi
     fi
     if [ -f "$work/password" ]; then mv -f "$work/password" "$secret"; fi
-    if [ -f "$work/program" ]; then mv -f "$work/program" "$program"; fi
     if [ -f "$work/config" ]; then mv -f "$work/config" "$config"; fi
+    if [ -n "$old_owner" ]; then chown -h "$old_owner" "$config"; fi
     rm -f "$pending"
     give_folders_back
     if [ "$was_active" = yes ]; then restart; fi
 }
 
+bring_predecessor_back() {
+    rm -f "$predecessor_plist" "$rotation_file" "$program"
+    if [ "$(readlink "$link")" = "$program" ]; then rm -f "$link"; fi
+    chown -h root "$home/logs"
+    while read -r owner path; do
+        # A name may have a line break in it.
+        case $path in
+            "$home/logs/"*) find "$path" -prune -type f -links 1 -exec chown -h "${old_owner:-$owner}" {} + ;;
+        esac
+    done <"$work/rights"
+}
+
 keep_for_a_way_back() {
-    cp -p "$(present_plist)" "$work/unit"
+    cp -p "${takes_over:-$(present_plist)}" "$work/unit"
     if [ -f "$secret" ]; then cp -p "$secret" "$work/password"; fi
     if [ -d "$home/logs" ]; then find "$home/logs" -maxdepth 1 -type f -links 1 -exec stat -f '%u:%g %N' {} +; fi >"$work/rights"
+    if [ "$takes_over" = "$predecessor_plist" ]; then note_old_owner; fi
 }
 
 # Everything is there and judged: now, and only now, what runs is touched.
@@ -826,7 +921,8 @@ switch() {
     if [ -f "$pending" ]; then must_restart=yes; fi
     if ! is_dry; then
         switching=yes
-        : >"$pending"
+        # Nothing older runs where nothing runs.
+        [ -n "$is_held_back" ] || : >"$pending"
     fi
     # Before the configuration: where there is one, a later run does not ask for it again.
     store_password
@@ -842,9 +938,19 @@ switch() {
     user_is_new=
 }
 
-# What was started before is ended first; that takes launchd a moment, in which it takes nothing under the same label.
-restart() {
+# launchd answers before the service has ended, and until then it takes nothing under the same label: ours may take 30 seconds.
+end_service() {
     launchctl bootout "system/$label" 2>/dev/null || true
+    tries=40
+    while is_running; do
+        tries=$((tries - 1))
+        [ "$tries" -gt 0 ] || return 1
+        sleep 1
+    done
+}
+
+restart() {
+    end_service || return
     launchctl enable "system/$label" || return
     tries=10
     while ! launchctl bootstrap system "$plist_file" 2>"$work/complaint"; do
@@ -895,7 +1001,11 @@ conclude() {
         say "the way back: docs/installation-macos.md, with $predecessor_plist"
     fi
     if [ -n "$no_start" ]; then
-        say "installed and not started: launchctl bootstrap system $plist_file"
+        if [ "$was_active" = yes ]; then
+            say "installed, and what ran before runs on until: launchctl bootout system/$label; launchctl bootstrap system $plist_file"
+        else
+            say "installed and not started: launchctl enable system/$label; launchctl bootstrap system $plist_file"
+        fi
         return
     fi
     if is_dry; then
@@ -941,7 +1051,7 @@ uninstall() {
     if is_dry; then
         say "would run: launchctl bootout system/$label"
     else
-        launchctl bootout "system/$label" 2>/dev/null || true
+        end_service || die 70 "the service did not end within 40 seconds; run this again"
     fi
     act rm -f "$plist_file" "$rotation_file"
     doing="removing the program"
@@ -953,13 +1063,13 @@ uninstall() {
         say "left, since this script did not put it there:"
         find "$home" ! -type d
     fi
-    say "removed"
+    is_dry || say "removed"
 }
 
 purge() {
     doing="removing configuration and state"
     act rm -rf "$config" "$config.previous" "$secret" "$secret.new" "$predecessor_plist" "$home/state" "$state"
-    for file in "$home/logs/amazon-cloudwatch-publisher.log"*; do
+    for file in "$home/logs/amazon-cloudwatch-publisher.log"* "$home/logs/standard-error.log"*; do
         if [ -f "$file" ]; then act rm -f "$file"; fi
     done
     doing="removing the user $service"
@@ -998,6 +1108,7 @@ from_environment() {
     must_restart=
     must_reload=
     old_user=
+    old_owner=
     owns_work=
 }
 
@@ -1035,9 +1146,18 @@ read_arguments() {
             --url) url=$value ;;
             --sha256) sha256=$value ;;
             --wait) wait_seconds=$value ;;
-            --set | --set-json)
+            --set)
+                case $value in
+                    *'
+'*) wrong_usage "--set takes one line, and not \`$value\`" ;;
+                esac
                 changes="$changes
 $option=$value"
+                ;;
+            # A line break in JSON is no more than a space.
+            --set-json)
+                changes="$changes
+$option=$(printf '%s' "$value" | tr '\n' ' ')"
                 ;;
             *) wrong_usage "$option is unknown" ;;
         esac

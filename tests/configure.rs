@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests state what must be")]
 
 use std::fs::{self, Permissions};
+use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -61,6 +62,29 @@ fn only_what_is_named_changes() {
         place.text(),
         TEXT.replace("\"region\": \"eu-west-1\", ", "").replace("\"1\"}", "\"1\"}, \"debug\": true")
     );
+}
+
+#[test]
+fn what_is_added_to_a_file_of_windows_has_its_line_ends() {
+    let place = Place::with("{\r\n  \"agent\": {\r\n    \"region\": \"eu-west-1\"\r\n  }\r\n}\r\n");
+    let list = "logs.logs_collected.files.collect_list=[\n  {\"file_path\": \"/a\"}\n]";
+    assert_eq!(place.configure(&["--set", "agent.instance.serial=1", "--set-json", list]).0, 0);
+    let text = place.text();
+    assert!(text.contains("serial") && text.contains("/a"), "{text}");
+    assert_eq!(text.matches('\n').count(), text.matches("\r\n").count(), "{text:?}");
+}
+
+#[test]
+fn an_empty_serial_is_told_to_be_none_and_makes_no_id_of_a_prefix_alone() {
+    for (rest, id) in [("", "my-rpi-000000000000\n"), (", \"command\": \"echo 7\"", "my-rpi-7\n")] {
+        let place = Place::with(&TEXT.replace("\"serial\": \"1\"", &format!("\"serial\": \"1\"{rest}")));
+        let (code, text) = place.configure(&["--set", "agent.instance.serial="]);
+        assert!(code == 0 && text.contains("agent.instance.serial is empty: it counts as absent"), "{text}");
+        let file = place.file();
+        assert_eq!(said(&["instance-id", file.to_str().unwrap()]), (0, id.to_string()));
+        let (code, text) = said(&["check", file.to_str().unwrap()]);
+        assert!(code == 0 && text.contains("is empty: it counts as absent"), "{text}");
+    }
 }
 
 #[test]
@@ -150,4 +174,59 @@ fn the_instance_id_is_printed_and_nothing_else() {
     let (code, text) = said(&["instance-id", file]);
     assert!(code == 78 && text.contains("`exit 3` failed (exit code 3)"), "{text}");
     assert_eq!(said(&["instance-id", "/nowhere"]).0, 78);
+}
+
+/// `check` as a user who is not root; none where only root could become one.
+fn checked_as_nobody(file: &Path) -> Option<String> {
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups", env!("CARGO_BIN_EXE_cloudwatch-publisher")]);
+    let output = command.arg("check").arg(file).output().ok()?;
+    let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    let is_other = output.status.success() || text.contains("cannot be read");
+    if !is_other {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "setpriv cannot make another user, and CI does without no test: {text}"
+        );
+        let _ = std::io::stderr().write_all(format!("skipped: another user: {text}\n").as_bytes());
+    }
+    is_other.then_some(text)
+}
+
+#[test]
+fn check_names_what_is_collected_and_may_not_be_read() {
+    let place = Place::new();
+    fs::set_permissions(place.0.path(), Permissions::from_mode(0o755)).unwrap();
+    let at = |name: &str| place.0.path().join(name);
+    fs::create_dir(at("closed")).unwrap();
+    fs::write(at("closed/a.log"), "x\n").unwrap();
+    fs::set_permissions(at("closed"), Permissions::from_mode(0o700)).unwrap();
+    for (name, mode) in
+        [("open.log", 0o644), ("root's\n.log", 0o600), ("root's.log.gz", 0o600), ("left-out.log", 0o600)]
+    {
+        fs::write(at(name), "x\n").unwrap();
+        fs::set_permissions(at(name), Permissions::from_mode(mode)).unwrap();
+    }
+    let folder = place.0.path().display();
+    let config = format!(
+        r#"{{"agent": {{"region": "eu-west-1", "instance": {{"serial": "1"}}}}, "logs": {{"logs_collected": {{"files": {{"collect_list":
+        [{{"file_path": "{folder}/*.log*", "blacklist": "^left"}}, {{"file_path": "{folder}/closed/*"}}, {{"file_path": "{folder}/none"}}]
+        }}}}}}}}"#
+    );
+    fs::write(place.file(), config).unwrap();
+    fs::set_permissions(place.file(), Permissions::from_mode(0o644)).unwrap();
+    let Some(text) = checked_as_nobody(&place.file()) else { return };
+    let told: Vec<&str> = text.lines().filter(|line| line.starts_with("warning: cannot read")).collect();
+    assert_eq!(
+        told,
+        [
+            format!("warning: cannot read `{folder}/closed`: permission denied"),
+            format!("warning: cannot read `{folder}/root's\u{fffd}.log`: permission denied"),
+        ]
+    );
+    assert!(text.contains("--read-all-logs") && text.contains("chgrp"), "{text}");
+    fs::set_permissions(at("closed"), Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(at("root's\n.log"), Permissions::from_mode(0o644)).unwrap();
+    let text = checked_as_nobody(&place.file()).unwrap();
+    assert!(!text.contains("cannot read"), "{text}");
 }

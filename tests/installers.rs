@@ -16,6 +16,7 @@ mod root;
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
@@ -236,7 +237,7 @@ fn every_password_arrives_and_no_program_ever_sees_it() {
 fn what_is_missing_is_said_at_once_and_nothing_is_done() {
     let Some(root) = Root::new(Shell::Dash) else { return };
     let before = root.tree();
-    let cases: [(&[&str], i32, &str); 11] = [
+    let cases: [(&[&str], i32, &str); 12] = [
         (
             &["--user-pool-id", "eu-central-1_a"],
             64,
@@ -246,6 +247,7 @@ fn what_is_missing_is_said_at_once_and_nothing_is_done() {
         (&["--passwrd", "x"], 64, "--passwrd is unknown"),
         (&["--password", "x"], 64, "a password is no argument"),
         (&["--purge"], 64, "--purge goes with --uninstall"),
+        (&["--region", "eu-west-1", "--set", "agent.instance.serial=a\nb"], 64, "--set takes one line"),
         (&["--wait", "soon"], 64, "--wait takes seconds"),
         (&["--config", "/nowhere"], 66, "/nowhere cannot be read"),
         (&["--binary", "/nowhere"], 66, "/nowhere does not exist"),
@@ -295,12 +297,9 @@ fn an_upgrade_keeps_the_configuration_and_one_that_does_not_fit_keeps_the_old_pr
     let Some(root) = Root::new(Shell::Dash) else { return };
     installed(&root);
     let text = root.read(CONFIG);
-    // The same program with another byte behind its end is another version.
-    let mut newer = fs::read(root.at("/src/cloudwatch-publisher")).unwrap();
-    newer.push(0);
-    fs::write(root.at("/src/newer"), &newer).unwrap();
+    let size = newer(&root, "/src/newer");
     root.install(&["--wait", "0", "--binary", "/src/newer"]).ended(NOT_DELIVERING);
-    assert_eq!(root.at(PROGRAM).metadata().unwrap().len(), u64::try_from(newer.len()).unwrap());
+    assert_eq!(root.at(PROGRAM).metadata().unwrap().len(), size);
     assert_eq!(root.read(CONFIG), text);
     assert!(root.asked().contains(&format!("restart {UNIT}")));
     let before = root.tree();
@@ -315,10 +314,135 @@ fn an_upgrade_keeps_the_configuration_and_one_that_does_not_fit_keeps_the_old_pr
     assert_eq!(difference(&before, &root.tree()), Vec::<String>::new());
 }
 
+/// The same program with another byte behind its end is another version; its size.
+fn newer(root: &Root, path: &str) -> u64 {
+    let mut bytes = fs::read(root.at("/src/cloudwatch-publisher")).unwrap();
+    bytes.push(0);
+    // It may be a hard link of the one under test.
+    let _ = fs::remove_file(root.at(path));
+    fs::write(root.at(path), &bytes).unwrap();
+    root.mode(path, 0o755);
+    u64::try_from(bytes.len()).unwrap()
+}
+
+#[test]
+fn by_its_bare_name_it_finds_the_program_beside_it() {
+    for shell in ["/bin/dash", "/bin/busybox sh"] {
+        let Some(root) = Root::new(Shell::Dash) else { return };
+        installed(&root);
+        let size = newer(&root, "/src/cloudwatch-publisher");
+        let line = format!("cd /src && exec {shell} install-linux.sh --wait 0");
+        root.run(&["/bin/dash", "-c", &line], &[]).ended(NOT_DELIVERING);
+        assert_eq!(root.at(PROGRAM).metadata().unwrap().len(), size, "{shell}");
+    }
+    // Without one beside it, it says what it does.
+    let Some(root) = Root::new(Shell::Dash) else { return };
+    installed(&root);
+    fs::remove_file(root.at("/src/cloudwatch-publisher")).unwrap();
+    let run = root.install(&["--wait", "0"]).ended(NOT_DELIVERING);
+    assert!(run.out.contains("the one that is installed stays"), "{}", run.out);
+}
+
+#[test]
+fn an_upgrade_that_does_not_start_leaves_the_old_one_the_rights_it_had() {
+    let Some(root) = Root::new(Shell::Dash) else { return };
+    installed(&root);
+    let before = root.tree();
+    root.write("/fake/broken", "");
+    let run = root.install(&["--wait", "0", "--read-all-logs"]).ended(70);
+    assert!(run.err.contains("going back to what ran before"), "{}", run.err);
+    assert_eq!(difference(&before, &root.tree()), Vec::<String>::new());
+}
+
+#[test]
+fn what_an_administrator_stopped_and_disabled_stays_so() {
+    let Some(root) = Root::new(Shell::Dash) else { return };
+    installed(&root);
+    root.run(&["systemctl", "disable", "--now", UNIT], &[]).ended(0);
+    root.asked();
+    let size = newer(&root, "/src/newer");
+    for binary in ["/src/newer", "/src/cloudwatch-publisher"] {
+        let run = root.install(&["--binary", binary]).ended(0);
+        assert!(run.out.contains("stopped and disabled; it stays so"), "{}", run.out);
+        assert!(run.out.contains(&format!("systemctl enable --now {UNIT}")), "{}", run.out);
+        assert_eq!(root.at(PROGRAM).metadata().unwrap().len() == size, binary == "/src/newer");
+        assert!(root.asked().iter().all(|asked| asked == "daemon-reload"));
+    }
+    // What `--no-start` alone left stopped is started by the next run.
+    let Some(root) = Root::new(Shell::Dash) else { return };
+    root.write("/src/password", "x\n");
+    root.install(&options(&["--password-file", "/src/password", "--no-start"])).ended(0);
+    root.install(&["--wait", "0"]).ended(NOT_DELIVERING);
+    assert!(root.asked().contains(&format!("restart {UNIT}")));
+}
+
+#[test]
+fn a_configuration_that_is_roots_link_stays_one() {
+    let Some(root) = Root::new(Shell::Dash) else { return };
+    installed(&root);
+    fs::create_dir(root.at("/var/own")).unwrap();
+    fs::rename(root.at(CONFIG), root.at("/var/own/here.json")).unwrap();
+    symlink("here.json", root.at("/var/own/there.json")).unwrap();
+    symlink("/var/own/there.json", root.at(CONFIG)).unwrap();
+    root.install(&["--wait", "0", "--set", "metrics.namespace=Other"]).ended(NOT_DELIVERING);
+    assert_eq!(fs::read_link(root.at(CONFIG)).unwrap().to_str(), Some("/var/own/there.json"));
+    assert!(root.read("/var/own/here.json").contains("\"Other\""), "{}", root.read("/var/own/here.json"));
+    assert_eq!(root.rights("/var/own/here.json").0, 0o640);
+    assert_eq!(fs::read_dir(root.at("/var/own")).unwrap().count(), 2);
+    fs::remove_file(root.at("/var/own/there.json")).unwrap();
+    symlink(CONFIG, root.at("/var/own/there.json")).unwrap();
+    let run = root.install(&["--wait", "0"]).ended(78);
+    assert!(run.err.contains("leads to itself"), "{}", run.err);
+}
+
+#[test]
+fn somebody_elses_link_stays() {
+    let Some(root) = Root::new(Shell::Dash) else { return };
+    symlink("/bin/true", root.at(LINK)).unwrap();
+    root.write("/src/password", "x\n");
+    let run = root.install(&options(&["--password-file", "/src/password"])).ended(NOT_DELIVERING);
+    assert!(run.err.contains("is somebody's own and stays"), "{}", run.err);
+    assert_eq!(fs::read_link(root.at(LINK)).unwrap().to_str(), Some("/bin/true"));
+    root.install(&["--uninstall"]).ended(0);
+    assert!(root.exists(LINK));
+}
+
+#[test]
+fn a_users_path_is_enough() {
+    let Some(root) = Root::new(Shell::Dash) else { return };
+    root.write("/src/password", "x\n");
+    let path = [("PATH", "/fake:/usr/bin:/bin")];
+    root.install_with(&options(&["--password-file", "/src/password"]), &path).ended(NOT_DELIVERING);
+    assert!(root.read("/etc/passwd").contains("cloudwatch-publisher"));
+}
+
+#[test]
+fn json_of_several_lines_arrives_whole() {
+    let Some(root) = Root::new(Shell::Dash) else { return };
+    installed(&root);
+    let list = "logs.logs_collected.files.collect_list=[\n  {\"file_path\": \"/var/log/a\"},\n  {\"file_path\": \"/var/log/b\"}\n]";
+    root.install(&["--wait", "0", "--set-json", list]).ended(NOT_DELIVERING);
+    assert_eq!(value(&root, "/logs/logs_collected/files/collect_list/1/file_path"), "/var/log/b");
+}
+
+#[test]
+fn a_program_of_64_bits_under_a_system_of_32_is_named_so() {
+    let Some(root) = Root::new(Shell::Dash) else { return };
+    if !cfg!(target_pointer_width = "64") {
+        return;
+    }
+    root.write("/fake/getconf", "#!/bin/sh\necho 32\n");
+    root.mode("/fake/getconf", 0o755);
+    let header = fs::read(root.at("/src/cloudwatch-publisher")).unwrap()[..64].to_vec();
+    fs::write(root.at("/src/other"), header).unwrap();
+    let run = root.install(&["--region", "eu-west-1", "--serial", "1", "--binary", "/src/other"]).ended(65);
+    assert!(run.err.contains("armv7-unknown-linux-gnueabihf"), "{}", run.err);
+}
+
 #[test]
 fn a_masked_service_is_left_as_it_is() {
     let Some(root) = Root::new(Shell::Dash) else { return };
-    std::os::unix::fs::symlink("/dev/null", root.at(&format!("/etc/systemd/system/{UNIT}"))).unwrap();
+    symlink("/dev/null", root.at(&format!("/etc/systemd/system/{UNIT}"))).unwrap();
     let before = root.tree();
     for options in [&["--region", "eu-west-1"][..], &["--uninstall"]] {
         let run = root.install(options).ended(64);
@@ -382,6 +506,29 @@ fn an_archive_is_fetched_and_only_with_its_checksum() {
 }
 
 #[test]
+fn the_archive_unpacks_into_what_installs_itself() {
+    let Some(root) = Root::new(Shell::Dash) else { return };
+    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let mut pack = Command::new("timeout");
+    pack.args(["--kill-after=10", "300"]).arg(Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/archive"));
+    let made =
+        pack.args([&target, env!("CARGO_BIN_EXE_cloudwatch-publisher")]).arg(root.at("/packed")).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let name = format!("cloudwatch-publisher-{}-{target}", env!("CARGO_PKG_VERSION"));
+    let line = format!(
+        "cd /packed && sha256sum -c {name}.tar.gz.sha256 && tar -xzf {name}.tar.gz && cd {name} && exec /bin/dash install-linux.sh \
+         --region eu-west-1 --serial 1 --no-start"
+    );
+    let before = root.tree();
+    let run = root.run(&["/bin/dash", "-c", &format!("{line} --dry-run")], &[]).ended(0);
+    assert!(run.out.contains(&format!("would write: {PROGRAM}")), "{}", run.out);
+    assert_eq!(difference(&before, &root.tree()), Vec::<String>::new());
+    root.run(&["/bin/dash", "-c", &line], &[]).ended(0);
+    assert!(root.exists(PROGRAM) && root.exists(&format!("/etc/systemd/system/{UNIT}")));
+    assert!(root.exists(&format!("/packed/{name}/docs/installation.md")), "the installer's last words point to it");
+}
+
+#[test]
 fn what_is_fetched_by_https_comes_by_nothing_else() {
     let Some(root) = Root::new(Shell::Dash) else { return };
     root.write("/fake/curl", "#!/bin/sh\necho \"$*\" >>/fake/fetched\nexit 22\n");
@@ -441,6 +588,7 @@ fn a_dry_run_says_what_would_be_and_does_none_of_it() {
         let before = root.tree();
         let run = root.install(&[&options[..], &["--dry-run"]].concat()).ended(0);
         assert_eq!(difference(&before, &root.tree()), Vec::<String>::new());
+        assert!(!run.out.contains("removed"), "{}", run.out);
         assert!(run.out.contains("would run: ") && !run.out.contains("secret word"), "{}", run.out);
         assert_eq!(root.asked(), Vec::<String>::new());
         installed(&root);

@@ -105,7 +105,7 @@ fn functions(path: &str) -> BTreeMap<String, String> {
 fn what_is_not_the_systems_own_stands_in_both_installers_alike() {
     let shared = "say warn die has is_dry act put interrupted is_same ask ask_password can_ask read_password \
                   gather signs_in_with_cognito has_changes judged stage_config find_instance_id settle_instance_id make_folders \
-                  note_folders refuse_links give_folders_back give_folder is_hidden dry_config refuse_lost_credentials home_of \
+                  note_folders refuse_links follow_config note_old_owner find_here judge_as_service warn_of_sign_in warn_of_logs give_folders_back give_folder is_hidden dry_config refuse_lost_credentials home_of \
                   install_config wrong_usage from_environment read_arguments";
     let (linux, macos) = (functions("installers/install-linux.sh"), functions("installers/install-macos.sh"));
     for name in shared.split_whitespace() {
@@ -194,8 +194,10 @@ impl Mac {
     }
 
     fn run(&self, words: &[&str]) -> Run {
-        let mut command = Command::new("unshare");
-        command.args(["--mount", "--fork", "setsid", "--wait", "sh"]).arg(project("tests/installers/enter.sh"));
+        // One that hangs fails its test, and not the whole of CI.
+        let mut command = Command::new("timeout");
+        command.args(["--kill-after=10", "300", "unshare", "--mount", "--fork", "--kill-child"]);
+        command.args(["setsid", "--wait", "sh"]).arg(project("tests/installers/enter.sh"));
         command.arg(self.folder.path()).args(["env", "-i", "PATH=/fake:/usr/sbin:/usr/bin:/sbin:/bin"]).args(words);
         let output = command.stdin(Stdio::null()).output().unwrap();
         Run {
@@ -308,6 +310,7 @@ fn old_style() -> Option<Mac> {
         assert!(Command::new(tool).args(["-R", what]).arg(mac.at(HOME)).status().unwrap().success());
     }
     mac.write("fake/running", "");
+    mac.write("fake/loaded", OLD_PLIST);
     Some(mac)
 }
 
@@ -324,6 +327,87 @@ fn the_python_publisher_is_replaced_and_its_configuration_stays() {
     }
     let user = mac.rights(&format!("{HOME}/state")).1;
     assert_eq!(mac.rights(&format!("{HOME}/logs/amazon-cloudwatch-publisher.log")).1, user);
+}
+
+#[test]
+fn a_service_that_takes_its_time_to_end_is_waited_for() {
+    let Some(mac) = old_style() else { return };
+    mac.install(&["--unattended", "--wait", "0"]).ended(NOT_DELIVERING);
+    assert!(mac.read("fake/loaded").contains(PROGRAM));
+    mac.asked();
+    let mut newer = fs::read(mac.at("src/cloudwatch-publisher")).unwrap();
+    newer.push(0);
+    fs::write(mac.at("src/newer"), newer).unwrap();
+    mac.install(&["--wait", "0", "--binary", "/src/newer"]).ended(NOT_DELIVERING);
+    assert!(mac.at("fake/running").exists());
+    // Nothing is taken away from under it.
+    mac.install(&["--uninstall", "--purge"]).ended(0);
+    assert!(!mac.at("fake/ending").exists(), "it was still ending");
+}
+
+#[test]
+fn a_log_that_only_the_old_user_reads_is_named_before_the_old_one_is_stopped() {
+    let Some(mac) = old_style() else { return };
+    // As /var/log/system.log is: for administrators, which the old user is.
+    mac.write("etc/group", &(mac.read("etc/group") + "admin:x:80:_cwpublisher\n"));
+    mac.write("var/log/x", "a line\n");
+    fs::set_permissions(mac.at("var/log/x"), Permissions::from_mode(0o640)).unwrap();
+    std::os::unix::fs::chown(mac.at("var/log/x"), Some(0), Some(80)).unwrap();
+    let files = mac.files();
+    let run = mac.install(&["--unattended", "--wait", "0"]).ended(78);
+    assert!(run.err.contains("can read /var/log/x and the new service could not"), "{}", run.err);
+    assert_eq!((mac.files(), mac.read(PLIST).as_str()), (files, OLD_PLIST));
+    assert!(mac.at("fake/running").exists());
+    let run = mac.install(&["--unattended", "--wait", "0", "--read-all-logs"]).ended(NOT_DELIVERING);
+    assert!(!run.err.contains("cannot read"), "{}", run.err);
+}
+
+#[test]
+fn after_no_start_the_old_one_is_guarded_as_before() {
+    let Some(mac) = old_style() else { return };
+    let run = mac.install(&["--unattended", "--no-start"]).ended(0);
+    assert!(
+        run.out.contains(&format!("launchctl bootout system/{LABEL}; launchctl bootstrap system {PLIST}")),
+        "{}",
+        run.out
+    );
+    assert!(mac.read("fake/loaded").contains("python3") && mac.read(PLIST).contains(PROGRAM));
+    mac.write("fake/dies", "");
+    let run = mac.install(&["--unattended", "--wait", "0"]).ended(70);
+    assert!(run.err.contains("going back to what ran before"), "{}", run.err);
+    assert_eq!((mac.read(PLIST).as_str(), mac.read("fake/loaded").as_str()), (OLD_PLIST, OLD_PLIST));
+    for path in ["", "/bin", "/etc", "/logs", "/etc/amazon-cloudwatch-publisher.json"] {
+        assert_eq!(mac.rights(&format!("{HOME}{path}")).1, 240, "{path}");
+    }
+    fs::remove_file(mac.at("fake/dies")).unwrap();
+    mac.install(&["--unattended", "--wait", "0"]).ended(NOT_DELIVERING);
+    assert!(mac.read("fake/loaded").contains(PROGRAM));
+}
+
+#[test]
+fn what_an_administrator_stopped_and_disabled_stays_so() {
+    let Some(mac) = Mac::new() else { return };
+    mac.install_with_cognito(&[]).ended(NOT_DELIVERING);
+    fs::remove_file(mac.at("fake/running")).unwrap();
+    mac.asked();
+    for word in ["true", "disabled"] {
+        mac.write("fake/disabled", &format!("disabled services = {{\n\t\"{LABEL}\" => {word}\n}}\n"));
+        let run = mac.install(&["--wait", "0"]).ended(0);
+        assert!(run.out.contains("stopped and disabled; it stays so"), "{}", run.out);
+        assert!(mac.asked().iter().all(|line| !line.starts_with("launchctl")));
+    }
+    mac.write("fake/disabled", &format!("disabled services = {{\n\t\"{LABEL}\" => enabled\n}}\n"));
+    mac.install(&["--wait", "0"]).ended(NOT_DELIVERING);
+    assert!(mac.at("fake/running").exists());
+}
+
+#[test]
+fn by_its_bare_name_it_finds_the_program_beside_it() {
+    let Some(mac) = Mac::new() else { return };
+    mac.write("src/password", "x\n");
+    let line = "cd /src && exec /bin/dash install-macos.sh --region eu-west-1 --serial 1 --no-start";
+    mac.run(&["/bin/dash", "-c", line]).ended(0);
+    assert!(mac.at(PROGRAM).exists());
 }
 
 #[test]
@@ -378,6 +462,11 @@ fn removed_with_everything_nothing_is_left() {
     let Some(mac) = Mac::new() else { return };
     mac.install_with_cognito(&[]).ended(NOT_DELIVERING);
     mac.asked();
+    for name in ["standard-error.log", "standard-error.log.0", "amazon-cloudwatch-publisher.log.1"] {
+        mac.write(&format!("{HOME}/logs/{name}"), "a line\n");
+    }
+    let run = mac.install(&["--uninstall", "--purge", "--dry-run"]).ended(0);
+    assert!(!run.out.contains("removed"), "{}", run.out);
     mac.install(&["--uninstall"]).ended(0);
     assert!(mac.at(CONFIG).exists() && !mac.at(PLIST).exists() && !mac.at(PROGRAM).exists());
     assert_eq!(mac.asked(), [format!("launchctl bootout system/{LABEL}")]);

@@ -25,13 +25,15 @@ use tempfile::TempDir;
 const PROGRAM: &str = "/opt/aws/amazon-cloudwatch-publisher/bin/cloudwatch-publisher";
 
 /// Files of both packages, with their modes.
-const FILES: [(&str, &str); 9] = [
+const FILES: [(&str, &str); 11] = [
     (PROGRAM, "-rwxr-xr-x"),
     ("/usr/lib/cloudwatch-publisher/prepare", "-rwxr-xr-x"),
     ("/lib/systemd/system/amazon-cloudwatch-publisher.service", "-rw-r--r--"),
     ("/lib/systemd/system/amazon-cloudwatch-publisher.service.d/10-configured.conf", "-rw-r--r--"),
     ("/usr/lib/sysusers.d/cloudwatch-publisher.conf", "-rw-r--r--"),
     ("/usr/share/doc/cloudwatch-publisher/examples/raspberry-pi.json", "-rw-r--r--"),
+    ("/usr/share/doc/cloudwatch-publisher/installation.md", "-rw-r--r--"),
+    ("/usr/share/doc/cloudwatch-publisher/packages.md", "-rw-r--r--"),
     ("/usr/share/man/man1/cloudwatch-publisher.1.gz", "-rw-r--r--"),
     ("/usr/share/man/man5/cloudwatch-publisher.json.5.gz", "-rw-r--r--"),
     ("/usr/share/bash-completion/completions/cloudwatch-publisher", "-rw-r--r--"),
@@ -98,7 +100,10 @@ fn pages(place: &Path) -> Vec<PathBuf> {
 fn lives(deb: &Path, root: &Path) {
     fs::copy(deb, root.join("package.deb")).unwrap();
     fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/packages/life.sh"), root.join("life.sh")).unwrap();
-    let output = Command::new("chroot").arg(root).arg("/life.sh").env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").output();
+    // One that hangs fails its test, and not the whole of CI.
+    let mut command = Command::new("timeout");
+    command.args(["--kill-after=10", "600", "chroot"]).arg(root).arg("/life.sh");
+    let output = command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").output();
     let output = output.unwrap();
     let (story, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && story.contains("== purged"), "{story}\n{errors}");

@@ -1,12 +1,17 @@
 //! `check`: every problem of a config, or how it is understood.
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use super::print::print;
 use super::{Failure, access, start};
-use crate::config::{JournalConfig, describe, warnings_text};
+use crate::config::{Config, DEFAULT_LOG_FILE, JournalConfig, describe, warnings_text};
 use crate::identity;
+use crate::sources::file::barred::{Barred, barred};
+
+/// So many files and folders that cannot be read are named; of more there is only the number.
+const MAX_NAMED: usize = 20;
 
 /// Prints the resolved settings, with remarks behind them.
 pub fn perform(path: &Path) -> Result<(), Failure> {
@@ -24,6 +29,7 @@ pub fn perform(path: &Path) -> Result<(), Failure> {
              other rights\n"
         ));
     }
+    text.push_str(&unread(&unreadable(&loaded.config)));
     if identity::is_nameless(&loaded.config.agent.instance) {
         text.push_str(&format!(
             "\nwarning: neither agent.instance.serial nor agent.instance.command is set\n         every such machine has the id \
@@ -51,6 +57,52 @@ fn journal_remarks(journals: &[JournalConfig], path: Option<&OsStr>) -> Vec<Stri
         format!("the journal's directory `{}` is no folder here: until there is one nothing is read", folder.display())
     });
     program.into_iter().chain(folders).collect()
+}
+
+/// What is collected, is there, and cannot be read with the rights that this process has.
+fn unreadable(config: &Config) -> Vec<Barred> {
+    let own_log = config.agent.log_file.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_LOG_FILE));
+    let of_entry = |entry: &crate::config::FileEntryConfig| {
+        let blacklist = entry.blacklist.as_deref().and_then(|list| regex::Regex::new(list).ok());
+        // A glob that cannot be read is taken as a plain path when it is followed; `load` has refused it before.
+        barred(&entry.pattern, blacklist.as_ref(), std::slice::from_ref(&own_log)).unwrap_or_default()
+    };
+    let mut found: Vec<Barred> = config.logs.entries.iter().flat_map(of_entry).collect();
+    found.sort_by(|one, other| one.path.cmp(&other.path));
+    found.dedup_by(|one, other| one.path == other.path);
+    found
+}
+
+/// A warning for each, and what to do. The installers read these lines.
+fn unread(found: &[Barred]) -> String {
+    if found.is_empty() {
+        return String::new();
+    }
+    let line = |barred: &Barred| format!("\nwarning: cannot read `{}`: {}", shown(&barred.path), why(&barred.error));
+    let mut text: String = found.iter().take(MAX_NAMED).map(line).collect();
+    if found.len() > MAX_NAMED {
+        text.push_str(&format!("\n         … and {} more", found.len() - MAX_NAMED));
+    }
+    text.push_str(
+        "\n         `run` would go on without them. Let the user of the service read them, best by a group (`chgrp`, `chmod g+r`; folders \
+         `g+rx`),\n         or install with `--read-all-logs`; check as that user, who may have other rights\n",
+    );
+    text
+}
+
+fn why(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// A name is told on one line, whatever is in it: whoever may make files in the folder chose it.
+fn shown(path: &Path) -> String {
+    path.to_string_lossy()
+        .chars()
+        .map(|character| if character.is_control() { '\u{fffd}' } else { character })
+        .collect()
 }
 
 #[cfg(all(test, target_os = "linux"))]

@@ -39,15 +39,16 @@ pub fn perform(wish: &Configure) -> Result<(), Failure> {
     let text = start_from(wish, present.as_ref())?;
     let mut edit = Edit::new(text).map_err(|problems| refused(&config::Failure::Wrong(origin.clone(), problems)))?;
     apply(&mut edit, wish)?;
-    config::parse(edit.text(), &origin, &|name| std::env::var(name).ok()).map_err(|failure| refused(&failure))?;
+    let parsed = config::parse(edit.text(), &origin, &|name| std::env::var(name).ok());
+    let remarks = config::warnings_text(&origin, &parsed.map_err(|failure| refused(&failure))?.warnings);
     if wish.print {
         return print(edit.text());
     }
     if present.is_some_and(|text| text.as_str() == edit.text()) {
-        return print(&format!("`{}` is as wanted already", wish.file.display()));
+        return print(format!("`{}` is as wanted already\n{remarks}", wish.file.display()).trim_end());
     }
     write(&file, edit.text()).map_err(|error| unwritten(&file, &error))?;
-    print(&format!("wrote `{}`", wish.file.display()))
+    print(format!("wrote `{}`\n{remarks}", wish.file.display()).trim_end())
 }
 
 /// The file's text; none where there is no file.

@@ -147,12 +147,12 @@ impl Edit {
             Reached::Null { at, rest } => {
                 has_no_index(&steps, rest)?;
                 let new = built(&steps[rest..], json, Some(&line_indent(&self.text, at)));
-                self.replace(at..end_of_value(&self.text, at), &new);
+                self.replace(at..end_of_value(&self.text, at), &self.with_its_line_ends(new));
             }
             Reached::Missing { container, rest } => {
                 has_no_index(&steps, rest)?;
                 let (place, new) = addition(&self.text, container, &steps[rest..], json);
-                self.replace(place, &new);
+                self.replace(place, &self.with_its_line_ends(new));
             }
         }
         Ok(())
@@ -186,6 +186,11 @@ impl Edit {
             (container, place, at) = (Some(at), index, member.value.start);
         }
         Ok(Reached::Value { at, container, place })
+    }
+
+    /// A file of Windows's stays one.
+    fn with_its_line_ends(&self, new: String) -> String {
+        if self.text.contains("\r\n") { new.replace("\r\n", "\n").replace('\n', "\r\n") } else { new }
     }
 
     /// In one piece: text that grows leaves copies behind that nobody wipes.

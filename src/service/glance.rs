@@ -171,31 +171,17 @@ mod tests {
         }
     }
 
+    fn assert_lines(cases: impl IntoIterator<Item = (Status, bool, &'static str)>) {
+        for (status, delivers, expected) in cases {
+            assert_eq!((line(&status).as_str(), is_delivering(&status)), (expected, delivers));
+        }
+    }
+
     #[test]
-    fn the_line_says_whether_it_delivers_and_if_not_why_and_since_when() {
-        let cases = [
+    fn the_line_says_whether_it_delivers_and_if_not_why() {
+        assert_lines([
             (running(), true, "delivering: 12,345 records and 780 samples sent"),
             (Status { requests_ok: 0, ..running() }, false, "starting: nothing was sent yet"),
-            (
-                Status { lag_bytes: 200 << 20, ..running() },
-                true,
-                "delivering: 12,345 records and 780 samples sent; 200 MiB of logs wait",
-            ),
-            (
-                Status { lag_bytes: 3_000, ..stuck(running()) },
-                false,
-                "not delivering for 5 min: the endpoint cannot be reached; 3,000 B of logs and 13 samples wait",
-            ),
-            (
-                Status { samples_stuck_ms: None, ..stuck(running()) },
-                false,
-                "not delivering records for 5 min: the endpoint cannot be reached; 13 samples wait",
-            ),
-            (
-                Status { records_stuck_ms: None, samples_waiting: 1, ..stuck(running()) },
-                false,
-                "not delivering samples for 4 min: the endpoint cannot be reached; 1 sample waits",
-            ),
             (
                 Status { trouble: Some("cannot renew".into()), ..running() },
                 true,
@@ -213,19 +199,36 @@ mod tests {
                 "delivering: 12,345 records and 780 samples sent; the journal is not read: no journalctl",
             ),
             (
+                Status { streams_refused: 1, stream_trouble: Some("g/s: not allowed".into()), ..running() },
+                true,
+                "delivering: 12,345 records and 780 samples sent; 1 stream is refused: g/s: not allowed",
+            ),
+            (
+                Status { streams_refused: 2, stream_trouble: Some("g/s: not allowed".into()), ..stuck(running()) },
+                false,
+                "not delivering for 5 min: the endpoint cannot be reached; 13 samples wait",
+            ),
+            (
                 Status { reload_trouble: Some("1 problem".into()), ..running() },
                 true,
                 "delivering: 12,345 records and 780 samples sent; the last reload was refused: 1 problem",
             ),
-        ];
-        for (status, delivers, expected) in cases {
-            assert_eq!((line(&status).as_str(), is_delivering(&status)), (expected, delivers));
-        }
+        ]);
     }
 
     #[test]
-    fn a_journal_that_is_behind_and_streams_that_are_refused_are_named() {
-        let cases = [
+    fn the_line_says_since_when_nothing_is_delivered_and_what_waits() {
+        assert_lines([
+            (
+                Status { lag_bytes: 200 << 20, ..running() },
+                true,
+                "delivering: 12,345 records and 780 samples sent; 200 MiB of logs wait",
+            ),
+            (
+                Status { lag_bytes: 3_000, ..stuck(running()) },
+                false,
+                "not delivering for 5 min: the endpoint cannot be reached; 3,000 B of logs and 13 samples wait",
+            ),
             (
                 Status { journals: 1, journal_lag_ms: 172_800_000, records_waiting: 9_000, ..running() },
                 true,
@@ -248,19 +251,16 @@ mod tests {
                 "not delivering for 5 min: the endpoint cannot be reached; 1 record waits",
             ),
             (
-                Status { streams_refused: 1, stream_trouble: Some("g/s: not allowed".into()), ..running() },
-                true,
-                "delivering: 12,345 records and 780 samples sent; 1 stream is refused: g/s: not allowed",
+                Status { samples_stuck_ms: None, ..stuck(running()) },
+                false,
+                "not delivering records for 5 min: the endpoint cannot be reached; 13 samples wait",
             ),
             (
-                Status { streams_refused: 2, stream_trouble: Some("g/s: not allowed".into()), ..stuck(running()) },
+                Status { records_stuck_ms: None, samples_waiting: 1, ..stuck(running()) },
                 false,
-                "not delivering for 5 min: the endpoint cannot be reached; 13 samples wait",
+                "not delivering samples for 4 min: the endpoint cannot be reached; 1 sample waits",
             ),
-        ];
-        for (status, delivers, expected) in cases {
-            assert_eq!((line(&status).as_str(), is_delivering(&status)), (expected, delivers));
-        }
+        ]);
     }
 
     #[test]

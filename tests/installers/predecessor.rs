@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{lchown, symlink};
 use std::process::Command;
 
-use super::root::{Root, Shell, Tree, UNIT, difference};
+use super::root::{Root, SPIED_PATH, Shell, Tree, UNIT, difference};
 use super::{CONFIG, DROP_INS, HOME, NOT_DELIVERING, PROGRAM, value};
 
 /// Its user.
@@ -169,6 +169,113 @@ fn a_link_that_the_old_user_laid_leads_root_nowhere() {
     fs::remove_file(root.at("/fake/broken")).unwrap();
     root.install(&["--unattended", "--wait", "0"]).ended(NOT_DELIVERING);
     assert_eq!(root.rights("/etc/own"), (0o600, 0, 0));
+}
+
+#[test]
+fn a_link_that_the_old_user_lays_behind_the_look_leads_root_nowhere() {
+    for (place, victim) in [("etc", "/var/victim"), ("bin", "/var/victim"), ("logs", "/var/victim")] {
+        let Some(root) = old_style(r#""serial": "1""#) else { return };
+        fs::create_dir(root.at(victim)).unwrap();
+        root.mode(victim, 0o700);
+        // At the last moment at which it can.
+        let swap = format!(
+            "grep -q 'chown root:root {HOME}$' /fake/calls && cd {HOME} && mv {place} moved && ln -s {victim} {place}\n"
+        );
+        root.write("/fake/meanwhile", &swap);
+        let run = root.install_with(&["--unattended", "--wait", "0"], &[("PATH", SPIED_PATH)]).ended(78);
+        assert!(run.err.contains("is a link that another user"), "{}", run.err);
+        assert!(!root.exists("/fake/meanwhile"), "the old user did nothing");
+        assert_eq!(root.rights(victim), (0o700, 0, 0), "{place}");
+        assert_eq!(fs::read_dir(root.at(victim)).unwrap().count(), 0, "{place}");
+    }
+}
+
+/// The lines of `collect_list` in a configuration of the predecessor.
+fn collects(root: &Root, path: &str, mode: u32, owner: u32, group: u32) {
+    root.write(path, "a line\n");
+    root.mode(path, mode);
+    lchown(root.at(path), Some(owner), Some(group)).unwrap();
+    let config = root.read(CONFIG).replace("/var/log/syslog", path);
+    root.write(CONFIG, &config);
+}
+
+#[test]
+fn a_log_that_only_the_old_user_reads_is_named_before_the_old_one_is_stopped() {
+    let Some(root) = old_style(r#""serial": "1""#) else { return };
+    collects(&root, "/var/log/old.log", 0o600, OLD_USER, OLD_USER);
+    let before = root.tree();
+    let run = root.install(&["--unattended", "--wait", "0"]).ended(78);
+    assert!(run.err.contains("/var/log/old.log") && run.err.contains("the old one runs on"), "{}", run.err);
+    assert!(run.err.contains("--read-all-logs") && run.err.contains("chgrp cloudwatch-publisher"), "{}", run.err);
+    assert_eq!(difference(&before, &root.tree()), Vec::<String>::new());
+    assert_eq!(root.asked(), Vec::<String>::new());
+    // Each of the ways out that it names.
+    root.install(&["--unattended", "--wait", "0", "--read-all-logs"]).ended(NOT_DELIVERING);
+    let run = root.install(&["--unattended", "--wait", "0"]).ended(NOT_DELIVERING);
+    assert!(!run.err.contains("cannot read"), "{}", run.err);
+    let Some(root) = old_style(r#""serial": "1""#) else { return };
+    collects(&root, "/var/log/old.log", 0o640, OLD_USER, 4);
+    let run = root.install(&["--unattended", "--wait", "0"]).ended(NOT_DELIVERING);
+    assert!(!run.err.contains("cannot read"), "{}", run.err);
+}
+
+#[test]
+fn a_log_that_nobody_read_before_is_only_named() {
+    let Some(root) = old_style(r#""serial": "1""#) else { return };
+    collects(&root, "/var/log/roots.log", 0o600, 0, 0);
+    let run = root.install(&["--unattended", "--wait", "0"]).ended(NOT_DELIVERING);
+    assert!(run.err.contains("cannot read /var/log/roots.log"), "{}", run.err);
+    // A service that delivers is not stopped for it.
+    let run = root.install(&["--unattended", "--wait", "0"]).ended(NOT_DELIVERING);
+    assert!(run.err.contains("cannot read /var/log/roots.log"), "{}", run.err);
+}
+
+#[test]
+fn after_no_start_the_old_one_is_guarded_as_before() {
+    let Some(root) = old_style(r#""serial": "1""#) else { return };
+    let units =
+        |root: &Root| root.tree().into_iter().filter(|(path, _)| path.starts_with("etc/systemd")).collect::<Tree>();
+    let before = units(&root);
+    let run = root.install(&["--unattended", "--no-start"]).ended(0);
+    assert!(run.out.contains("what ran before runs on until"), "{}", run.out);
+    assert!(run.out.contains(&format!("systemctl restart {UNIT}")), "{}", run.out);
+    collects(&root, "/var/log/old.log", 0o600, OLD_USER, OLD_USER);
+    let run = root.install(&["--unattended", "--wait", "0"]).ended(78);
+    assert!(run.err.contains("the old one runs on"), "{}", run.err);
+    root.mode("/var/log/old.log", 0o644);
+    root.asked();
+    root.write("/fake/broken", "");
+    let run = root.install(&["--unattended", "--wait", "0"]).ended(70);
+    assert!(run.err.contains("going back to what ran before"), "{}", run.err);
+    assert_eq!(difference(&before, &units(&root)), Vec::<String>::new());
+    let asked = root.asked();
+    assert_eq!(asked[asked.len() - 2..], ["daemon-reload".to_string(), format!("restart {UNIT}")]);
+    // Its user has again what it needs.
+    let old = ["setpriv", "--reuid=998", "--regid=998", "--clear-groups", "--no-new-privs", "/bin/sh", "-c"];
+    let reads = format!(
+        "cat {CONFIG} {HOME}/bin/amazon-cloudwatch-publisher && echo on >>{HOME}/logs/amazon-cloudwatch-publisher.log"
+    );
+    root.run(&[&old[..], &[&reads]].concat(), &[]).ended(0);
+    // And from there it goes on as ever.
+    fs::remove_file(root.at("/fake/broken")).unwrap();
+    root.install(&["--unattended", "--wait", "0"]).ended(NOT_DELIVERING);
+    assert!(root.read(&format!("/etc/systemd/system/{UNIT}")).contains("Type=notify"));
+    assert!(root.exists(&format!("{DROP_INS}/50-groups.conf")));
+    assert!(root.exists(&format!("{DROP_INS}/override.conf.predecessor")));
+}
+
+#[test]
+fn after_no_start_credentials_that_were_given_to_the_new_service_are_enough() {
+    let Some(root) = old_style(r#""serial": "1""#) else { return };
+    root.write("/nonexistent/.aws/credentials", "x");
+    let text = root.read(CONFIG);
+    let (before, rest) = text.split_once("\"authentication\"").unwrap();
+    root.write(CONFIG, &format!("{before}{}", rest.split_once("},").unwrap().1));
+    root.install(&["--unattended", "--no-start"]).ended(0);
+    root.install(&["--unattended", "--wait", "0"]).ended(78);
+    root.write(&format!("{DROP_INS}/override.conf"), "[Service]\nEnvironment=AWS_SHARED_CREDENTIALS_FILE=/x\n");
+    root.install(&["--unattended", "--wait", "0"]).ended(NOT_DELIVERING);
+    assert!(root.exists(&format!("{DROP_INS}/override.conf")));
 }
 
 #[test]

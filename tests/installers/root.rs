@@ -239,7 +239,8 @@ impl Root {
     pub fn asked(&self) -> Vec<String> {
         let asked = fs::read_to_string(self.at("fake/asked")).unwrap_or_default();
         let _ = fs::remove_file(self.at("fake/asked"));
-        let is_act = |line: &&str| !line.starts_with("is-") && !line.starts_with("--version");
+        let is_act =
+            |line: &&str| !line.starts_with("is-") && !line.starts_with("show") && !line.starts_with("--version");
         asked.lines().filter(is_act).map(str::to_string).collect()
     }
 

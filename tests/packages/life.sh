@@ -76,6 +76,52 @@ holds grep -q 'credentials of its own' /tmp/said
 holds [ -f $system/$unit ]
 rm -r /home/cwpublisher
 
+step 'over links that its user laid: they lead root nowhere'
+mkdir -m 700 /etc/victim
+for place in etc logs bin; do
+    predecessor '{"agent":{"region":"eu-west-1","instance":{"serial":"x"}}}'
+    mv $home/$place $home/moved
+    ln -s /etc/victim $home/$place
+    chown -h cwpublisher: $home/$place
+    if /usr/lib/cloudwatch-publisher/prepare >/tmp/said 2>&1; then
+        cat /tmp/said
+        echo "prepare took the link $place"
+        exit 1
+    fi
+    holds grep -q "$home/$place is a link that another user" /tmp/said
+    holds [ "$(stat -c '%a %U:%G' /etc/victim)" = '700 root:root' ]
+    holds [ -f $system/$unit ]
+    rm $home/$place
+    mv $home/moved $home/$place
+done
+rmdir /etc/victim
+predecessor '{}'
+echo secret >/etc/victim
+chmod 600 /etc/victim
+ln -sf /etc/victim $config
+chown -h cwpublisher: $config
+if /usr/lib/cloudwatch-publisher/prepare >/tmp/said 2>&1; then exit 1; fi
+holds grep -q "$config is a link that another user" /tmp/said
+holds [ "$(stat -c '%a %U:%G' /etc/victim)" = '600 root:root' ]
+holds [ "$(stat -c '%a %U:%G' $home/etc)" = '700 cwpublisher:cwpublisher' ]
+rm /etc/victim $config
+
+step 'over one that reads a log which the new user could not: it stays as it is, until there is a way'
+echo 'a line' >/var/log/old.log
+chown cwpublisher:adm /var/log/old.log
+chmod 600 /var/log/old.log
+collects='{"agent":{"region":"eu-west-1","instance":{"serial":"x"}},"logs":{"logs_collected":{"files":{"collect_list":[{"file_path":"/var/log/old.log"}]}}}}'
+predecessor "$collects"
+dpkg -i /package.deb >/tmp/said 2>&1
+cat /tmp/said
+holds grep -q 'cwpublisher can read /var/log/old.log, and cloudwatch-publisher could not' /tmp/said
+holds [ -f $system/$unit ]
+holds [ "$(stat -c '%a %U:%G' $home/etc)" = '700 cwpublisher:cwpublisher' ]
+chmod 640 /var/log/old.log
+/usr/lib/cloudwatch-publisher/prepare
+holds is_gone $system/$unit
+rm /var/log/old.log $home/etc/$unit.replaced $system/$unit.d/override.conf.predecessor
+
 step 'over one that can be: its unit and its drop-ins give way, its folders are reachable'
 predecessor '{"agent":{"region":"eu-west-1","instance":{"serial":"x"}}}'
 ln -s $home/bin/cloudwatch-publisher /usr/local/bin/cloudwatch-publisher
@@ -121,6 +167,21 @@ dpkg -r cloudwatch-publisher
 holds [ -e $config ]
 holds [ -e /var/lib/cloudwatch-publisher/state.redb ]
 holds is_gone /usr/bin/cloudwatch-publisher
+
+step 'purged where install-linux.sh has put its own in the place since: only the books go'
+mkdir -p $home/bin
+echo 'the program' >$home/bin/cloudwatch-publisher
+printf '[Service]\nExecStart=%s/bin/cloudwatch-publisher run\n[Install]\nWantedBy=multi-user.target\n' $home >$system/$unit
+ln -sf $system/$unit $system/multi-user.target.wants/$unit
+dpkg -P cloudwatch-publisher >/tmp/said 2>&1
+cat /tmp/said
+holds grep -q 'an installation by install-linux.sh' /tmp/said
+for kept in $config $home/bin/cloudwatch-publisher $system/$unit /var/lib/cloudwatch-publisher/state.redb $system/$unit.d/50-groups.conf; do
+    holds [ -e "$kept" ]
+done
+holds [ "$(readlink $system/multi-user.target.wants/$unit)" = $system/$unit ]
+holds getent passwd cloudwatch-publisher
+rm $home/bin/cloudwatch-publisher $system/$unit $system/multi-user.target.wants/$unit
 
 step 'installed again: they serve on'
 dpkg -i /package.deb

@@ -68,13 +68,7 @@ impl Files {
         let (mut seen, mut refused) = (Vec::with_capacity(self.rows.len()), Vec::new());
         for (index, followed) in self.entries.iter().enumerate() {
             let blacklist = followed.entry.blacklist.as_ref();
-            let is_meant = |path: &Path| {
-                let is_listed =
-                    |list: &regex::Regex| list.is_match(&path.file_name().unwrap_or_default().to_string_lossy());
-                let is_exempt =
-                    |own: &PathBuf| own.parent() == path.parent() && (own == path || names::is_rotated_from(path, own));
-                !names::is_compressed(path) && !blacklist.is_some_and(is_listed) && !self.exempt.iter().any(is_exempt)
-            };
+            let is_meant = |path: &Path| names::is_meant(path, blacklist, &self.exempt);
             let mut found = |file: super::find::Found| {
                 let stat = Stat::of(&file.metadata);
                 if is_meant(&file.path) && !exempt.contains(&stat.inode) {

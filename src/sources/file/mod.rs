@@ -9,6 +9,7 @@
 
 mod again;
 mod away;
+pub mod barred;
 mod copies;
 mod descriptors;
 pub mod find;

@@ -7,7 +7,9 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use regex::Regex;
 
 /// Endings of files that are no text, whatever a glob says: archives and compressed files.
 const COMPRESSED: [&str; 21] = [
@@ -22,6 +24,14 @@ const PUT_ASIDE: [&[u8]; 5] = [b"old", b"bak", b"prev", b"save", b"orig"];
 pub fn is_compressed(path: &Path) -> bool {
     let ending = path.extension().and_then(OsStr::to_str).unwrap_or_default();
     COMPRESSED.iter().any(|known| ending.eq_ignore_ascii_case(known))
+}
+
+/// Whether what was found at `path` is followed: it is not compressed, `blacklist` does not find its base name, and it is none of
+/// `exempt` nor a rotated one of them.
+pub fn is_meant(path: &Path, blacklist: Option<&Regex>, exempt: &[PathBuf]) -> bool {
+    let is_listed = |list: &Regex| list.is_match(&path.file_name().unwrap_or_default().to_string_lossy());
+    let is_exempt = |own: &PathBuf| own.parent() == path.parent() && (own == path || is_rotated_from(path, own));
+    !is_compressed(path) && !blacklist.is_some_and(is_listed) && !exempt.iter().any(is_exempt)
 }
 
 /// The name that `rotated` may have had before rotation: `app.log` for `app.log.1`, `app.log-20260101`, `app-20260101.log`,
