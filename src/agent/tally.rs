@@ -13,6 +13,8 @@ pub struct Tally {
     failed: u64,
     trouble: Option<String>,
     stuck_since: Option<Monotonic>,
+    /// Since when the shift before was stuck: where this one fails too, it has been for that long.
+    was_stuck_since: Option<Monotonic>,
     /// What shifts before this one counted.
     before: Counts,
 }
@@ -21,19 +23,21 @@ impl Tally {
     /// A request was answered with success.
     pub fn succeeded(&mut self) {
         self.ok += 1;
-        (self.trouble, self.stuck_since) = (None, None);
+        (self.trouble, self.stuck_since, self.was_stuck_since) = (None, None, None);
     }
 
     /// A request failed.
     pub fn failed(&mut self, trouble: String, now: Monotonic) {
         self.failed += 1;
         self.trouble = Some(trouble);
-        self.stuck_since.get_or_insert(now);
+        let since = self.was_stuck_since.take().unwrap_or(now);
+        self.stuck_since.get_or_insert(since);
     }
 
     /// A shift begins. What troubled the one before may be mended by its configuration: what is not is told again soon.
     pub fn begin(&mut self) {
-        (self.trouble, self.stuck_since) = (None, None);
+        self.trouble = None;
+        self.was_stuck_since = self.stuck_since.take().or(self.was_stuck_since);
     }
 
     /// A shift is over that counted `counts`.
@@ -86,5 +90,25 @@ impl Tally {
             clock_skew_ms: clock.skew_ms(),
             resident_bytes: resources::resident_bytes(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_that_a_reload_does_not_end_has_lasted_since_its_beginning() {
+        let mut tally = Tally::default();
+        tally.failed("away".to_owned(), Monotonic(1_000));
+        tally.begin();
+        tally.begin();
+        assert_eq!((&tally.trouble, tally.stuck_since), (&None, None), "the new configuration may have mended it");
+        tally.failed("away".to_owned(), Monotonic(9_000));
+        assert_eq!(tally.stuck_since, Some(Monotonic(1_000)));
+        tally.begin();
+        tally.succeeded();
+        tally.failed("away".to_owned(), Monotonic(20_000));
+        assert_eq!(tally.stuck_since, Some(Monotonic(20_000)));
     }
 }

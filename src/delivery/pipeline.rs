@@ -10,7 +10,7 @@
 
 mod intake;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -224,6 +224,7 @@ impl Pipeline {
             }
             Err(SendError::Refused { .. }) => {
                 self.gate.answered();
+                stream.refusal = None;
                 self.refused(batch);
             }
         }
@@ -336,10 +337,12 @@ impl Pipeline {
 
     /// Streams that may not be written, and why, where anything follows that would go there.
     pub fn refusals(&self) -> impl Iterator<Item = (StreamId, &str)> {
-        let is_wanted = |id: StreamId| self.files.values().any(|followed| followed.stream == id);
+        let is_any = self.streams.iter().any(|stream| stream.refusal.is_some());
+        let followed = is_any.then(|| self.files.values().map(|followed| followed.stream)).into_iter().flatten();
+        let wanted: HashSet<StreamId> = followed.collect();
         let refusals = (0..).map(StreamId).zip(&self.streams);
         let refusals = refusals.filter_map(|(id, stream)| Some((id, stream.refusal.as_deref()?)));
-        refusals.filter(move |(id, _)| is_wanted(*id))
+        refusals.filter(move |(id, _)| wanted.contains(id))
     }
 
     /// What there is to do since the last call.

@@ -1,7 +1,8 @@
 //! The own log: where it goes, what a line looks like, and how often the same warning may come.
 //!
 //! A line is a time in UTC, the level, a constant message and facts as `name=value`. A warning comes once a minute for each
-//! cause (its message with its `path`, `cause`, `stream` or `entry`); the next one after that says how often it was left out.
+//! cause (its message with its `path`, `cause`, `stream`, `entry` or `journal`); the next one after that says how often it was
+//! left out.
 //! Whatever happens to the disk, logging neither fails nor panics, and the daemon never waits for it: a thread writes
 //! (`backlog`).
 
@@ -85,11 +86,21 @@ pub fn start(destination: &Destination, debug: bool) -> OwnLog {
     let logger = Logger { debug: Arc::clone(&own_log.debug), way, causes: Mutex::default() };
     if log::set_boxed_logger(Box::new(logger)).is_ok() {
         own_log.set_debug(debug);
+        flush_before_a_panic();
     }
     if let Some((path, error)) = warning {
         log::warn!(path:% = path.display(), error:% = error; "cannot write the own log's file: logging to stderr");
     }
     own_log
+}
+
+/// A panic ends a release at once: what was said right before it is what one looks for.
+fn flush_before_a_panic() {
+    let told = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        log::logger().flush();
+        told(panic);
+    }));
 }
 
 type Refused = Option<(PathBuf, std::io::Error)>;

@@ -126,12 +126,12 @@ impl Journal {
             Run::Nothing => {}
             Run::Asking(.., since) if now.since(*since) >= ANSWER_LIMIT => {
                 self.run = Run::Nothing;
-                self.parser = Parser::default();
                 self.failed(&format!("{PROGRAM} gave no answer within {} s", ANSWER_LIMIT.as_secs()), now);
             }
             Run::Asking(..) => self.listen(now, wall),
-            Run::Reading(_, child, since) => {
+            Run::Reading(leg, child, since) => {
                 let has_worked = now.since(*since) >= WORKED_AFTER;
+                let is_following = matches!(leg, Leg::Follow { .. });
                 while let Some(said) = child.complaint() {
                     if answer_of(Ending::Code(1), &said).is_none() {
                         log::warn!(journal = self.config.key, cause = said; "journalctl complains");
@@ -140,7 +140,7 @@ impl Journal {
                 }
                 if has_worked {
                     self.worked();
-                    if self.boot != self.own_boot {
+                    if is_following && self.boot != self.own_boot {
                         // It may have held nothing of ours when it was asked.
                         self.forget();
                         self.go_on(now, wall);
@@ -243,6 +243,7 @@ impl Journal {
                 start,
                 boot: &self.boot,
                 is_folder: self.config.directory.is_some(),
+                is_namespace: self.config.namespace.is_some(),
                 is_caught_up: self.is_caught_up,
                 read_out: self.read_out.as_deref(),
                 answers: &self.answers,
@@ -278,12 +279,13 @@ impl Journal {
         let (Leg::Catch { from, .. } | Leg::Follow { from, .. }) = &leg;
         let is_at_it = matches!(from, resume::From::Cursor { .. });
         (self.expected, self.complaint) = (saved.filter(|_| is_at_it), None);
-        self.parser = Parser::default();
         self.run = Run::Reading(leg, child, now);
     }
 
     fn launch(&mut self, arguments: &[String], now: Monotonic) -> Option<Child> {
         log::debug!(journal = self.config.key, arguments = arguments.join(" "); "starting journalctl");
+        // Another may have been ended in the middle of an entry.
+        self.parser = Parser::default();
         match Child::start(PROGRAM, arguments, Arc::clone(&self.wake)) {
             Ok(child) => Some(child),
             Err(error) => {
@@ -309,7 +311,6 @@ impl Journal {
         let said = child.last_words();
         let question = question.clone();
         self.run = Run::Nothing;
-        self.parser = Parser::default();
         let answer = match (seen, ending) {
             (Some(seen), _) => Answer::Entry(seen),
             (None, Some(ending)) => match answer_of(ending, &said.join("\n")) {
@@ -419,6 +420,19 @@ mod tests {
         assert!(journal.complaint().is_some_and(|complaint| complaint.contains("no answer")), "the status says so");
         journal.worked();
         assert_eq!(journal.complaint(), None);
+    }
+
+    #[test]
+    fn half_an_entry_of_a_run_that_was_ended_is_no_part_of_an_answer() {
+        let boot = BootId("b00t".to_owned());
+        let mut journal = Journal::new(JournalConfig::new("journal"), Own::default(), &boot, None, Arc::new(|| ()));
+        journal.parser.push(b"__CURSOR=before\n__REALTIME_TIMESTAMP=1\n", |_| ());
+        // Whether there is such a program here or not.
+        drop(journal.launch(&["--version".to_owned()], Monotonic(0)));
+        let mut cursors = Vec::new();
+        let entry = b"__CURSOR=next\n__REALTIME_TIMESTAMP=2\n\n";
+        journal.parser.push(entry, |entry| cursors.extend(entry.text("__CURSOR").map(str::to_owned)));
+        assert_eq!(cursors, ["next"]);
     }
 
     #[test]

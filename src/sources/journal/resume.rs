@@ -198,6 +198,8 @@ pub struct Situation<'a> {
     pub boot: &'a str,
     /// It is a folder of files, perhaps of another machine: its boots are not ours.
     pub is_folder: bool,
+    /// It is a namespace of its own, in which nobody may have written for whole boots.
+    pub is_namespace: bool,
     /// What there was of earlier boots is read.
     pub is_caught_up: bool,
     /// The earlier boot that was read out last, where they are read one by one.
@@ -219,7 +221,7 @@ pub fn next_step(saved: Option<&SavedJournal>, situation: &Situation<'_>) -> Ste
 /// What is to be done before it is known which boot is the current one.
 fn find_boot(saved: Option<&SavedJournal>, situation: &Situation<'_>) -> Option<Step> {
     let is_needed = match saved {
-        None => situation.start == Start::Boot,
+        None => situation.start == Start::Boot && !situation.is_namespace,
         Some(saved) => saved.boot.0 != situation.boot || saved.cursor.is_empty(),
     };
     if !is_needed || situation.is_folder {
@@ -397,6 +399,7 @@ mod tests {
             start,
             boot: "now",
             is_folder: false,
+            is_namespace: false,
             is_caught_up: false,
             read_out: None,
             answers,
@@ -485,6 +488,18 @@ mod tests {
         // With nothing in it at all there is nothing to adopt.
         let empty = Answers { newest: Some(Answer::Nothing), ..journal };
         assert_eq!(decided(Some(&in_an_empty_one), Start::Now, &empty).0, Step::Read(follow(From::Head)));
+    }
+
+    #[test]
+    fn a_namespace_that_is_silent_in_this_boot_begins_behind_its_newest_entry() {
+        let answers = Answers {
+            first_of_boot: Some(Answer::Nothing),
+            newest: Some(seen("a", 9, "before", 4_000)),
+            ..Answers::default()
+        };
+        let silent = Situation { is_namespace: true, ..situation(Start::Boot, &answers) };
+        let Step::Begin(begun) = next_step(None, &silent) else { panic!() };
+        assert_eq!((begun.cursor, begun.is_past), (cursor("a", 9, "before", 4_000), true));
     }
 
     #[test]
