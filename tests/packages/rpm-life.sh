@@ -146,6 +146,14 @@ holds is_gone "$system/$unit"
 holds is_there "$home/etc/$unit.replaced"
 holds cmp "$root$config" "$root/tmp/config"
 
+step 'erased while the predecessor is in charge: what runs is neither stopped nor disabled'
+printf '[Service]\nUser=nobody\nExecStart=%s/bin/amazon-cloudwatch-publisher\n' $home >"$root$system/$unit"
+by_rpm --erase cloudwatch-publisher
+asked daemon-reload reset-failed
+holds is_there "$wants"
+rm "$root$system/$unit" "$root$wants"
+by_rpm --install --nodeps "$second"
+
 step 'erased, and what the manual says to delete deleted: nothing stays'
 by_rpm --erase cloudwatch-publisher
 rm "$root$system/$unit.d/90-own.conf.predecessor"
