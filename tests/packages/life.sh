@@ -151,9 +151,9 @@ rm $home/etc/$unit.replaced $system/$unit.d/override.conf.predecessor
 step 'over one that reads a log which the new user reads by a group that an administrator gave it'
 groupadd -g 1998 readers
 usermod -aG readers cloudwatch-publisher
-chown cwpublisher:readers /var/log/old.log
+chgrp readers /var/log/old.log
 predecessor "$collects"
-/usr/lib/cloudwatch-publisher/prepare
+dpkg -i /package.deb
 holds is_gone $system/$unit
 gpasswd -d cloudwatch-publisher readers
 groupdel readers
