@@ -187,9 +187,11 @@ present_unit() {
 
 is_ours() { grep -q "^ExecStart=$program " "$1"; }
 
+main_process() { systemctl show -p MainPID "$unit" 2>/dev/null | sed -n 's/^MainPID=//p'; }
+
 # Whether the program that runs as the service is ours: after --no-start the unit is, and the old program runs on.
 runs_ours() {
-    process=$(systemctl show -p MainPID "$unit" 2>/dev/null | sed -n 's/^MainPID=//p')
+    process=$(main_process)
     case $(readlink "/proc/${process:-0}/exe" 2>/dev/null) in
         */cloudwatch-publisher | */cloudwatch-publisher' (deleted)') return 0 ;;
         *) return 1 ;;
@@ -611,11 +613,28 @@ service_groups() {
     printf '%s' "$*"
 }
 
-# old_one_reads FILE: whether the user of the predecessor's service may read it.
+# Whose the predecessor's service is: as it runs, since drop-ins may say otherwise than its unit; else as its unit says.
+note_old_user() {
+    old_user=$(sed -n 's/^User=//p' "$takes_over" | tail -n 1)
+    [ -n "$was_active" ] || return 0
+    its_status=$(cat "/proc/$(main_process)/status" 2>/dev/null) || return 0
+    old_uid=$(printf '%s\n' "$its_status" | sed -n 's/^Uid:[[:space:]]*[0-9]*[[:space:]]*\([0-9]*\).*/\1/p')
+    old_gid=$(printf '%s\n' "$its_status" | sed -n 's/^Gid:[[:space:]]*[0-9]*[[:space:]]*\([0-9]*\).*/\1/p')
+    old_groups=$(printf '%s\n' "$its_status" | sed -n 's/^Groups:[[:space:]]*//p' | sed 's/[[:space:]]*$//; s/[[:space:]][[:space:]]*/,/g')
+    its_name=$(id -nu "$old_uid" 2>/dev/null) || return 0
+    if [ "$its_name" != "${old_user:-root}" ]; then old_user=$its_name; fi
+}
+
+# old_one_reads FILE: whether the predecessor's service may read it.
 old_one_reads() {
     # shellcheck disable=SC2016 # the words of the shell within
     set -- sh -c '[ -r "$1" ] && { [ ! -d "$1" ] || [ -x "$1" ]; }' sh "$1"
-    if [ "${old_user:-root}" = root ]; then return 0; fi
+    if [ "${old_user:-root}" = root ] || [ "$old_uid" = 0 ]; then return 0; fi
+    if [ -n "$old_uid" ]; then
+        if [ -n "$old_groups" ]; then set -- --groups "$old_groups" "$@"; else set -- --clear-groups "$@"; fi
+        setpriv --reuid "$old_uid" --regid "$old_gid" "$@" 2>/dev/null
+        return
+    fi
     setpriv --reuid "$old_user" --regid "$(id -g "$old_user")" --init-groups "$@" 2>/dev/null
 }
 
@@ -932,7 +951,7 @@ look_at_service() {
         say "found: the service, stopped and disabled; it stays so"
     fi
     if [ -n "$takes_over" ]; then
-        old_user=$(sed -n 's/^User=//p' "$takes_over" | tail -n 1)
+        note_old_user
         say "found: the Python publisher, as $takes_over${old_user:+, running as $old_user}; its configuration is kept"
     fi
 }
@@ -1242,6 +1261,7 @@ from_environment() {
     old_user=
     old_owner=
     owns_work=
+    old_uid=
 }
 
 wrong_usage() { die 64 "$1; see --help"; }
