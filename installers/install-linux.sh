@@ -937,6 +937,7 @@ look_at_service() {
     was_active=
     takes_over=
     is_held_back=
+    old_uid=
     has_systemd || return 0
     found=$(present_unit)
     if systemctl is-active --quiet "$unit"; then was_active=yes; fi
@@ -1261,7 +1262,6 @@ from_environment() {
     old_user=
     old_owner=
     owns_work=
-    old_uid=
 }
 
 wrong_usage() { die 64 "$1; see --help"; }
