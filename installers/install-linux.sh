@@ -15,6 +15,8 @@ home=/opt/aws/amazon-cloudwatch-publisher
 program=$home/bin/cloudwatch-publisher
 config=$home/etc/amazon-cloudwatch-publisher.json
 manual=docs/installation.md
+way_to_logs="let a group of $service read it (chgrp $service FILE; chmod g+r FILE, and the same in logrotate's \`create\`, or the next \
+rotation takes it back), or give --read-all-logs"
 secret=$home/etc/cognito-password
 link=/usr/local/bin/cloudwatch-publisher
 state=/var/lib/cloudwatch-publisher
@@ -122,6 +124,7 @@ is_explained=
 doing="starting"
 echo_is_off=
 switching=
+was_pending=
 user_is_new=
 folder_rights=
 
@@ -184,9 +187,11 @@ present_unit() {
 
 is_ours() { grep -q "^ExecStart=$program " "$1"; }
 
+main_process() { systemctl show -p MainPID "$unit" 2>/dev/null | sed -n 's/^MainPID=//p'; }
+
 # Whether the program that runs as the service is ours: after --no-start the unit is, and the old program runs on.
 runs_ours() {
-    process=$(systemctl show -p MainPID "$unit" 2>/dev/null | sed -n 's/^MainPID=//p')
+    process=$(main_process)
     case $(readlink "/proc/${process:-0}/exe" 2>/dev/null) in
         */cloudwatch-publisher | */cloudwatch-publisher' (deleted)') return 0 ;;
         *) return 1 ;;
@@ -608,11 +613,28 @@ service_groups() {
     printf '%s' "$*"
 }
 
-# old_one_reads FILE: whether the user of the predecessor's service may read it.
+# Whose the predecessor's service is: as it runs, since drop-ins may say otherwise than its unit; else as its unit says.
+note_old_user() {
+    old_user=$(sed -n 's/^User=//p' "$takes_over" | tail -n 1)
+    [ -n "$was_active" ] || return 0
+    its_status=$(cat "/proc/$(main_process)/status" 2>/dev/null) || return 0
+    old_uid=$(printf '%s\n' "$its_status" | sed -n 's/^Uid:[[:space:]]*[0-9]*[[:space:]]*\([0-9]*\).*/\1/p')
+    old_gid=$(printf '%s\n' "$its_status" | sed -n 's/^Gid:[[:space:]]*[0-9]*[[:space:]]*\([0-9]*\).*/\1/p')
+    old_groups=$(printf '%s\n' "$its_status" | sed -n 's/^Groups:[[:space:]]*//p' | sed 's/[[:space:]]*$//; s/[[:space:]][[:space:]]*/,/g')
+    its_name=$(id -nu "$old_uid" 2>/dev/null) || return 0
+    if [ "$its_name" != "${old_user:-root}" ]; then old_user=$its_name; fi
+}
+
+# old_one_reads FILE: whether the predecessor's service may read it.
 old_one_reads() {
     # shellcheck disable=SC2016 # the words of the shell within
     set -- sh -c '[ -r "$1" ] && { [ ! -d "$1" ] || [ -x "$1" ]; }' sh "$1"
-    if [ "${old_user:-root}" = root ]; then return 0; fi
+    if [ "${old_user:-root}" = root ] || [ "$old_uid" = 0 ]; then return 0; fi
+    if [ -n "$old_uid" ]; then
+        if [ -n "$old_groups" ]; then set -- --groups "$old_groups" "$@"; else set -- --clear-groups "$@"; fi
+        setpriv --reuid "$old_uid" --regid "$old_gid" "$@" 2>/dev/null
+        return
+    fi
     setpriv --reuid "$old_user" --regid "$(id -g "$old_user")" --init-groups "$@" 2>/dev/null
 }
 
@@ -728,7 +750,7 @@ warn_of_logs() {
         warn "the user $service cannot read $file"
         if [ -n "$takes_over" ] && old_one_reads "$file"; then lost="$lost $file"; fi
     done <"$work/unread"
-    way="let a group of $service read it (chgrp $service FILE; chmod g+r FILE), or give --read-all-logs; $manual has more"
+    way="$way_to_logs; $manual has more"
     if [ -n "$lost" ] && [ "$was_active" = yes ] && [ -z "$no_start" ]; then
         die 78 "the Python publisher can read$lost and the new service could not, so the old one runs on: $way. What need not be" \
             "collected can be taken out of the configuration"
@@ -805,8 +827,23 @@ follow_config() {
             /*) config=$leads_to ;;
             *) config=${config%/*}/$leads_to ;;
         esac
-        next_config=${config%/*}/.amazon-cloudwatch-publisher.json.new
     done
+    if [ "$links" -gt 0 ]; then refuse_shared_folders; fi
+}
+
+# Who writes in a folder above the configuration could exchange it, or what root writes beside it.
+refuse_shared_folders() {
+    folder=$(cd "${config%/*}/" 2>/dev/null && pwd -P) || die 78 "$config is where a link of the configuration leads, and its folder is not there"
+    place=$folder/${config##*/}
+    while [ -n "$folder" ]; do
+        if [ -z "$(find "$folder" -prune -user 0 ! -perm -020 ! -perm -002)" ]; then
+            die 78 "the configuration is a link to $place, and others than root write in $folder; put the configuration itself in its" \
+                "place. Nothing that runs was touched"
+        fi
+        folder=${folder%/*}
+    done
+    config=$place
+    next_config=${config%/*}/.amazon-cloudwatch-publisher.json.new
 }
 
 # An earlier run has given everything to the new service, and what runs still is the predecessor, whose alone it all was.
@@ -900,6 +937,7 @@ look_at_service() {
     was_active=
     takes_over=
     is_held_back=
+    old_uid=
     has_systemd || return 0
     found=$(present_unit)
     if systemctl is-active --quiet "$unit"; then was_active=yes; fi
@@ -914,7 +952,7 @@ look_at_service() {
         say "found: the service, stopped and disabled; it stays so"
     fi
     if [ -n "$takes_over" ]; then
-        old_user=$(sed -n 's/^User=//p' "$takes_over" | tail -n 1)
+        note_old_user
         say "found: the Python publisher, as $takes_over${old_user:+, running as $old_user}; its configuration is kept"
     fi
 }
@@ -1004,7 +1042,8 @@ roll_back() {
     if [ -f "$work/password" ]; then mv -f "$work/password" "$secret"; fi
     if [ -f "$work/config" ]; then mv -f "$work/config" "$config"; fi
     if [ -n "$old_owner" ]; then chown -h "$old_owner" "$config"; fi
-    rm -f "$pending"
+    # What was to be started before this run is so still.
+    if [ -n "$takes_over" ] || [ -z "$was_pending" ]; then rm -f "$pending"; fi
     give_folders_back
     systemctl daemon-reload
     if [ "$was_active" = yes ]; then systemctl restart "$unit"; fi
@@ -1058,7 +1097,10 @@ keep_for_a_way_back() {
 switch() {
     doing="putting everything in its place"
     if has_systemd && ! is_dry && [ -n "$(present_unit)" ]; then keep_for_a_way_back; fi
-    if [ -f "$pending" ]; then must_restart=yes; fi
+    if [ -f "$pending" ]; then
+        was_pending=yes
+        must_restart=yes
+    fi
     if ! is_dry; then
         switching=yes
         # Nothing older runs where nothing runs.

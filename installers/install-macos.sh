@@ -16,6 +16,8 @@ home=/opt/aws/amazon-cloudwatch-publisher
 program=$home/bin/cloudwatch-publisher
 config=$home/etc/amazon-cloudwatch-publisher.json
 manual=docs/installation-macos.md
+way_to_logs="give --read-all-logs, or let a group of $service read it (chgrp $service FILE; chmod g+r FILE) where no rotation \
+replaces it"
 secret=$home/etc/cognito-password
 link=/usr/local/bin/cloudwatch-publisher
 state=$home/state
@@ -122,6 +124,7 @@ is_explained=
 doing="starting"
 echo_is_off=
 switching=
+was_pending=
 lock=
 user_is_new=
 folder_rights=
@@ -640,7 +643,7 @@ warn_of_logs() {
         warn "the user $service cannot read $file"
         if [ -n "$takes_over" ] && old_one_reads "$file"; then lost="$lost $file"; fi
     done <"$work/unread"
-    way="let a group of $service read it (chgrp $service FILE; chmod g+r FILE), or give --read-all-logs; $manual has more"
+    way="$way_to_logs; $manual has more"
     if [ -n "$lost" ] && [ "$was_active" = yes ] && [ -z "$no_start" ]; then
         die 78 "the Python publisher can read$lost and the new service could not, so the old one runs on: $way. What need not be" \
             "collected can be taken out of the configuration"
@@ -717,8 +720,23 @@ follow_config() {
             /*) config=$leads_to ;;
             *) config=${config%/*}/$leads_to ;;
         esac
-        next_config=${config%/*}/.amazon-cloudwatch-publisher.json.new
     done
+    if [ "$links" -gt 0 ]; then refuse_shared_folders; fi
+}
+
+# Who writes in a folder above the configuration could exchange it, or what root writes beside it.
+refuse_shared_folders() {
+    folder=$(cd "${config%/*}/" 2>/dev/null && pwd -P) || die 78 "$config is where a link of the configuration leads, and its folder is not there"
+    place=$folder/${config##*/}
+    while [ -n "$folder" ]; do
+        if [ -z "$(find "$folder" -prune -user 0 ! -perm -020 ! -perm -002)" ]; then
+            die 78 "the configuration is a link to $place, and others than root write in $folder; put the configuration itself in its" \
+                "place. Nothing that runs was touched"
+        fi
+        folder=${folder%/*}
+    done
+    config=$place
+    next_config=${config%/*}/.amazon-cloudwatch-publisher.json.new
 }
 
 # An earlier run has given everything to the new service, and what runs still is the predecessor, whose alone it all was.
@@ -890,7 +908,8 @@ roll_back() {
     if [ -f "$work/password" ]; then mv -f "$work/password" "$secret"; fi
     if [ -f "$work/config" ]; then mv -f "$work/config" "$config"; fi
     if [ -n "$old_owner" ]; then chown -h "$old_owner" "$config"; fi
-    rm -f "$pending"
+    # What was to be started before this run is so still.
+    if [ -n "$takes_over" ] || [ -z "$was_pending" ]; then rm -f "$pending"; fi
     give_folders_back
     if [ "$was_active" = yes ]; then restart; fi
 }
@@ -918,7 +937,10 @@ keep_for_a_way_back() {
 switch() {
     doing="putting everything in its place"
     if ! is_dry && [ -n "$(present_plist)" ]; then keep_for_a_way_back; fi
-    if [ -f "$pending" ]; then must_restart=yes; fi
+    if [ -f "$pending" ]; then
+        was_pending=yes
+        must_restart=yes
+    fi
     if ! is_dry; then
         switching=yes
         # Nothing older runs where nothing runs.
@@ -1002,7 +1024,7 @@ conclude() {
     fi
     if [ -n "$no_start" ]; then
         if [ "$was_active" = yes ]; then
-            say "installed, and what ran before runs on until: launchctl bootout system/$label; launchctl bootstrap system $plist_file"
+            say "installed, and what ran before runs on until this is run again without --no-start"
         else
             say "installed and not started: launchctl enable system/$label; launchctl bootstrap system $plist_file"
         fi

@@ -372,6 +372,10 @@ fn what_an_administrator_stopped_and_disabled_stays_so() {
     let Some(root) = Root::new(Shell::Dash) else { return };
     root.write("/src/password", "x\n");
     root.install(&options(&["--password-file", "/src/password", "--no-start"])).ended(0);
+    // By one that came to nothing in between, too.
+    root.write("/fake/unable", "");
+    root.install(&["--wait", "0"]).ended(70);
+    fs::remove_file(root.at("/fake/unable")).unwrap();
     root.install(&["--wait", "0"]).ended(NOT_DELIVERING);
     assert!(root.asked().contains(&format!("restart {UNIT}")));
 }
@@ -393,6 +397,23 @@ fn a_configuration_that_is_roots_link_stays_one() {
     symlink(CONFIG, root.at("/var/own/there.json")).unwrap();
     let run = root.install(&["--wait", "0"]).ended(78);
     assert!(run.err.contains("leads to itself"), "{}", run.err);
+}
+
+#[test]
+fn a_configuration_in_another_users_folder_is_not_followed_to() {
+    for (mode, owner) in [(0o755, 1997), (0o775, 0), (0o757, 0)] {
+        let Some(root) = Root::new(Shell::Dash) else { return };
+        installed(&root);
+        fs::create_dir_all(root.at("/var/theirs/own")).unwrap();
+        fs::rename(root.at(CONFIG), root.at("/var/theirs/own/here.json")).unwrap();
+        symlink("/var/theirs/own/here.json", root.at(CONFIG)).unwrap();
+        root.mode("/var/theirs", mode);
+        std::os::unix::fs::chown(root.at("/var/theirs"), Some(owner), Some(owner)).unwrap();
+        let before = root.tree();
+        let run = root.install(&["--wait", "0", "--set", "metrics.namespace=Other"]).ended(78);
+        assert!(run.err.contains("others than root write in /var/theirs;"), "{}", run.err);
+        assert_eq!(difference(&before, &root.tree()), Vec::<String>::new());
+    }
 }
 
 #[test]

@@ -220,6 +220,29 @@ fn a_log_that_only_the_old_user_reads_is_named_before_the_old_one_is_stopped() {
 }
 
 #[test]
+fn whose_the_old_service_is_says_its_process_and_not_its_unit_alone() {
+    for (owner, groups) in [("0", "--clear-groups"), ("998", "--groups=4242,4243")] {
+        let Some(root) = old_style(r#""serial": "1""#) else { return };
+        let mut process = Command::new("setpriv")
+            .args([&format!("--reuid={owner}"), &format!("--regid={owner}"), groups, "sleep", "300"])
+            .spawn()
+            .unwrap();
+        root.write("/fake/process", &process.id().to_string());
+        collects(&root, "/var/log/theirs.log", 0o640, 0, 4243);
+        let before = root.tree();
+        let run = root.install(&["--unattended", "--wait", "0"]);
+        process.kill().unwrap();
+        process.wait().unwrap();
+        let run = run.ended(78);
+        assert!(run.err.contains("the Python publisher can read /var/log/theirs.log"), "{}", run.err);
+        assert_eq!(difference(&before, &root.tree()), Vec::<String>::new());
+        // As its unit says it could not.
+        fs::remove_file(root.at("/fake/process")).unwrap();
+        root.install(&["--unattended", "--wait", "0"]).ended(NOT_DELIVERING);
+    }
+}
+
+#[test]
 fn a_log_that_nobody_read_before_is_only_named() {
     let Some(root) = old_style(r#""serial": "1""#) else { return };
     collects(&root, "/var/log/roots.log", 0o600, 0, 0);

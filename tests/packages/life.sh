@@ -76,6 +76,31 @@ holds grep -q 'credentials of its own' /tmp/said
 holds [ -f $system/$unit ]
 rm -r /home/cwpublisher
 
+step 'removed and purged while the predecessor is in charge: what runs is not stopped, and keeps what it has'
+prerm=/var/lib/dpkg/info/cloudwatch-publisher.prerm
+mkdir /tmp/fake
+printf '#!/bin/sh\necho "$*" >>/tmp/invoked\n' >/tmp/fake/deb-systemd-invoke
+chmod +x /tmp/fake/deb-systemd-invoke
+made=/run/systemd/system
+[ -d /run/systemd ] || made=/run/systemd
+mkdir -p /run/systemd/system
+PATH=/tmp/fake:$PATH $prerm remove
+holds is_gone /tmp/invoked
+mv $system/$unit /tmp/unit
+PATH=/tmp/fake:$PATH $prerm remove
+holds grep -qx "stop $unit" /tmp/invoked
+mv /tmp/unit $system/$unit
+rm -r "$made"
+echo 'a line' >$home/logs/amazon-cloudwatch-publisher.log
+dpkg -P cloudwatch-publisher >/tmp/said 2>&1
+cat /tmp/said
+holds grep -q 'is of another installation (the Python publisher' /tmp/said
+for kept in $system/$unit $system/$unit.d/override.conf $home/bin/amazon-cloudwatch-publisher $home/logs/amazon-cloudwatch-publisher.log; do
+    holds [ -e "$kept" ]
+done
+holds cmp $config /tmp/config
+dpkg -i /package.deb >/tmp/said 2>&1
+
 step 'over links that its user laid: they lead root nowhere'
 mkdir -m 700 /etc/victim
 for place in etc logs bin; do
@@ -91,6 +116,7 @@ for place in etc logs bin; do
     holds grep -q "$home/$place is a link that another user" /tmp/said
     holds [ "$(stat -c '%a %U:%G' /etc/victim)" = '700 root:root' ]
     holds [ -f $system/$unit ]
+    holds setpriv --reuid cwpublisher --regid cwpublisher --clear-groups find $home/moved
     rm $home/$place
     mv $home/moved $home/$place
 done
@@ -120,6 +146,17 @@ holds [ "$(stat -c '%a %U:%G' $home/etc)" = '700 cwpublisher:cwpublisher' ]
 chmod 640 /var/log/old.log
 /usr/lib/cloudwatch-publisher/prepare
 holds is_gone $system/$unit
+rm $home/etc/$unit.replaced $system/$unit.d/override.conf.predecessor
+
+step 'over one that reads a log which the new user reads by a group that an administrator gave it'
+groupadd -g 1998 readers
+usermod -aG readers cloudwatch-publisher
+chgrp readers /var/log/old.log
+predecessor "$collects"
+dpkg -i /package.deb
+holds is_gone $system/$unit
+gpasswd -d cloudwatch-publisher readers
+groupdel readers
 rm /var/log/old.log $home/etc/$unit.replaced $system/$unit.d/override.conf.predecessor
 
 step 'over one that can be: its unit and its drop-ins give way, its folders are reachable'
@@ -171,11 +208,12 @@ holds is_gone /usr/bin/cloudwatch-publisher
 step 'purged where install-linux.sh has put its own in the place since: only the books go'
 mkdir -p $home/bin
 echo 'the program' >$home/bin/cloudwatch-publisher
+chmod +x $home/bin/cloudwatch-publisher
 printf '[Service]\nExecStart=%s/bin/cloudwatch-publisher run\n[Install]\nWantedBy=multi-user.target\n' $home >$system/$unit
 ln -sf $system/$unit $system/multi-user.target.wants/$unit
 dpkg -P cloudwatch-publisher >/tmp/said 2>&1
 cat /tmp/said
-holds grep -q 'an installation by install-linux.sh' /tmp/said
+holds grep -q 'is of another installation' /tmp/said
 for kept in $config $home/bin/cloudwatch-publisher $system/$unit /var/lib/cloudwatch-publisher/state.redb $system/$unit.d/50-groups.conf; do
     holds [ -e "$kept" ]
 done
@@ -187,13 +225,17 @@ step 'installed again: they serve on'
 dpkg -i /package.deb
 holds cmp $config /tmp/config
 
-step 'purged: nothing stays but what others put there, which is named'
+step 'purged, after an edit of the whole unit: nothing stays but what others put there, which is named'
+cp /lib/systemd/system/$unit $system/$unit
 echo 'a key' >$home/etc/private.key
 dpkg -P cloudwatch-publisher >/tmp/said 2>&1
 for other in $home/etc/private.key $home/bin/amazon-cloudwatch-publisher; do
     holds [ -e "$other" ]
     holds grep -q "$other" /tmp/said
 done
+holds is_gone $config
+holds is_gone /var/lib/cloudwatch-publisher
+rm $system/$unit
 rm -r $home $system/$unit.d
 rmdir --ignore-fail-on-non-empty /opt/aws
 userdel cwpublisher

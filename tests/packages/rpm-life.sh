@@ -70,6 +70,8 @@ mkdir -p "$root/run/systemd/system"
 mv "$root/bin/systemctl" "$root/bin/systemctl.real"
 cat >"$root/bin/systemctl" <<-'END'
 	#!/bin/sh
+	# A question, and no answer.
+	[ "$1" != show ] || exit 0
 	printf '%s\n' "$*" | sed 's/ amazon-cloudwatch-publisher.service//' >>/tmp/asked
 	case " $* " in
 	    *' enable '* | *' disable '*) exec systemctl.real --root=/ "$@" ;;
@@ -145,6 +147,14 @@ asked '--no-reload enable' daemon-reload restart
 holds is_gone "$system/$unit"
 holds is_there "$home/etc/$unit.replaced"
 holds cmp "$root$config" "$root/tmp/config"
+
+step 'erased while the predecessor is in charge: what runs is neither stopped nor disabled'
+printf '[Service]\nUser=nobody\nExecStart=%s/bin/amazon-cloudwatch-publisher\n' $home >"$root$system/$unit"
+by_rpm --erase cloudwatch-publisher
+asked daemon-reload reset-failed
+holds is_there "$wants"
+rm "$root$system/$unit" "$root$wants"
+by_rpm --install --nodeps "$second"
 
 step 'erased, and what the manual says to delete deleted: nothing stays'
 by_rpm --erase cloudwatch-publisher
