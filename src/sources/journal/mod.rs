@@ -130,8 +130,7 @@ impl Journal {
             }
             Run::Asking(..) => self.listen(now, wall),
             Run::Reading(leg, child, since) => {
-                let has_worked = now.since(*since) >= WORKED_AFTER;
-                let is_following = matches!(leg, Leg::Follow { .. });
+                let (has_worked, is_following) = (now.since(*since) >= WORKED_AFTER, matches!(leg, Leg::Follow { .. }));
                 while let Some(said) = child.complaint() {
                     if answer_of(Ending::Code(1), &said).is_none() {
                         log::warn!(journal = self.config.key, cause = said; "journalctl complains");
@@ -284,8 +283,7 @@ impl Journal {
 
     fn launch(&mut self, arguments: &[String], now: Monotonic) -> Option<Child> {
         log::debug!(journal = self.config.key, arguments = arguments.join(" "); "starting journalctl");
-        // Another may have been ended in the middle of an entry.
-        self.parser = Parser::default();
+        self.parser = Parser::default(); // Another may have been ended in the middle of an entry.
         match Child::start(PROGRAM, arguments, Arc::clone(&self.wake)) {
             Ok(child) => Some(child),
             Err(error) => {
