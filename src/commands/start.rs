@@ -26,16 +26,16 @@ pub fn load(path: &Path) -> Result<Loaded, Failure> {
 /// Reads a config, with remarks on what this system makes of it: whoever is to publish by it reads it here.
 pub fn read(path: &Path) -> Result<Loaded, config::Failure> {
     let mut loaded = config::load(path)?;
-    let (is_macos, is_root) = (cfg!(target_os = "macos"), rustix::process::geteuid().is_root());
-    loaded.warnings.extend(unified_log_warnings(&loaded.config, is_macos, is_root));
+    loaded.warnings.extend(unified_log_warnings(&loaded.config));
     Ok(loaded)
 }
 
 /// What is said where this process would read nothing of macOS's unified log.
-fn unified_log_warnings(config: &Config, is_macos: bool, is_root: bool) -> Vec<Problem> {
-    if !is_macos {
+fn unified_log_warnings(config: &Config) -> Vec<Problem> {
+    if !cfg!(target_os = "macos") {
         return Vec::new();
     }
+    let is_root = rustix::process::geteuid().is_root();
     let warning = |journal: &JournalConfig| unified_log::warning(journal.predicate.as_deref(), is_root);
     config.logs.journals.iter().filter_map(warning).map(Problem::general).collect()
 }

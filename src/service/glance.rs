@@ -58,21 +58,22 @@ fn at_work(status: &Status) -> String {
 /// What waits, where anything worth a word does.
 fn behind(status: &Status) -> String {
     let is_stuck = status.records_stuck_ms.or(status.samples_stuck_ms).is_some();
-    let mut waits = Vec::new();
+    // Each with whether it is a single thing.
+    let mut waits: Vec<(String, bool)> = Vec::new();
     if status.lag_bytes >= MUCH_BYTES || is_stuck && status.lag_bytes > 0 {
-        waits.push(format!("{} of logs", bytes(status.lag_bytes)));
+        waits.push((format!("{} of logs", bytes(status.lag_bytes)), false));
     }
     // What a journal holds is not known as bytes are.
     if is_stuck && status.lag_bytes == 0 && status.records_waiting > 0 {
-        waits.push(count(status.records_waiting, "record"));
+        waits.push((count(status.records_waiting, "record"), status.records_waiting == 1));
     }
     if is_stuck && status.samples_waiting > 0 {
-        waits.push(count(status.samples_waiting, "sample"));
+        waits.push((count(status.samples_waiting, "sample"), status.samples_waiting == 1));
     }
     let waiting = match waits.as_slice() {
         [] => String::new(),
-        [one] if one.starts_with("1 ") && !one.ends_with("logs") => format!("; {one} waits"),
-        _ => format!("; {} wait", waits.join(" and ")),
+        [(one, true)] => format!("; {one} waits"),
+        all => format!("; {} wait", all.iter().map(|(what, _)| what.as_str()).collect::<Vec<_>>().join(" and ")),
     };
     waiting + &journals_behind(status)
 }

@@ -371,12 +371,9 @@ impl LogThread {
 
     /// How many streams may not be written, and the first of them with the reason.
     fn refused(&self) -> (u64, Option<String>) {
-        let mut refusals = self.pipeline.refusals();
-        let first = refusals.next().map(|(stream, cause)| {
-            let stream = &self.destinations[stream.0 as usize].stream;
-            format!("{stream}: {cause}")
-        });
-        (u64::from(first.is_some()) + refusals.count() as u64, first)
+        let refusals = self.pipeline.refusals();
+        let named = |(id, cause): &(StreamId, &str)| format!("{}: {cause}", self.destinations[id.0 as usize].stream);
+        (refusals.len() as u64, refusals.first().map(named))
     }
 
     fn pause(&self, now: Monotonic) -> Duration {

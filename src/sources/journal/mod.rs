@@ -41,6 +41,7 @@ const PROGRAM: &str = "journalctl";
 const WORKED_AFTER: Duration = Duration::from_secs(60);
 /// An answer takes a moment; where files are damaged or the disk hangs it may never come.
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
+
 /// What journalctl is busy with.
 enum Run {
     Nothing,
