@@ -408,15 +408,21 @@ fn a_journald_that_hangs_holds_up_neither_delivery_nor_a_start_nor_the_end() {
     });
 }
 
+/// A journal of which an agent that has ended read the first ten entries.
+fn ten_read() -> (Journald, Scene) {
+    let journald = Journald::start();
+    let scene = message_scene();
+    let agent = started(&scene);
+    journald.numbers(0, 10);
+    wait_for_numbers(&scene, 10, true);
+    agent.stop();
+    (journald, scene)
+}
+
 #[test]
 fn a_journal_that_is_gone_with_its_boot_is_said_and_the_next_boot_is_read_whole() {
     in_namespace("a_journal_that_is_gone_with_its_boot_is_said_and_the_next_boot_is_read_whole", || {
-        let mut journald = Journald::start();
-        let scene = message_scene();
-        let agent = started(&scene);
-        journald.numbers(0, 10);
-        wait_for_numbers(&scene, 10, true);
-        agent.stop();
+        let (mut journald, scene) = ten_read();
         for boot in 1..4_u32 {
             let count = usize::try_from(boot).unwrap() * 10;
             journald.log("test", "gone with its boot");
@@ -434,12 +440,7 @@ fn a_journal_that_is_gone_with_its_boot_is_said_and_the_next_boot_is_read_whole(
 #[test]
 fn boots_that_number_their_entries_anew_are_read_once_and_in_order() {
     in_namespace("boots_that_number_their_entries_anew_are_read_once_and_in_order", || {
-        let mut journald = Journald::start();
-        let scene = message_scene();
-        let agent = started(&scene);
-        journald.numbers(0, 10);
-        wait_for_numbers(&scene, 10, true);
-        agent.stop();
+        let (mut journald, scene) = ten_read();
         let mut count = 10;
         // Nobody reads in the first of two boots.
         for pair in 0..3 {
