@@ -138,35 +138,92 @@ pub struct SavedJournal {
     pub boot: BootId,
 }
 
-/// A metric's unit, in CloudWatch's spelling (`StandardUnit` of PutMetricData).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Unit {
-    /// A number of things.
-    Count,
-    /// A share of 100.
-    Percent,
-    /// Bytes.
-    Bytes,
-    /// Seconds.
-    Seconds,
-    /// Milliseconds.
-    Milliseconds,
-    /// No unit.
-    None,
+/// Every unit of CloudWatch with its spelling (`StandardUnit` of PutMetricData, botocore 1.43.11, read 2026-11-21).
+macro_rules! units {
+    ($($unit:ident $name:literal)*) => {
+        /// A metric's unit.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[allow(missing_docs, reason = "the names are CloudWatch's own")]
+        pub enum Unit {
+            $($unit,)*
+        }
+
+        impl Unit {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$unit,)*];
+
+            /// CloudWatch's spelling.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$unit => $name,)*
+                }
+            }
+        }
+    };
 }
 
-impl Unit {
-    /// CloudWatch's spelling.
-    pub fn name(self) -> &'static str {
+units! {
+    Seconds "Seconds"
+    Microseconds "Microseconds"
+    Milliseconds "Milliseconds"
+    Bytes "Bytes"
+    Kilobytes "Kilobytes"
+    Megabytes "Megabytes"
+    Gigabytes "Gigabytes"
+    Terabytes "Terabytes"
+    Bits "Bits"
+    Kilobits "Kilobits"
+    Megabits "Megabits"
+    Gigabits "Gigabits"
+    Terabits "Terabits"
+    Percent "Percent"
+    Count "Count"
+    BytesPerSecond "Bytes/Second"
+    KilobytesPerSecond "Kilobytes/Second"
+    MegabytesPerSecond "Megabytes/Second"
+    GigabytesPerSecond "Gigabytes/Second"
+    TerabytesPerSecond "Terabytes/Second"
+    BitsPerSecond "Bits/Second"
+    KilobitsPerSecond "Kilobits/Second"
+    MegabitsPerSecond "Megabits/Second"
+    GigabitsPerSecond "Gigabits/Second"
+    TerabitsPerSecond "Terabits/Second"
+    CountPerSecond "Count/Second"
+    None "None"
+}
+
+/// What was measured at one moment, or seen over a span.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Value {
+    /// A figure: finite, within ±2^360.
+    One(f64),
+    /// Figures that were summed up before they are sent.
+    Distribution(Distribution),
+}
+
+impl Value {
+    /// The figure, or the sum of all.
+    pub fn sum(&self) -> f64 {
         match self {
-            Self::Count => "Count",
-            Self::Percent => "Percent",
-            Self::Bytes => "Bytes",
-            Self::Seconds => "Seconds",
-            Self::Milliseconds => "Milliseconds",
-            Self::None => "None",
+            Self::One(value) => *value,
+            Self::Distribution(many) => many.sum,
         }
     }
+}
+
+/// Many figures: how often each was seen, and what they come to.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Distribution {
+    /// Distinct values and how often each was seen; where there are very many, near ones are told as one.
+    pub counted: Vec<(f64, f64)>,
+    /// The least of all.
+    pub minimum: f64,
+    /// The greatest of all.
+    pub maximum: f64,
+    /// The sum of all.
+    pub sum: f64,
+    /// How many there were; with a sampling rate not a whole number.
+    pub count: f64,
 }
 
 /// Name and value pairs, in the order in which they are sent.
@@ -179,10 +236,12 @@ pub struct Sample {
     pub name: String,
     /// What the value counts.
     pub unit: Unit,
-    /// Finite, within ±2^360.
-    pub value: f64,
+    /// The figure or figures.
+    pub value: Value,
     /// What it was measured on: at most 30 pairs.
     pub dimensions: Dimensions,
+    /// Kept by the second instead of by the minute (`StorageResolution` 1): it is sampled more often than that.
+    pub is_high_resolution: bool,
 }
 
 /// The figures of one moment: what one sampling gave.

@@ -14,11 +14,11 @@ mod simulation;
 
 use std::time::Duration;
 
-use cloudwatch_publisher::delivery::filter::Filter;
 use cloudwatch_publisher::delivery::lines::Block;
 use cloudwatch_publisher::delivery::outcome::SendError;
 use cloudwatch_publisher::delivery::pipeline::{Pipeline, Settings};
 use cloudwatch_publisher::delivery::retry::Chance;
+use cloudwatch_publisher::delivery::treatment::Treatment;
 use cloudwatch_publisher::record::{FileId, Monotonic, StreamId};
 use simulation::{Case, World};
 
@@ -77,7 +77,7 @@ fn one_world_again() {
 /// Requests within an hour in which every request to twenty streams with much to send fails as `error` says.
 fn requests_in_an_hour_of(error: &SendError) -> u32 {
     let settings = Settings { interval: Duration::from_secs(5), concurrency: 4, max_bytes: 1_000 };
-    let mut pipeline = Pipeline::new(settings, vec![Filter::default()]);
+    let mut pipeline = Pipeline::new(settings, vec![Treatment::default()]);
     let mut rng = fastrand::Rng::with_seed(7);
     let (mut requests, mut now) = (0, Monotonic(0));
     let ids: Vec<_> = (0..20).map(|number| (FileId(number), StreamId(u32::try_from(number).unwrap()))).collect();

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use cloudwatch_publisher::record::{
-    BootId, Fingerprint, Mark, Monotonic, Offset, Round, Sample, SavedFile, SavedJournal, StreamName, Unit, Wall,
+    BootId, Fingerprint, Mark, Monotonic, Offset, Round, Sample, SavedFile, SavedJournal, StreamName, Unit, Value, Wall,
 };
 use cloudwatch_publisher::state::{Changes, Disk, FileKey, OpenError, Opened, RoundId, Store, StoreError};
 
@@ -35,8 +35,9 @@ fn round(at: u64) -> Round {
     let sample = |i: usize| Sample {
         name: format!("mem_used_percent_{i}"),
         unit: Unit::Percent,
-        value: at as f64,
+        value: Value::One(at as f64),
         dimensions: dimensions.clone(),
+        is_high_resolution: false,
     };
     Round { boot: BootId("b0".to_owned()), at: Monotonic(at), system: Wall(0), samples: (0..13).map(sample).collect() }
 }

@@ -14,6 +14,7 @@ mod saver;
 mod setup;
 mod shift;
 mod tally;
+mod treatments;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -5,13 +5,11 @@ use std::time::Duration;
 
 use super::logs::{RecordsOf, RecordsParts};
 use super::saver::Urgency;
-use super::{Agent, Setup, logs, metrics, resources};
+use super::{Agent, Setup, logs, metrics, resources, treatments};
 use crate::clock::Clock;
 use crate::config::{
-    FileEntryConfig, FilterConfig, InitialPosition, JournalConfig, JournalFormat, JournalLevel, LONGEST_SINCE, Since,
-    Template,
+    FileEntryConfig, InitialPosition, JournalConfig, JournalFormat, JournalLevel, LONGEST_SINCE, Since, Template,
 };
-use crate::delivery::filter::{Filter, Pattern};
 use crate::delivery::pipeline::Settings;
 use crate::record::{Dimensions, SavedJournal, StreamName, Wall};
 use crate::sources::file::{FileEntry, StartAt};
@@ -38,8 +36,9 @@ pub fn parts(setup: &Setup, agent: &mut Agent) -> anyhow::Result<Parts> {
     let entries: Vec<_> =
         config.logs.entries.iter().map(|entry| file_entry(setup, entry, is_new(entry))).collect::<Result<_, _>>()?;
     let journals: Vec<&JournalConfig> = config.logs.journals.iter().filter(|journal| is_readable(journal)).collect();
-    let of_files = config.logs.entries.iter().map(file_filter);
-    let filters = of_files.chain(journals.iter().map(|journal| journal_filter(journal))).collect::<Result<_, _>>()?;
+    let of_files = config.logs.entries.iter().map(treatments::of_file);
+    let treatments =
+        of_files.chain(journals.iter().map(|journal| treatments::of_journal(journal))).collect::<Result<_, _>>()?;
     let of_files = config.logs.entries.iter().map(|entry| entry.retention_days);
     let retention_days = of_files.chain(journals.iter().map(|journal| journal.retention_days)).collect();
     let saved_journals = saved_journals(agent)?;
@@ -54,7 +53,7 @@ pub fn parts(setup: &Setup, agent: &mut Agent) -> anyhow::Result<Parts> {
     };
     let logs = logs::Parts {
         entries,
-        filters,
+        treatments,
         settings,
         retention_days,
         saved: stored(agent, agent.store.files(), "files that were not followed until now are read anew")?,
@@ -211,25 +210,6 @@ fn own(agent: &Agent) -> Own {
     let cgroups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
     Own::new(std::process::id(), &agent.boot, agent.began_us, &cgroups, &machine)
-}
-
-fn file_filter(entry: &FileEntryConfig) -> anyhow::Result<Filter> {
-    filter(&entry.include_patterns, &entry.exclude_patterns, &entry.filters)
-}
-
-fn journal_filter(journal: &JournalConfig) -> anyhow::Result<Filter> {
-    filter(&journal.include_patterns, &journal.exclude_patterns, &journal.filters)
-}
-
-fn filter(include: &[String], exclude: &[String], filters: &[FilterConfig]) -> anyhow::Result<Filter> {
-    // The config has checked them: an error here is a defect of ours.
-    let compile = |pattern: &String| Pattern::new(pattern).map_err(anyhow::Error::msg);
-    let agreeing = filters.iter().map(|filter| Ok((!filter.is_exclude, compile(&filter.expression)?)));
-    Ok(Filter {
-        include: include.iter().map(compile).collect::<Result<_, _>>()?,
-        exclude: exclude.iter().map(compile).collect::<Result<_, _>>()?,
-        agreeing: agreeing.collect::<anyhow::Result<_>>()?,
-    })
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //!
 //! Only [`load`] and [`password`] touch the system (they read the file, the first the environment too); [`parse`] is pure.
 
+pub mod catalogue;
 mod describe;
 pub mod edit;
 mod file;
@@ -29,8 +30,10 @@ use zeroize::Zeroizing;
 pub use describe::describe;
 pub use problem::{Failure, Place, Problem, warnings_text};
 pub use settings::{
-    Agent, Cognito, Compression, Config, FileEntryConfig, FilterConfig, InitialPosition, Instance, Iot, JournalConfig,
-    JournalFormat, JournalLevel, LONGEST_SINCE, Logs, Metrics, Network, PasswordSource, Secret, SignIn, Since,
+    Agent, Cognito, Collected, CollectorConfig, Compression, Config, FileEntryConfig, FilterConfig, GroupClass,
+    InitialPosition, Instance, Iot, JournalConfig, JournalFormat, JournalLevel, LONGEST_SINCE, Logs, MaskConfig,
+    MeasurementConfig, Metrics, MultiLineConfig, Network, PasswordSource, PluginConfig, ProcessesOf, Resources, Secret,
+    SignIn, Since, StatsdConfig, TimeConfig,
 };
 use template::check_names;
 pub use template::{Facts, Template};

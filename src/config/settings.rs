@@ -5,6 +5,7 @@
 //! Pure.
 
 mod journal;
+mod metrics;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -14,6 +15,9 @@ use zeroize::Zeroizing;
 
 use super::template::{Purpose, Template};
 pub use journal::{JournalConfig, JournalFormat, JournalLevel, LONGEST_SINCE, Since};
+pub use metrics::{
+    Collected, CollectorConfig, MeasurementConfig, Metrics, PluginConfig, ProcessesOf, Resources, StatsdConfig,
+};
 
 /// Everything that can be set.
 #[derive(Clone, Debug, PartialEq)]
@@ -200,6 +204,8 @@ pub struct FileEntryConfig {
     pub stream: Template,
     /// Days that the group keeps its records; none = left as it is.
     pub retention_days: Option<u16>,
+    /// The class of the group where it is made.
+    pub group_class: GroupClass,
     /// Where reading begins in a file that is there at the very first start.
     pub initial_position: InitialPosition,
     /// How long after its rotation a file's last line without a newline is waited for.
@@ -212,6 +218,61 @@ pub struct FileEntryConfig {
     pub exclude_patterns: Vec<String>,
     /// The CloudWatch Agent's filters: each must agree. Checked.
     pub filters: Vec<FilterConfig>,
+    /// Where a record begins that has several lines; none = a line is a record.
+    pub multi_line: Option<MultiLineConfig>,
+    /// How the time stands in a record; none = records carry the time at which they were read.
+    pub time: Option<TimeConfig>,
+    /// The label of the file's encoding, as WHATWG has it. Checked.
+    pub encoding: String,
+    /// What must not leave the device.
+    pub mask: Vec<MaskConfig>,
+    /// Only the newest match is followed.
+    pub is_newest_only: bool,
+    /// A rotated file is deleted once every byte of it is acknowledged.
+    pub is_removed: bool,
+}
+
+/// The class of a log group, fixed when it is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupClass {
+    /// Everything.
+    Standard,
+    /// Cheaper, with less.
+    InfrequentAccess,
+}
+
+/// Where a record of several lines begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MultiLineConfig {
+    /// In a line in which this regular expression is found. Checked.
+    Pattern(String),
+    /// In a line in which the time is found.
+    Time,
+}
+
+/// How the time stands in a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TimeConfig {
+    /// Directives of strftime, or `auto`. Checked.
+    pub format: String,
+    /// Times without a zone are UTC; else this machine's.
+    pub is_utc: bool,
+    /// The time is left out of the record.
+    pub is_trimmed: bool,
+}
+
+/// A rule of what must not leave the device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MaskConfig {
+    /// A built-in one, by its name. Checked.
+    BuiltIn(String),
+    /// What a regular expression finds, and what stands in its place. Checked.
+    Pattern {
+        /// The regular expression.
+        pattern: String,
+        /// What stands in place of what it finds.
+        replace: String,
+    },
 }
 
 /// A filter of the CloudWatch Agent.
@@ -232,19 +293,6 @@ pub enum InitialPosition {
     End,
 }
 
-/// Host metrics.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Metrics {
-    /// The CloudWatch namespace.
-    pub namespace: Template,
-    /// The longest a sample waits for others to fill its request.
-    pub flush_interval: Duration,
-    /// A role to assume for metrics, in place of the agent's.
-    pub role: Option<String>,
-    /// Where the requests go, where it is not AWS's own endpoint of the region.
-    pub endpoint: Option<String>,
-}
-
 /// The predecessor's, where it had the key.
 pub(super) mod defaults {
     use std::time::Duration;
@@ -256,6 +304,7 @@ pub(super) mod defaults {
     pub const GROUP: &str = "/system/default/{instance_id}";
     pub const STREAM: &str = "{file_name}";
     pub const JOURNAL_STREAM: &str = "journal";
+    pub const ENCODING: &str = "utf-8";
     pub const METRICS_FLUSH: Duration = Duration::from_secs(60);
     pub const METRICS_BUFFER_DAYS: u64 = 14;
     pub const METRICS_BUFFER_MB: u64 = 64;
@@ -306,6 +355,9 @@ impl Config {
                 flush_interval: Duration::from_secs(5),
                 role: None,
                 endpoint: None,
+                collected: Collected::Standard,
+                append_dimensions: None,
+                aggregation_dimensions: Vec::new(),
             },
         }
     }
@@ -320,12 +372,19 @@ impl FileEntryConfig {
             group: Template::known(defaults::GROUP, Purpose::Group),
             stream: Template::known(defaults::STREAM, Purpose::Stream),
             retention_days: None,
+            group_class: GroupClass::Standard,
             initial_position: InitialPosition::End,
             partial_line_timeout: defaults::PARTIAL_LINE_TIMEOUT,
             blacklist: None,
             include_patterns: Vec::new(),
             exclude_patterns: Vec::new(),
             filters: Vec::new(),
+            multi_line: None,
+            time: None,
+            encoding: defaults::ENCODING.to_string(),
+            mask: Vec::new(),
+            is_newest_only: false,
+            is_removed: false,
         }
     }
 }

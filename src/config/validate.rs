@@ -15,7 +15,7 @@ use std::time::Duration;
 use super::file;
 use super::key::Key;
 use super::problem::{Place, Problem};
-use super::settings::{Agent, Config, Instance, Metrics, Network, defaults};
+use super::settings::{Agent, Collected, Config, Instance, Metrics, Network, defaults};
 use super::template::{Purpose, Template};
 use super::tree::Places;
 
@@ -237,6 +237,9 @@ impl Judge<'_> {
                 .unwrap_or(defaults::METRICS_FLUSH),
             role: self.role(&shape.credentials),
             endpoint: self.endpoint(&shape.endpoint_override).or(endpoint),
+            collected: Collected::Standard,
+            append_dimensions: None,
+            aggregation_dimensions: Vec::new(),
         }
     }
 

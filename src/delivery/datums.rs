@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::record::{Sample, Wall};
+use crate::record::{Sample, Value, Wall};
 
 /// The most datums in a request.
 pub const MAX_DATUMS: usize = 1_000;
@@ -15,6 +15,8 @@ pub const MAX_DATUMS: usize = 1_000;
 pub const MAX_REQUEST_BYTES: usize = 900_000;
 /// The most dimensions of a datum.
 pub const MAX_DIMENSIONS: usize = 30;
+/// The most distinct values of a datum.
+pub const MAX_VALUES: usize = 150;
 /// The longest name of a metric or dimension.
 pub const MAX_NAME_BYTES: usize = 255;
 /// The longest value of a dimension.
@@ -44,7 +46,7 @@ pub fn problem(datum: &Datum, now: Option<Wall>) -> Option<&'static str> {
         (1..=MAX_DIMENSION_VALUE_BYTES).contains(&value.len()) && is_ascii_text(value) && !value.trim().is_empty()
     };
     let age = now.map_or(0, |now| now.0 - datum.at.0);
-    if !sample.value.is_finite() || sample.value.abs() > MAX_VALUE {
+    if !is_taken(&sample.value) {
         Some("its value is not a number that CloudWatch takes")
     } else if !is_name(&sample.name) {
         Some("its name is not 1 to 255 ASCII characters")
@@ -62,6 +64,18 @@ pub fn problem(datum: &Datum, now: Option<Wall>) -> Option<&'static str> {
     }
 }
 
+fn is_taken(value: &Value) -> bool {
+    let is_figure = |value: f64| value.is_finite() && value.abs() <= MAX_VALUE;
+    match value {
+        Value::One(value) => is_figure(*value),
+        Value::Distribution(many) => {
+            let all = many.counted.iter().flat_map(|(value, count)| [*value, *count]);
+            many.counted.len() <= MAX_VALUES
+                && all.chain([many.minimum, many.maximum, many.sum, many.count]).all(is_figure)
+        }
+    }
+}
+
 fn is_ascii_text(text: &str) -> bool {
     text.bytes().all(|byte| (0x20..0x7f).contains(&byte))
 }
@@ -69,7 +83,13 @@ fn is_ascii_text(text: &str) -> bool {
 /// What a datum weighs in a request, rounded up: its texts, and the frame around each of them.
 fn weight(datum: &Datum) -> usize {
     let dimensions = datum.sample.dimensions.iter();
-    150 + datum.sample.name.len() + dimensions.map(|(name, value)| name.len() + value.len() + 24).sum::<usize>()
+    let values = match &datum.sample.value {
+        Value::One(_) => 0,
+        Value::Distribution(many) => 100 + many.counted.len() * 20,
+    };
+    150 + values
+        + datum.sample.name.len()
+        + dimensions.map(|(name, value)| name.len() + value.len() + 24).sum::<usize>()
 }
 
 /// How many of the first datums make one request.
@@ -124,7 +144,16 @@ mod tests {
 
     fn datum(name: &str, value: f64, dimensions: &[(&str, &str)], at: Wall) -> Datum {
         let dimensions = dimensions.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Datum { sample: Sample { name: name.to_owned(), unit: Unit::Count, value, dimensions }, at }
+        Datum {
+            sample: Sample {
+                name: name.to_owned(),
+                unit: Unit::Count,
+                value: Value::One(value),
+                dimensions,
+                is_high_resolution: false,
+            },
+            at,
+        }
     }
 
     #[test]

@@ -13,3 +13,4 @@ pub mod lines;
 pub mod outcome;
 pub mod pipeline;
 pub mod retry;
+pub mod treatment;

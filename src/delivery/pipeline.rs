@@ -15,11 +15,11 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::batch::Batch;
-use super::filter::Filter;
 use super::ledger::Ledger;
 use super::outcome::{Cause, Receipt, SendError};
 use super::retry::{Chance, Gate, delay};
-use crate::record::{FileId, Mark, Monotonic, StreamId};
+use super::treatment::{Memory, Treatment};
+use crate::record::{FileId, Mark, Monotonic, Offset, StreamId};
 pub use intake::Record;
 
 /// What the pipeline is told once.
@@ -49,11 +49,11 @@ struct Stream {
     refusal: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Followed {
     stream: StreamId,
-    filter: usize,
-    inside_long_line: bool,
+    treatment: usize,
+    memory: Memory,
 }
 
 /// What the caller has to do after an outcome or a push.
@@ -90,7 +90,9 @@ pub struct Counts {
 #[derive(Debug)]
 pub struct Pipeline {
     settings: Settings,
-    filters: Vec<Filter>,
+    treatments: Vec<Treatment>,
+    /// What turns our own times into the world's, as well as it is known.
+    offset: Offset,
     streams: Vec<Stream>,
     files: HashMap<FileId, Followed>,
     ledger: Ledger,
@@ -104,11 +106,12 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// A pipeline with the filters that files will name by index.
-    pub fn new(settings: Settings, filters: Vec<Filter>) -> Self {
+    /// A pipeline with the treatments that files will name by index.
+    pub fn new(settings: Settings, treatments: Vec<Treatment>) -> Self {
         Self {
             settings,
-            filters,
+            treatments,
+            offset: Offset::default(),
             streams: Vec::new(),
             files: HashMap::new(),
             ledger: Ledger::default(),
@@ -121,13 +124,18 @@ impl Pipeline {
         }
     }
 
-    /// Takes up a file: where its records go and which filter applies.
-    pub fn follow(&mut self, file: FileId, stream: StreamId, filter: usize) {
+    /// Tells what turns our own times into the world's: to be told anew when it is known better.
+    pub fn set_offset(&mut self, offset: Offset) {
+        self.offset = offset;
+    }
+
+    /// Takes up a file: where its records go and what is done with them.
+    pub fn follow(&mut self, file: FileId, stream: StreamId, treatment: usize) {
         let streams = stream.0 as usize + 1;
         if self.streams.len() < streams {
             self.streams.resize_with(streams, Stream::default);
         }
-        self.files.insert(file, Followed { stream, filter, inside_long_line: false });
+        self.files.insert(file, Followed { stream, treatment, memory: Memory::default() });
     }
 
     /// Reads no more of a file that began anew under another number. What was read of it still settles.
@@ -308,7 +316,7 @@ impl Pipeline {
                 self.ledger.abandon(file);
                 self.effects.rewind.push(file);
                 if let Some(followed) = self.files.get_mut(&file) {
-                    followed.inside_long_line = false;
+                    followed.memory = Memory::default();
                 }
             }
         }
@@ -354,7 +362,7 @@ impl Pipeline {
 
 #[cfg(test)]
 mod tests {
-    use super::super::filter::Pattern;
+    use super::super::filter::{Filter, Pattern};
     use super::super::lines::Block;
     use super::*;
     use crate::record::Wall;
@@ -366,7 +374,7 @@ mod tests {
     fn pipeline() -> Pipeline {
         let settings = Settings { interval: Duration::ZERO, concurrency: 2, max_bytes: 1_000_000 };
         let debug = Filter { exclude: vec![Pattern::new("debug").unwrap()], ..Filter::default() };
-        let mut pipeline = Pipeline::new(settings, vec![debug]);
+        let mut pipeline = Pipeline::new(settings, vec![debug.into()]);
         pipeline.follow(FILE, STREAM, 0);
         pipeline
     }

@@ -3,14 +3,14 @@
 use aws_config::SdkConfig;
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::primitives::DateTime;
-use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
+use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit, StatisticSet};
 
 use super::Sink;
 use crate::aws::{LearnTime, SameTime, reaction, time_limit, within};
 use crate::clock::Clock;
 use crate::delivery::datums::Datum;
 use crate::delivery::outcome::{Receipt, SendError};
-use crate::record::Offset;
+use crate::record::{Offset, Value};
 
 /// A client of CloudWatch.
 #[derive(Clone, Debug)]
@@ -65,11 +65,23 @@ fn client(config: &SdkConfig, endpoint: Option<&str>, clock: &Clock) -> Client {
 fn metric_datum(datum: Datum) -> MetricDatum {
     let sample = datum.sample;
     let dimensions = sample.dimensions.iter().map(|(name, value)| Dimension::builder().name(name).value(value).build());
-    MetricDatum::builder()
+    let builder = MetricDatum::builder()
         .metric_name(sample.name)
         .unit(StandardUnit::from(sample.unit.name()))
-        .value(sample.value)
         .timestamp(DateTime::from_millis(datum.at.0))
         .set_dimensions(Some(dimensions.collect()))
-        .build()
+        .set_storage_resolution(sample.is_high_resolution.then_some(1));
+    match sample.value {
+        Value::One(value) => builder.value(value).build(),
+        Value::Distribution(many) => {
+            let (values, counts) = many.counted.into_iter().unzip();
+            let statistics = StatisticSet::builder()
+                .minimum(many.minimum)
+                .maximum(many.maximum)
+                .sum(many.sum)
+                .sample_count(many.count)
+                .build();
+            builder.set_values(Some(values)).set_counts(Some(counts)).statistic_values(statistics).build()
+        }
+    }
 }

@@ -12,11 +12,14 @@ use std::path::{Path, PathBuf};
 use minicbor::bytes::{ByteArray, ByteSlice};
 
 use crate::record::{
-    BootId, Dimensions, Fingerprint, Mark, Monotonic, Round, Sample, SavedFile, SavedJournal, StreamName, Unit, Wall,
+    BootId, Dimensions, Distribution, Fingerprint, Mark, Monotonic, Round, Sample, SavedFile, SavedJournal, StreamName,
+    Unit, Value, Wall,
 };
 
 /// The format byte of what this version writes.
 const FORMAT: u8 = 1;
+/// That of a round.
+const ROUND_FORMAT: u8 = 2;
 
 /// Bytes that are not what this version or an older one wrote.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -110,31 +113,48 @@ pub(super) fn journal(key: &[u8], value: &[u8]) -> Result<SavedJournal, Unreadab
 /// A sample's name, unit, value, and which of the round's sets of dimensions it has.
 type SampleShape<'a> = (&'a str, u8, f64, u64);
 
-/// A round's boot, its time there, the system's time, the sets of dimensions in it, and its samples.
-type RoundShape<'a> = (&'a str, u64, i64, Vec<Vec<(&'a str, &'a str)>>, Vec<SampleShape<'a>>);
+/// What few samples have: which sample it is, whether it is of high resolution, and of a distribution the counted values, the
+/// least, the greatest and the count (its sum stands as the sample's value).
+type RareShape = (u64, bool, Option<(Vec<(f64, f64)>, f64, f64, f64)>);
+
+/// A round's boot, its time there, the system's time, the sets of dimensions in it, its samples, and what few of them have: the
+/// last is absent from what an older version wrote.
+type RoundShape<'a> = (&'a str, u64, i64, Vec<Vec<(&'a str, &'a str)>>, Vec<SampleShape<'a>>, Vec<RareShape>);
+
+/// A round as version 1 wrote it.
+type OldRoundShape<'a> = (&'a str, u64, i64, Vec<Vec<(&'a str, &'a str)>>, Vec<SampleShape<'a>>);
 
 /// The bytes of a round. Samples of one round share few sets of dimensions, so each set is written once.
 pub(super) fn round_value(round: &Round) -> Result<Vec<u8>, Unreadable> {
     let mut sets: Vec<&Dimensions> = Vec::new();
     let mut samples: Vec<SampleShape> = Vec::with_capacity(round.samples.len());
-    for sample in &round.samples {
+    let mut rare: Vec<RareShape> = Vec::new();
+    for (place, sample) in (0..).zip(&round.samples) {
         let index = sets.iter().position(|set| **set == sample.dimensions).unwrap_or_else(|| {
             sets.push(&sample.dimensions);
             sets.len() - 1
         });
+        let (value, many) = match &sample.value {
+            Value::One(value) => (*value, None),
+            Value::Distribution(it) => (it.sum, Some((it.counted.clone(), it.minimum, it.maximum, it.count))),
+        };
+        if many.is_some() || sample.is_high_resolution {
+            rare.push((place, sample.is_high_resolution, many));
+        }
         // A usize fits u64 on every machine there is.
-        samples.push((&sample.name, unit_code(sample.unit), sample.value, index as u64));
+        samples.push((&sample.name, unit_code(sample.unit), value, index as u64));
     }
     let sets = sets.iter().map(|set| set.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect()).collect();
-    let shape: RoundShape = (&round.boot.0, round.at.0, round.system.0, sets, samples);
-    encoded("round", shape)
+    let shape: RoundShape = (&round.boot.0, round.at.0, round.system.0, sets, samples, rare);
+    let mut bytes = encoded("round", shape)?;
+    bytes[0] = ROUND_FORMAT;
+    Ok(bytes)
 }
 
 /// The round that `value` says.
 pub(super) fn round(value: &[u8]) -> Result<Round, Unreadable> {
     let what = "round";
-    let (boot, at, system, sets, samples): RoundShape =
-        minicbor::decode(body(what, value)?).map_err(|e| Unreadable::new(what, e))?;
+    let (boot, at, system, sets, samples, rare) = round_shape(value)?;
     let sets: Vec<Dimensions> =
         sets.into_iter().map(|set| set.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect()).collect();
     let samples = samples.into_iter().map(|(name, unit, value, set)| {
@@ -142,22 +162,44 @@ pub(super) fn round(value: &[u8]) -> Result<Round, Unreadable> {
         Ok(Sample {
             name: name.to_owned(),
             unit: unit_of(unit).ok_or_else(|| Unreadable::new(what, format!("unit {unit} is not known")))?,
-            value,
+            value: Value::One(value),
             dimensions: set.ok_or_else(|| Unreadable::new(what, "a sample's dimensions are missing"))?.clone(),
+            is_high_resolution: false,
         })
     });
-    Ok(Round {
-        boot: BootId(boot.to_owned()),
-        at: Monotonic(at),
-        system: Wall(system),
-        samples: samples.collect::<Result<_, _>>()?,
-    })
+    let mut samples = samples.collect::<Result<Vec<_>, Unreadable>>()?;
+    for (place, is_high_resolution, many) in rare {
+        let sample = usize::try_from(place).ok().and_then(|place| samples.get_mut(place));
+        let sample = sample.ok_or_else(|| Unreadable::new(what, "a sample is missing"))?;
+        sample.is_high_resolution = is_high_resolution;
+        if let (Value::One(sum), Some((counted, minimum, maximum, count))) = (&sample.value, many) {
+            sample.value = Value::Distribution(Distribution { counted, minimum, maximum, sum: *sum, count });
+        }
+    }
+    Ok(Round { boot: BootId(boot.to_owned()), at: Monotonic(at), system: Wall(system), samples })
+}
+
+fn round_shape(value: &[u8]) -> Result<RoundShape<'_>, Unreadable> {
+    let what = "round";
+    let unreadable = |error: minicbor::decode::Error| Unreadable::new(what, error);
+    match value.split_first() {
+        Some((&ROUND_FORMAT, body)) => minicbor::decode(body).map_err(unreadable),
+        _ => {
+            let old: OldRoundShape = minicbor::decode(body(what, value)?).map_err(unreadable)?;
+            let (boot, at, system, sets, samples) = old;
+            Ok((boot, at, system, sets, samples, Vec::new()))
+        }
+    }
 }
 
 /// The boot of the round that `value` says, without reading the rest of it.
 pub(super) fn round_boot(value: &[u8]) -> Result<&str, Unreadable> {
     let what = "round";
-    let mut decoder = minicbor::Decoder::new(body(what, value)?);
+    let body = match value.split_first() {
+        Some((&ROUND_FORMAT, body)) => body,
+        _ => body(what, value)?,
+    };
+    let mut decoder = minicbor::Decoder::new(body);
     decoder.array().and_then(|_| decoder.str()).map_err(|e| Unreadable::new(what, e))
 }
 
@@ -184,22 +226,44 @@ fn bytes_path(bytes: &ByteSlice) -> PathBuf {
     PathBuf::from(OsStr::from_bytes(bytes))
 }
 
-/// Codes are kept for ever: a new unit gets a new one.
+/// Units in the order of their codes, which are kept for ever: a new unit comes last.
+const UNITS: [Unit; 27] = [
+    Unit::None,
+    Unit::Count,
+    Unit::Percent,
+    Unit::Bytes,
+    Unit::Seconds,
+    Unit::Milliseconds,
+    Unit::Microseconds,
+    Unit::Kilobytes,
+    Unit::Megabytes,
+    Unit::Gigabytes,
+    Unit::Terabytes,
+    Unit::Bits,
+    Unit::Kilobits,
+    Unit::Megabits,
+    Unit::Gigabits,
+    Unit::Terabits,
+    Unit::BytesPerSecond,
+    Unit::KilobytesPerSecond,
+    Unit::MegabytesPerSecond,
+    Unit::GigabytesPerSecond,
+    Unit::TerabytesPerSecond,
+    Unit::BitsPerSecond,
+    Unit::KilobitsPerSecond,
+    Unit::MegabitsPerSecond,
+    Unit::GigabitsPerSecond,
+    Unit::TerabitsPerSecond,
+    Unit::CountPerSecond,
+];
+
 fn unit_code(unit: Unit) -> u8 {
-    match unit {
-        Unit::None => 0,
-        Unit::Count => 1,
-        Unit::Percent => 2,
-        Unit::Bytes => 3,
-        Unit::Seconds => 4,
-        Unit::Milliseconds => 5,
-    }
+    // There are 27.
+    UNITS.iter().position(|known| *known == unit).and_then(|code| u8::try_from(code).ok()).unwrap_or_default()
 }
 
 fn unit_of(code: u8) -> Option<Unit> {
-    [Unit::None, Unit::Count, Unit::Percent, Unit::Bytes, Unit::Seconds, Unit::Milliseconds]
-        .get(usize::from(code))
-        .copied()
+    UNITS.get(usize::from(code)).copied()
 }
 
 #[cfg(test)]
@@ -208,7 +272,7 @@ mod tests {
 
     fn sample(name: &str, unit: Unit, value: f64, pairs: &[(&str, &str)]) -> Sample {
         let dimensions = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        Sample { name: name.to_owned(), unit, value, dimensions }
+        Sample { name: name.to_owned(), unit, value: Value::One(value), dimensions, is_high_resolution: false }
     }
 
     #[test]
@@ -266,9 +330,29 @@ mod tests {
     }
 
     #[test]
+    fn a_distribution_and_a_high_resolution_read_back_and_every_unit_has_a_code() {
+        let many =
+            Distribution { counted: vec![(1.5, 2.0), (3.0, 0.5)], minimum: 1.5, maximum: 3.0, sum: 4.5, count: 2.5 };
+        let mut samples: Vec<Sample> = Unit::ALL.iter().map(|unit| sample("m", *unit, 1.0, &[])).collect();
+        samples[3].value = Value::Distribution(many);
+        samples[7].is_high_resolution = true;
+        let round = Round { boot: BootId("b0".to_owned()), at: Monotonic(1), system: Wall(2), samples };
+        assert_eq!(super::round(&round_value(&round).unwrap()), Ok(round));
+    }
+
+    #[test]
+    fn a_round_of_version_1_is_read() {
+        let old: OldRoundShape = ("b0", 1, 2, vec![vec![("a", "b")]], vec![("cpu", 2, 7.5, 0)]);
+        let bytes = encoded("round", old).unwrap();
+        let round = super::round(&bytes).unwrap();
+        assert_eq!(round.samples, [sample("cpu", Unit::Percent, 7.5, &[("a", "b")])]);
+        assert_eq!(round_boot(&bytes), Ok("b0"));
+    }
+
+    #[test]
     fn an_unknown_format_and_cut_or_random_bytes_are_unreadable_and_no_panic() {
         assert!(super::round(&[]).is_err());
-        assert!(super::round(&[FORMAT + 1, 0x80]).unwrap_err().to_string().contains("format 2 is not known"));
+        assert!(super::round(&[ROUND_FORMAT + 1, 0x80]).unwrap_err().to_string().contains("format 3 is not known"));
         let round = Round {
             boot: BootId("b0".to_owned()),
             at: Monotonic(1),

@@ -14,6 +14,7 @@ use cloudwatch_publisher::delivery::filter::{Filter, Pattern};
 use cloudwatch_publisher::delivery::lines::Block;
 use cloudwatch_publisher::delivery::pipeline::{Pipeline, Settings};
 use cloudwatch_publisher::delivery::retry::Chance;
+use cloudwatch_publisher::delivery::treatment::Treatment;
 use cloudwatch_publisher::record::{FileId, Mark, Monotonic, Offset, StreamId, TAIL_BYTES};
 
 use crate::model_endpoint::{Bar, Endpoint, Key, Request, Weather};
@@ -112,7 +113,7 @@ pub struct World {
 
 fn pipeline(settings: Settings) -> Pipeline {
     let debug = Filter { exclude: vec![Pattern::new("debug").unwrap()], ..Filter::default() };
-    Pipeline::new(settings, vec![Filter::default(), debug])
+    Pipeline::new(settings, vec![Treatment::default(), debug.into()])
 }
 
 impl World {

@@ -15,9 +15,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use super::saver::Urgency;
 use crate::clock::Clock;
 use crate::delivery::batch::Batch;
-use crate::delivery::filter::Filter;
 use crate::delivery::outcome::{Receipt, SendError};
 use crate::delivery::pipeline::{Counts, Settings};
+use crate::delivery::treatment::Treatment;
 use crate::record::{Monotonic, SavedFile, SavedJournal, StreamName};
 use crate::sources::child::Wake;
 use crate::sources::file::{FileEntry, HeldFile};
@@ -30,7 +30,7 @@ pub struct Parts {
     /// What to follow.
     pub entries: Vec<FileEntry>,
     /// The filter of each entry.
-    pub filters: Vec<Filter>,
+    pub treatments: Vec<Treatment>,
     /// What the pipeline is told.
     pub settings: Settings,
     /// The retention that each entry asks for.
@@ -43,7 +43,7 @@ pub struct Parts {
     pub never: Vec<std::path::PathBuf>,
     /// Descriptors that files may use.
     pub max_open: usize,
-    /// Sources of whole records. Their filters and retentions come behind those of `entries`.
+    /// Sources of whole records. Their treatments and retentions come behind those of `entries`.
     pub records: Vec<RecordsParts>,
 }
 

@@ -77,7 +77,7 @@ impl LogThread {
             outbox,
             files: Files::new(parts.entries, parts.saved, parts.never, parts.max_open).holding(parts.held),
             records: Vec::new(),
-            pipeline: Pipeline::new(parts.settings, parts.filters),
+            pipeline: Pipeline::new(parts.settings, parts.treatments),
             streams: HashMap::new(),
             destinations: Vec::new(),
             retention_days: parts.retention_days,
@@ -273,6 +273,7 @@ impl LogThread {
             }
             return true;
         };
+        self.pipeline.set_offset(self.clock.offset());
         let to = self.pipeline.push(file, block, now);
         self.files.advance(file, to);
         true
@@ -397,8 +398,8 @@ mod tests {
 
     use super::*;
     use crate::agent::logs::RecordsOf;
-    use crate::delivery::filter::Filter;
     use crate::delivery::pipeline::Settings;
+    use crate::delivery::treatment::Treatment;
     use crate::sources::unified_log;
 
     /// A thread that reads the unified log by a program that there is not, and holds `max_bytes` at the most.
@@ -427,7 +428,7 @@ mod tests {
     fn thread_reading(keys: &[&str], max_bytes: usize) -> (LogThread, UnboundedReceiver<Action>) {
         let parts = Parts {
             entries: Vec::new(),
-            filters: keys.iter().map(|_| Filter::default()).collect(),
+            treatments: keys.iter().map(|_| Treatment::default()).collect(),
             settings: Settings { interval: Duration::from_secs(10), concurrency: 1, max_bytes },
             retention_days: keys.iter().map(|_| None).collect(),
             saved: Vec::new(),

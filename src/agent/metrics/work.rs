@@ -89,15 +89,16 @@ impl Work {
 mod tests {
     use super::*;
     use crate::delivery::datums::requests;
-    use crate::record::{BootId, Dimensions, Monotonic, Sample, Unit, Wall};
+    use crate::record::{BootId, Dimensions, Monotonic, Sample, Unit, Value, Wall};
 
     /// Work of three rounds of four samples each.
     fn work() -> Work {
         let sample = |value: u32| Sample {
             name: "CPU".to_owned(),
             unit: Unit::Count,
-            value: value.into(),
+            value: Value::One(value.into()),
             dimensions: Dimensions::default(),
+            is_high_resolution: false,
         };
         let round = |number: u32| Round {
             boot: BootId("b".to_owned()),
@@ -111,7 +112,7 @@ mod tests {
     }
 
     fn values<'a>(rounds: impl Iterator<Item = &'a (RoundId, Round)>) -> Vec<f64> {
-        rounds.flat_map(|(_, round)| &round.samples).map(|sample| sample.value).collect()
+        rounds.flat_map(|(_, round)| &round.samples).map(|sample| sample.value.sum()).collect()
     }
 
     #[test]
@@ -136,7 +137,7 @@ mod tests {
             if datums.len() > 1 {
                 work.halve(datums);
             } else {
-                sent.extend(datums.iter().map(|datum| datum.sample.value));
+                sent.extend(datums.iter().map(|datum| datum.sample.value.sum()));
                 work.settle(datums.len());
             }
         }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::super::template::{Purpose, Template};
-use super::{FilterConfig, defaults};
+use super::{FilterConfig, GroupClass, MaskConfig, defaults};
 
 /// One reading of the journal.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,6 +50,10 @@ pub struct JournalConfig {
     pub exclude_patterns: Vec<String>,
     /// As for files.
     pub filters: Vec<FilterConfig>,
+    /// As for files.
+    pub group_class: GroupClass,
+    /// As for files.
+    pub mask: Vec<MaskConfig>,
 }
 
 /// A longer time back is a mistake: CloudWatch takes nothing older than 14 days.
@@ -111,6 +115,8 @@ impl JournalConfig {
             include_patterns: Vec::new(),
             exclude_patterns: Vec::new(),
             filters: Vec::new(),
+            group_class: GroupClass::Standard,
+            mask: Vec::new(),
         }
     }
 }

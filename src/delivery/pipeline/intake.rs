@@ -7,6 +7,7 @@
 use super::Pipeline;
 use crate::delivery::batch::{Batch, EVENT_OVERHEAD_BYTES, Time};
 use crate::delivery::lines::{Block, Line, Lines, pieces};
+use crate::delivery::treatment::Treated;
 use crate::record::{FileId, Mark, Monotonic, StreamId, Wall};
 
 /// A whole record, however many lines it has, of a source that gives records their times.
@@ -27,26 +28,23 @@ impl Pipeline {
             let offset = block.offset + (index - block.start) as u64;
             Mark::at(offset, block.bytes.get(..index).unwrap_or_default())
         };
-        let Some(followed) = self.files.get(&file).copied() else {
+        let Some(followed) = self.files.get(&file) else {
             return mark_at(block.start);
         };
-        let mut lines = Lines::new(block, followed.inside_long_line);
+        let stream = followed.stream;
+        let mut lines = Lines::new(block, followed.memory.inside_long_line);
         let mut line_start = block.start;
         for line in lines.by_ref() {
-            if self.filters.get(followed.filter).is_none_or(|filter| filter.keeps(&line.text)) {
-                let (stream, time) = (followed.stream, Time::Own(now));
-                pieces(&line, |text| self.append(file, stream, time, text, now, || mark_at(line_start)));
-            } else {
-                self.counts.filtered += 1;
-            }
-            line_start = line.end;
+            let end = line.end;
+            self.take_record(file, line, Time::Own(now), now, || mark_at(line_start));
+            line_start = end;
         }
         let taken = mark_at(lines.taken());
         if let Some(followed) = self.files.get_mut(&file) {
-            followed.inside_long_line = lines.is_inside_long_line();
+            followed.memory.inside_long_line = lines.is_inside_long_line();
         }
         if lines.taken() > block.start {
-            self.cover(file, followed.stream, taken);
+            self.cover(file, stream, taken);
         }
         taken
     }
@@ -61,30 +59,48 @@ impl Pipeline {
         now: Monotonic,
     ) -> Vec<u64> {
         let mut ends_of_batches = Vec::new();
-        let Some(followed) = self.files.get(&file).copied() else {
+        let Some(stream) = self.files.get(&file).map(|followed| followed.stream) else {
             return ends_of_batches;
         };
         let (mut at, mark) = (from, |offset| Mark { offset, tail: 0 });
         for Record { text, time, end } in records {
-            let is_blank = text.bytes().all(|byte| byte.is_ascii_whitespace());
-            if !is_blank && self.filters.get(followed.filter).is_none_or(|filter| filter.keeps(text)) {
+            if !is_blank(text) {
                 let line = Line { text: text.into(), end: 0, continued: false, goes_on: false };
-                let time = Time::Parsed(time);
-                pieces(&line, |text| {
-                    self.append(file, followed.stream, time, text, now, || {
-                        ends_of_batches.push(at);
-                        mark(at)
-                    });
+                self.take_record(file, line, Time::Parsed(time), now, || {
+                    ends_of_batches.push(at);
+                    mark(at)
                 });
-            } else if !is_blank {
-                self.counts.filtered += 1;
             }
             at = end;
         }
         if at > from {
-            self.cover(file, followed.stream, mark(at));
+            self.cover(file, stream, mark(at));
         }
         ends_of_batches
+    }
+
+    /// Takes one whole record, or a piece of a line that is too long for one; `before` is the mark before it.
+    fn take_record(
+        &mut self,
+        file: FileId,
+        line: Line<'_>,
+        time: Time,
+        now: Monotonic,
+        mut before: impl FnMut() -> Mark,
+    ) {
+        let Some(followed) = self.files.get_mut(&file) else { return };
+        let stream = followed.stream;
+        let treated = match self.treatments.get(followed.treatment) {
+            Some(treatment) => treatment.treat(line.text, time, self.offset.wall(now), &mut followed.memory),
+            None => Some(Treated { text: line.text, time }),
+        };
+        let Some(Treated { text, time }) = treated else {
+            self.counts.filtered += 1;
+            return;
+        };
+        if !is_blank(&text) {
+            pieces(&Line { text, ..line }, |text| self.append(file, stream, time, text, now, &mut before));
+        }
     }
 
     /// Adds one record; `before` is the mark before its line, to which a batch that closes here is settled.
@@ -123,4 +139,8 @@ impl Pipeline {
             open.tie(self.ledger.open(file, end));
         }
     }
+}
+
+fn is_blank(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_whitespace())
 }

@@ -33,18 +33,20 @@
 //! [`cpu`], [`memory`], [`disk_io`], [`network`] and [`rate`] are pure; [`tree`] and [`system`] read; this file joins
 //! them. The time is handed in.
 
+pub mod collector;
 pub mod cpu;
 pub mod disk_io;
 pub mod memory;
 pub mod network;
 pub mod rate;
+pub mod reading;
 pub mod system;
 pub mod tree;
 pub mod trouble;
 
 use std::path::Path;
 
-use crate::record::{Dimensions, Monotonic, Sample, Unit};
+use crate::record::{Dimensions, Monotonic, Sample, Unit, Value};
 
 use cpu::{Cpu, CpuTimes};
 use memory::Memory;
@@ -171,7 +173,13 @@ impl Host {
     }
 
     fn push(&self, samples: &mut Vec<Sample>, name: &str, unit: Unit, value: f64) {
-        samples.push(Sample { name: name.to_owned(), unit, value, dimensions: self.dimensions.clone() });
+        samples.push(Sample {
+            name: name.to_owned(),
+            unit,
+            value: Value::One(value),
+            dimensions: self.dimensions.clone(),
+            is_high_resolution: false,
+        });
     }
 }
 
