@@ -42,6 +42,7 @@ fn entry(root: &Path, pattern: &str) -> FileEntry {
         is_new: true,
         partial_line_timeout: Duration::from_secs(30),
         newest_only: false,
+        removes: false,
         blacklist: None,
     }
 }

@@ -55,6 +55,14 @@ pub struct Agent {
     pub log_file: Option<PathBuf>,
     /// More in the own log.
     pub debug: bool,
+    /// Warnings and errors only in the own log; `debug` wins.
+    pub is_quiet: bool,
+    /// The AWS SDK says in the own log what it does, not only what goes wrong.
+    pub is_sdk_logged: bool,
+    /// Who the configuration wants this program to run as.
+    pub run_as_user: Option<String>,
+    /// The default dimension `Hostname` is left out.
+    pub omits_hostname: bool,
     /// Where the state lies, where the configuration says so.
     pub state_directory: Option<PathBuf>,
     /// Metrics that could not be sent for this long are given up.
@@ -241,6 +249,16 @@ pub enum GroupClass {
     InfrequentAccess,
 }
 
+impl GroupClass {
+    /// CloudWatch's word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Standard => "STANDARD",
+            Self::InfrequentAccess => "INFREQUENT_ACCESS",
+        }
+    }
+}
+
 /// Where a record of several lines begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MultiLineConfig {
@@ -338,6 +356,10 @@ impl Config {
                 logs_interval: Duration::from_secs(2),
                 log_file: None,
                 debug: false,
+                is_quiet: false,
+                is_sdk_logged: false,
+                run_as_user: None,
+                omits_hostname: false,
                 state_directory: None,
                 metrics_buffer_age: Duration::from_secs(defaults::METRICS_BUFFER_DAYS * 86_400),
                 metrics_buffer_bytes: defaults::METRICS_BUFFER_MB * 1_048_576,

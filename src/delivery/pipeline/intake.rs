@@ -31,7 +31,6 @@ impl Pipeline {
         let Some(followed) = self.files.get(&file) else {
             return mark_at(block.start);
         };
-        let stream = followed.stream;
         let mut lines = Lines::new(block, followed.memory.inside_long_line);
         let mut line_start = block.start;
         for line in lines.by_ref() {
@@ -44,7 +43,7 @@ impl Pipeline {
             followed.memory.inside_long_line = lines.is_inside_long_line();
         }
         if lines.taken() > block.start {
-            self.cover(file, stream, taken);
+            self.cover_last(file, taken);
         }
         taken
     }
@@ -59,9 +58,9 @@ impl Pipeline {
         now: Monotonic,
     ) -> Vec<u64> {
         let mut ends_of_batches = Vec::new();
-        let Some(stream) = self.files.get(&file).map(|followed| followed.stream) else {
+        if !self.files.contains_key(&file) {
             return ends_of_batches;
-        };
+        }
         let (mut at, mark) = (from, |offset| Mark { offset, tail: 0 });
         for Record { text, time, end } in records {
             if !is_blank(text) {
@@ -74,7 +73,7 @@ impl Pipeline {
             at = end;
         }
         if at > from {
-            self.cover(file, stream, mark(at));
+            self.cover_last(file, mark(at));
         }
         ends_of_batches
     }
@@ -89,7 +88,6 @@ impl Pipeline {
         mut before: impl FnMut() -> Mark,
     ) {
         let Some(followed) = self.files.get_mut(&file) else { return };
-        let stream = followed.stream;
         let treated = match self.treatments.get(followed.treatment) {
             Some(treatment) => treatment.treat(line.text, time, self.offset.wall(now), &mut followed.memory),
             None => Some(Treated { text: line.text, time }),
@@ -98,8 +96,18 @@ impl Pipeline {
             self.counts.filtered += 1;
             return;
         };
-        if !is_blank(&text) {
+        if is_blank(&text) {
+            return;
+        }
+        if let Some(stream) = self.turn_to(file, time, &mut before) {
             pieces(&Line { text, ..line }, |text| self.append(file, stream, time, text, now, &mut before));
+        }
+    }
+
+    /// Has `file` settle up to `end`, wherever its last record went.
+    fn cover_last(&mut self, file: FileId, end: Mark) {
+        if let Some(current) = self.files.get(&file).map(|followed| followed.current) {
+            self.cover(file, current, end);
         }
     }
 
@@ -126,7 +134,7 @@ impl Pipeline {
     }
 
     /// Has `file` settle up to `end` with what the open batch of the stream holds now; at once where it holds nothing.
-    fn cover(&mut self, file: FileId, id: StreamId, end: Mark) {
+    pub(super) fn cover(&mut self, file: FileId, id: StreamId, end: Mark) {
         let Some(open) = self.streams[id.0 as usize].open.as_mut() else {
             let ticket = self.ledger.open(file, end);
             self.effects.settled.extend(self.ledger.settle(ticket).map(|mark| (file, mark)));

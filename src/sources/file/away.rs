@@ -52,7 +52,12 @@ impl Files {
         }
         let entry = &self.entries[row.entry].entry;
         row.is_resting = look.now.since(row.grown_at) >= entry.partial_line_timeout && !row.is_read();
-        let quiet = if row.place == Place::Deleted { DELETED_QUIET } else { QUIET };
+        let quiet = match row.place {
+            Place::Deleted => DELETED_QUIET,
+            // It is deleted before it is let go.
+            _ if entry.removes => QUIET + entry.partial_line_timeout,
+            _ => QUIET,
+        };
         let is_done = row.is_read() && row.is_settled() && row.copy_of.is_none();
         if is_done && look.now.since(row.stirred_at) >= quiet {
             self.forget(id, look);

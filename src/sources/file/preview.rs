@@ -77,6 +77,7 @@ mod tests {
             is_new: true,
             partial_line_timeout: Duration::from_secs(30),
             newest_only: false,
+            removes: false,
             blacklist: None,
         }
     }
