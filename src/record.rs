@@ -341,6 +341,8 @@ pub struct Status {
     pub lag_ms: u64,
     /// Files followed.
     pub files: u64,
+    /// Rotated files that were deleted by `auto_removal`.
+    pub files_removed: u64,
     /// Readings of the journal.
     pub journals: u64,
     /// How long ago the oldest entry of a journal was written that is known of and not settled, in milliseconds.

@@ -164,7 +164,7 @@ impl<'a> Shift<'a> {
         metrics.abort();
         self.agent.left.metrics = over;
         self.tell();
-        self.agent.tally.end(self.logs_told.counts);
+        self.agent.tally.end(self.logs_told.counts, self.logs_told.removed);
     }
 
     fn perform(&mut self, action: logs::Action) {

@@ -32,6 +32,13 @@ impl Judge<'_> {
             }
             journals = self.journals(shape, collected, &standard, &mut groups);
         }
+        for (group, class) in entries
+            .iter_mut()
+            .map(|entry| (&entry.group, &mut entry.group_class))
+            .chain(journals.iter_mut().map(|journal| (&journal.group, &mut journal.group_class)))
+        {
+            *class = groups.class_of(group).unwrap_or(*class);
+        }
         Logs {
             entries,
             journals,
@@ -246,24 +253,37 @@ pub(super) struct Wish {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum What {
-    Retention(Option<u16>),
+    Nothing,
+    Retention(u16),
     Class(GroupClass),
 }
 
 impl Wish {
     pub(super) fn of(key: &Key<i64>, days: Option<u16>) -> Self {
-        Self { what: What::Retention(days), at: key.placed().map(|(id, _)| id) }
+        let what = days.map_or(What::Nothing, What::Retention);
+        Self { what, at: key.placed().map(|(id, _)| id) }
     }
 
     pub(super) fn class(key: &Key<file::GroupClass>, class: GroupClass) -> Self {
-        Self { what: What::Class(class), at: key.placed().map(|(id, _)| id) }
+        // Who says nothing has the class that others give the group.
+        let is_said = key.get().is_some() || class != GroupClass::Standard;
+        let what = if is_said { What::Class(class) } else { What::Nothing };
+        Self { what, at: key.placed().map(|(id, _)| id) }
     }
 }
 
 impl Groups {
+    /// The class that was asked for the group.
+    fn class_of(&self, group: &Template) -> Option<GroupClass> {
+        self.0.iter().find_map(|asked| match asked.wish.what {
+            What::Class(class) if asked.group == group.text() => Some(class),
+            _ => None,
+        })
+    }
+
     /// Notes what the entry `id` asks for its group.
     pub(super) fn add(&mut self, judge: &mut Judge<'_>, id: usize, group: &Template, wish: Wish) {
-        if wish.what == What::Retention(None) {
+        if wish.what == What::Nothing {
             return;
         }
         let (at, group) = (wish.at.unwrap_or(id), group.text());
@@ -276,7 +296,7 @@ impl Groups {
         };
         let line = judge.place(*first).line;
         match (wish.what, earlier.what) {
-            (What::Retention(Some(days)), What::Retention(Some(other))) if days != other => {
+            (What::Retention(days), What::Retention(other)) if days != other => {
                 let says = format!(" gives the group `{group}` a retention of `{days}` days; it has `{other}` already");
                 judge.wrong(at, &says, &format!("line {line} says `{other}`: a group has one retention"));
             }
