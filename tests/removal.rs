@@ -304,6 +304,8 @@ fn where_only_the_newest_match_is_followed_the_older_ones_are_deleted_and_the_ne
     rig.append("app-1.log", "one\n");
     rig.rest();
     assert_eq!(rig.names(), ["app-1.log"]);
+    rig.append("app-1.log", "more\n");
+    rig.step();
     tick();
     rig.append("app-2.log", "two\n");
     rig.append("keep.log", "not of the pattern\n");

@@ -15,6 +15,8 @@ use crate::record::FileId;
 pub(super) const QUIET: Duration = Duration::from_secs(600);
 /// A deleted one sooner: its writer has to be one that still has it open.
 const DELETED_QUIET: Duration = Duration::from_secs(60);
+/// For so long it is tried to delete a file.
+const REMOVAL_PATIENCE: Duration = Duration::from_secs(86_400);
 /// What deleted files that make no progress may hold of the disk.
 const MAX_DELETED_BYTES: u64 = 256 * 1024 * 1024;
 
@@ -54,7 +56,8 @@ impl Files {
         row.is_resting = look.now.since(row.grown_at) >= entry.partial_line_timeout && !row.is_read();
         let quiet = match row.place {
             Place::Deleted => DELETED_QUIET,
-            // It is deleted before it is let go.
+            // It is deleted before it is let go; where that fails, it is tried again.
+            _ if entry.removes && row.offered_at.is_some() => REMOVAL_PATIENCE,
             _ if entry.removes => QUIET + entry.partial_line_timeout,
             _ => QUIET,
         };
