@@ -148,12 +148,9 @@ impl Encoding {
         self.0.decode_without_bom_handling(bytes).0
     }
 
-    /// The last place at or before `limit` that cuts no character of `bytes`, which begin at a border; `offset` is theirs in
-    /// the file.
+    /// The last place at or before `limit`, which is over 4, that cuts no character of `bytes`, which begin at a border; `offset`
+    /// is theirs in the file.
     pub(super) fn border(self, bytes: &[u8], limit: usize, offset: u64) -> usize {
-        let nearest = |is_border: &dyn Fn(usize) -> bool| {
-            (limit.saturating_sub(3)..=limit).rev().find(|at| is_border(*at)).unwrap_or(limit)
-        };
         match self.units() {
             Units::One if self == Self::UTF_8 => character_border(bytes, limit),
             Units::One if self.0.is_single_byte() => limit,
@@ -161,13 +158,16 @@ impl Encoding {
             Units::One if self.0 == encoding_rs::ISO_2022_JP => {
                 memchr::memmem::rfind(&bytes[..limit], b"\x1b(B").map_or(limit, |at| at + 3)
             }
-            Units::One => nearest(&|at| self.is_whole(&bytes[..at])),
-            units => nearest(&|at| {
-                let unit = at.checked_sub(2).map_or([0, 0], |from| [bytes[from], bytes[from + 1]]);
-                let high = if units == Units::LittleEndian { unit[1] } else { unit[0] };
-                let is_aligned = (offset + at as u64).is_multiple_of(2);
-                is_aligned && !(0xd8..=0xdb).contains(&high)
-            }),
+            Units::One => {
+                let whole = (limit.saturating_sub(3)..=limit).rev().find(|at| self.is_whole(&bytes[..*at]));
+                whole.unwrap_or(limit)
+            }
+            units => {
+                let aligned = limit - usize::from(!(offset + limit as u64).is_multiple_of(2));
+                let high = aligned - if units == Units::LittleEndian { 1 } else { 2 };
+                // The first half of a pair.
+                if (0xd8..=0xdb).contains(&bytes[high]) { aligned - 2 } else { aligned }
+            }
         }
     }
 
@@ -267,7 +267,7 @@ mod tests {
                 "utf-16be" => text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
                 _ => encoding.0.encode(&text).0.into_owned(),
             };
-            for limit in 4..bytes.len() {
+            for limit in 5..bytes.len() {
                 let at = encoding.border(&bytes, limit, 0);
                 assert!(at <= limit && at + 3 >= limit, "{name} {limit} {at}");
                 let halves = [encoding.decode(&bytes[..at]), encoding.decode(&bytes[at..])];

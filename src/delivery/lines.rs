@@ -170,7 +170,7 @@ impl<'a> Iterator for Lines<'a> {
 }
 
 /// Whether nothing of `text` can be seen: it is not sent.
-pub(super) fn is_blank(text: &str) -> bool {
+pub fn is_blank(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_whitespace())
 }
 

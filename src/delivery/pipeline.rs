@@ -12,6 +12,7 @@ mod intake;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::batch::Batch;
@@ -90,7 +91,8 @@ pub struct Counts {
 #[derive(Debug)]
 pub struct Pipeline {
     settings: Settings,
-    treatments: Vec<Treatment>,
+    /// Shared with the framing of the block that is being taken.
+    treatments: Vec<Arc<Treatment>>,
     /// What turns our own times into the world's, as well as it is known.
     offset: Offset,
     streams: Vec<Stream>,
@@ -110,7 +112,7 @@ impl Pipeline {
     pub fn new(settings: Settings, treatments: Vec<Treatment>) -> Self {
         Self {
             settings,
-            treatments,
+            treatments: treatments.into_iter().map(Arc::new).collect(),
             offset: Offset::default(),
             streams: Vec::new(),
             files: HashMap::new(),
@@ -380,7 +382,7 @@ mod tests {
     }
 
     fn push(pipeline: &mut Pipeline, text: &str) {
-        pipeline.push(FILE, Block { bytes: text.as_bytes(), start: 0, offset: 0, last: false }, NOW);
+        pipeline.push(FILE, Block::of(text.as_bytes()), NOW);
     }
 
     fn refused() -> Result<Receipt, SendError> {
@@ -403,7 +405,7 @@ mod tests {
         pipeline.outcome(batch, Err(SendError::Forbidden { detail: "no".to_owned() }), NOW, Chance(0.5));
         assert_eq!(pipeline.refusals(), [(STREAM, "no")]);
         let later = NOW.after(LONGEST_HOLD);
-        pipeline.push(FILE, Block { bytes: b"one\n", start: 0, offset: 0, last: false }, later);
+        pipeline.push(FILE, Block::of(b"one\n"), later);
         let batch = pipeline.take(later).unwrap();
         assert_eq!(pipeline.refusals().len(), 1, "nothing was answered yet");
         pipeline.outcome(batch, Ok(Receipt::default()), later, Chance(0.5));

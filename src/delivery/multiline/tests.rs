@@ -57,7 +57,10 @@ fn blank_lines_alone_are_taken_and_not_sent() {
 #[test]
 fn without_a_start_a_line_is_a_record() {
     let mut all = Records::new(Block::of(TRACE.as_bytes()), Inside::default(), None::<fn(&str) -> bool>);
-    assert_eq!(all.by_ref().map(|line| line.text.into_owned()).collect::<Vec<_>>(), TRACE.replace("\n\n", "\n").lines().collect::<Vec<_>>());
+    assert_eq!(
+        all.by_ref().map(|line| line.text.into_owned()).collect::<Vec<_>>(),
+        TRACE.replace("\n\n", "\n").lines().collect::<Vec<_>>()
+    );
     assert_eq!((all.taken(), all.inside()), (TRACE.len(), Inside::default()));
 }
 
@@ -206,13 +209,14 @@ proptest! {
 
 #[test]
 fn a_record_too_large_for_an_event_is_cut_between_lines_and_marked() {
-    let lines: String = (0..30_000).map(|number| format!("  at line number {number:06} of this very long trace\n")).collect();
+    let lines: String =
+        (0..30_000).map(|number| format!("  at line number {number:06} of this very long trace\n")).collect();
     let text = format!("2026-11-21 failed\n{lines}2026-11-21 next\n");
     let reading = read(text.as_bytes(), &[1_300_000, 10_000], Ending::Gone, Encoding::UTF_8);
     assert!(reading.events.iter().all(|event| event.len() <= MAX_MESSAGE_BYTES));
     assert_eq!(reading.events.last().map(String::as_str), Some("2026-11-21 next"));
-    let (parts, next) = (&reading.events[..reading.events.len() - 1], 1);
-    assert!(parts.len() == 2 && next == 1, "{} parts", parts.len());
+    let parts = &reading.events[..reading.events.len() - 1];
+    assert_eq!(parts.len(), 2);
     let joined: Vec<&str> = parts.iter().map(|part| part.trim_start_matches(CONTINUED).trim_end_matches(CUT)).collect();
     assert_eq!(joined.join("\n"), format!("2026-11-21 failed\n{}", lines.trim_end()));
     assert!(parts[0].ends_with(CUT) && parts[1].starts_with(CONTINUED) && !parts[1].ends_with(CUT));
@@ -243,11 +247,20 @@ fn endless_input_is_taken_in_pieces_whatever_it_is() {
             assert!(reading.widest <= 1280 * 1024, "{name}: a window of {} bytes", reading.widest);
             assert!(reading.events.iter().all(|event| event.len() <= MAX_MESSAGE_BYTES), "{name}");
             let sent: usize = reading.events.iter().map(|event| event.matches('x').count()).sum();
-            assert_eq!(sent, text.matches('x').count() + reading.events.iter().map(|event| event.matches("next event").count()).sum::<usize>(), "{name}");
+            assert_eq!(
+                sent,
+                text.matches('x').count()
+                    + reading.events.iter().map(|event| event.matches("next event").count()).sum::<usize>(),
+                "{name}"
+            );
         }
     }
     let reading = read(trace.as_bytes(), &[256 * 1024, 1024 * 1024], Ending::Gone, Encoding::UTF_8);
     let last = &reading.events[reading.events.len() - 2..];
-    assert!(last[0].starts_with(CONTINUED) && last[0].ends_with("xx\n  at the end"), "{}", &last[0][last[0].len() - 40..]);
+    assert!(
+        last[0].starts_with(CONTINUED) && last[0].ends_with("xx\n  at the end"),
+        "{}",
+        &last[0][last[0].len() - 40..]
+    );
     assert_eq!(last[1], "2026-11-21 next");
 }
