@@ -4,6 +4,9 @@
 // A test that cannot write its files has failed.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+#[path = "tailing/records.rs"]
+mod records;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File, OpenOptions};

@@ -366,6 +366,7 @@ impl Pipeline {
 mod tests {
     use super::super::filter::{Filter, Pattern};
     use super::super::lines::Block;
+    use super::super::treatment::Start;
     use super::*;
     use crate::record::Wall;
 
@@ -541,6 +542,31 @@ mod tests {
         }
         assert_eq!(arrived.concat(), ["a", "b", "c", "d"]);
         assert_eq!(settled(&mut pipeline), Some(4));
+    }
+
+    #[test]
+    fn no_position_lies_inside_a_record_of_several_lines() {
+        let multi_line = Some(Start::Pattern(Pattern::new("^began").unwrap()));
+        let settings = Settings { interval: Duration::ZERO, concurrency: 2, max_bytes: 10_000_000 };
+        let mut pipeline = Pipeline::new(settings, vec![Treatment { multi_line, ..Treatment::default() }]);
+        pipeline.follow(FILE, STREAM, 0);
+        let record = format!("began\n{}", "  at a line\n".repeat(20_000));
+        let text = format!("{}began\n  unfinished\n", record.repeat(9));
+        let (mut at, mut end) = (0, 0);
+        while end < text.len() {
+            end = (at + 400_000).min(text.len());
+            let block = Block { start: at, offset: at as u64, ..Block::of(&text.as_bytes()[..end]) };
+            at = usize::try_from(pipeline.push(FILE, block, NOW).offset).unwrap();
+        }
+        assert_eq!(at, 9 * record.len());
+        let mut arrived = Vec::new();
+        while let Some(batch) = pipeline.take(NOW) {
+            arrived.extend(texts(&batch));
+            pipeline.outcome(batch, Ok(Receipt::default()), NOW, Chance(0.5));
+            let settled = settled(&mut pipeline).unwrap();
+            assert_eq!(settled % record.len() as u64, 0);
+        }
+        assert_eq!(arrived, vec![record.trim_end(); 9]);
     }
 
     #[test]

@@ -134,6 +134,7 @@ impl Files {
         let is_moved = row.path.as_os_str() != seen.path.as_os_str();
         if is_moved {
             let from = std::mem::replace(&mut row.path, seen.path.as_path().into());
+            row.placed_at = None;
             if row.is_announced {
                 look.changes.push(Change::Moved { file: id, from: from.to_path_buf(), to: Some(seen.path.clone()) });
             }

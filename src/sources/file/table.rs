@@ -18,6 +18,8 @@ use crate::record::{FileId, Fingerprint, HEAD_BYTES, Mark, Monotonic, SavedFile,
 
 /// A record of several lines is complete when its file was not written to for so long.
 const QUIET: Duration = Duration::from_secs(5);
+/// After a rotation the new file waits for the old one's last record for so long, however late its writer is.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// Where a file is now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +59,10 @@ pub(super) struct Row {
     pub(super) place: Place,
     /// When it last grew.
     pub(super) grown_at: Monotonic,
+    /// Since when it is where it is; none where the next look will tell.
+    pub(super) placed_at: Option<Monotonic>,
+    /// That is so short that what is younger in its stream waits for its last record.
+    pub(super) is_waited_for: bool,
     /// When it was last written to, growing or not.
     pub(super) written_at: Monotonic,
     /// When it last grew, lost its name or was settled further.
@@ -112,6 +118,8 @@ impl Row {
             restarted: i128::MIN,
             place: Place::Here,
             grown_at: Monotonic::default(),
+            placed_at: None,
+            is_waited_for: false,
             written_at: Monotonic::default(),
             stirred_at: Monotonic::default(),
             settled_then: 0,
@@ -180,9 +188,9 @@ impl Row {
         self.size > reached && self.is_readable()
     }
 
-    /// Whether a record of several lines may still grow, or come once the file is quiet: what is younger in its stream waits.
-    pub(super) fn is_awaited(&self, entry: &FileEntry) -> bool {
-        entry.is_multi_line && self.ending == Ending::Growing && self.size > self.read.offset && self.is_readable()
+    /// Whether its last record is not complete yet and is to come before what is younger in its stream.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.is_waited_for && self.ending == Ending::Growing && self.size > self.read.offset && self.is_readable()
     }
 
     /// Tells what may follow the last byte, as it is now.
@@ -195,6 +203,8 @@ impl Row {
             Ending::Growing
         };
         self.offered_as = self.offered_as.min(self.ending);
+        let placed_at = *self.placed_at.get_or_insert(now);
+        self.is_waited_for = entry.is_multi_line && now.since(placed_at) < LONGEST_WAIT;
     }
 
     pub(super) fn is_readable(&self) -> bool {

@@ -140,9 +140,8 @@ impl Files {
         let Some(row) = self.rows.get(&id) else {
             return id;
         };
-        let entry = &self.entries[row.entry].entry;
         let is_first = |other: &FileId| {
-            *other == id || self.rows.get(other).is_some_and(|other| other.has_more() || other.is_awaited(entry))
+            *other == id || self.rows.get(other).is_some_and(|other| other.has_more() || other.is_awaited())
         };
         self.streams.files(&row.stream).iter().copied().find(is_first).unwrap_or(id)
     }
