@@ -1,17 +1,44 @@
 //! Makes of what the configuration says of an entry what is done with its records.
 
-use crate::config::{FileEntryConfig, FilterConfig, JournalConfig};
+use jiff::tz::TimeZone;
+
+use crate::config::{FileEntryConfig, FilterConfig, JournalConfig, TimeConfig, ZoneConfig};
 use crate::delivery::filter::{Filter, Pattern};
-use crate::delivery::treatment::Treatment;
+use crate::delivery::timestamp::TimeFormat;
+use crate::delivery::treatment::{TimeStep, Treatment};
 
 /// What is done with the records of a file.
 pub fn of_file(entry: &FileEntryConfig) -> anyhow::Result<Treatment> {
-    Ok(Treatment { filter: filter(&entry.include_patterns, &entry.exclude_patterns, &entry.filters)? })
+    let filter = filter(&entry.include_patterns, &entry.exclude_patterns, &entry.filters)?;
+    Ok(Treatment { filter, time: entry.time.as_ref().map(time).transpose()? })
 }
 
 /// What is done with the records of a journal.
 pub fn of_journal(journal: &JournalConfig) -> anyhow::Result<Treatment> {
-    Ok(Treatment { filter: filter(&journal.include_patterns, &journal.exclude_patterns, &journal.filters)? })
+    Ok(filter(&journal.include_patterns, &journal.exclude_patterns, &journal.filters)?.into())
+}
+
+fn time(time: &TimeConfig) -> anyhow::Result<TimeStep> {
+    let zone = match &time.zone {
+        ZoneConfig::Local => this_machines_zone(),
+        ZoneConfig::Utc => TimeZone::UTC,
+        ZoneConfig::Named(name) => TimeZone::get(name)?,
+    };
+    // The config has checked it: an error here is a defect of ours.
+    let format = TimeFormat::new(&time.format, zone).map_err(anyhow::Error::msg)?;
+    Ok(TimeStep { format, is_trimmed: time.is_trimmed })
+}
+
+/// As `TZ` and `/etc/localtime` have it when the configuration is taken up. Where `TZ` names a zone that is not there, it is
+/// `/etc/localtime`'s; where that is missing too, UTC.
+fn this_machines_zone() -> TimeZone {
+    TimeZone::try_system().unwrap_or_else(|error| {
+        let zone = TimeZone::system();
+        let zone = if zone.is_unknown() { TimeZone::UTC } else { zone };
+        let name = zone.iana_name().unwrap_or("the one of /etc/localtime").to_owned();
+        log::warn!(zone = name, error:% = error; "the time zone of this machine is not known: another is taken for times in records");
+        zone
+    })
 }
 
 fn filter(include: &[String], exclude: &[String], filters: &[FilterConfig]) -> anyhow::Result<Filter> {

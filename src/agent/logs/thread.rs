@@ -121,6 +121,7 @@ impl LogThread {
             if matches!(self.going, Going::On | Going::Empty) {
                 self.send_due(now);
             }
+            self.pipeline.set_offset(self.clock.offset(), self.clock.measured().is_some());
             let has_read = self.going == Going::On && (self.read_one(now) | self.read_records(now));
             self.perform_effects();
             self.tell(now);
@@ -273,22 +274,13 @@ impl LogThread {
             }
             return true;
         };
-        self.tell_the_time();
         let to = self.pipeline.push(file, block, now);
         self.files.advance(file, to);
         true
     }
 
-    /// What times in texts are judged by.
-    fn tell_the_time(&mut self) {
-        self.pipeline.set_offset(self.clock.offset(), self.clock.measured().is_some());
-    }
-
     /// Takes what each source of records has, where there is room for it.
     fn read_records(&mut self, now: Monotonic) -> bool {
-        if !self.records.is_empty() {
-            self.tell_the_time();
-        }
         let (mut has_read, mut to_save) = (false, Changes::default());
         for records in &mut self.records {
             to_save.journals.extend(records.tend(now, self.clock.system()));

@@ -138,6 +138,7 @@ impl Judge<'_> {
         entry.include_patterns = self.regular_expressions(&shape.include_patterns);
         entry.exclude_patterns = self.regular_expressions(&shape.exclude_patterns);
         entry.filters = self.filters(&shape.filters);
+        entry.time = self.time(shape);
         (!entry.pattern.is_empty()).then_some(entry)
     }
 
@@ -216,6 +217,7 @@ fn is_same(one: &FileEntryConfig, other: &FileEntryConfig) -> bool {
         && one.group.text() == other.group.text()
         && one.stream.text() == other.stream.text()
         && one.blacklist == other.blacklist
+        && one.time == other.time
         && same_filters
 }
 

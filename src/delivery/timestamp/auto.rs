@@ -19,9 +19,8 @@ const YEARS: std::ops::RangeInclusive<i64> = 1970..=2099;
 /// A count from 1970 outside of these is a number: 2015 to 2099.
 const EPOCHS_MS: std::ops::Range<i64> = 1_420_070_400_000..4_102_444_800_000;
 /// What a count from 1970 is called where it does not begin the line.
-const CALLED: [&str; 11] = [
-    "time", "timestamp", "ts", "epoch", "audit", "date", "created", "@timestamp", "_time", "event_time", "logtime",
-];
+const CALLED: [&str; 11] =
+    ["time", "timestamp", "ts", "epoch", "audit", "date", "created", "@timestamp", "_time", "event_time", "logtime"];
 
 /// The first time in `line` of which `resolve` makes a moment.
 pub(super) fn find(line: &str, resolve: impl Fn(&Parts) -> Option<Wall>) -> Option<Found> {
@@ -178,7 +177,8 @@ fn epoch(mut cursor: Cursor<'_>, line: &str) -> Read {
     let is_seconds = cursor.digits_ahead(20) == 10;
     let epoch_ms = epoch_ms(&mut cursor).filter(|epoch_ms| EPOCHS_MS.contains(epoch_ms))?;
     let millis = if is_seconds { cursor.marked_fraction().unwrap_or_default() } else { 0 };
-    let is_more = cursor.peek().is_some_and(|next| next.is_ascii_alphanumeric() || matches!(next, b'-' | b'/' | b'.' | b'_'));
+    let is_more =
+        cursor.peek().is_some_and(|next| next.is_ascii_alphanumeric() || matches!(next, b'-' | b'/' | b'.' | b'_'));
     (!is_more).then_some((Parts { epoch_ms: Some(epoch_ms), millis, ..Parts::default() }, cursor.at))
 }
 
@@ -192,7 +192,8 @@ fn is_place_of_epoch(before: &str) -> bool {
         return false;
     };
     let key = key.trim_end().trim_end_matches(['"', '\'']);
-    let begins = key.rfind(|char: char| !(char.is_ascii_alphanumeric() || matches!(char, '_' | '@'))).map_or(0, |at| at + 1);
+    let begins =
+        key.rfind(|char: char| !(char.is_ascii_alphanumeric() || matches!(char, '_' | '@'))).map_or(0, |at| at + 1);
     key.get(begins..).is_some_and(|key| CALLED.iter().any(|called| called.eq_ignore_ascii_case(key)))
 }
 
@@ -244,7 +245,10 @@ fn zone(cursor: &mut Cursor<'_>, parts: &mut Parts, line: &str) {
         }
         ahead.at = begins;
     }
-    let Some(name) = ahead.word(2, 5).filter(|_| !matches!(ahead.peek(), Some(b'0'..=b'9' | b'-' | b'_' | b'.'))) else { return };
+    let Some(name) = ahead.word(2, 5).filter(|_| !matches!(ahead.peek(), Some(b'0'..=b'9' | b'-' | b'_' | b'.')))
+    else {
+        return;
+    };
     if line.get(name.clone()).and_then(zones::offset).is_some() {
         parts.zone_name = Some(name);
         *cursor = ahead;

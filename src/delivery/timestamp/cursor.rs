@@ -6,7 +6,17 @@
 
 /// English names of months.
 const MONTHS: [&str; 12] = [
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
     "december",
 ];
 
@@ -132,7 +142,9 @@ impl<'t> Cursor<'t> {
     fn name(&mut self, names: &[&str], four: &[u8]) -> Option<i64> {
         let rest = self.rest();
         let starts = |with: &[u8]| rest.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));
-        let index = names.iter().position(|name| starts(name.get(..3).unwrap_or(name).as_bytes()))?;
+        let short: [u8; 3] = rest.get(..3)?.try_into().ok()?;
+        let short = short.map(|byte| byte.to_ascii_lowercase());
+        let index = names.iter().position(|name| name.as_bytes().first_chunk() == Some(&short))?;
         let name = names.get(index)?.as_bytes();
         self.at += if starts(name) {
             name.len()

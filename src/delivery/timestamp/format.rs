@@ -43,7 +43,9 @@ pub(super) enum Piece {
     ZoneName,
     Offset,
     /// Whether `.` or `,` stands before it for sure.
-    Fraction { is_marked: bool },
+    Fraction {
+        is_marked: bool,
+    },
     Epoch,
 }
 
@@ -134,7 +136,10 @@ pub(super) fn parse(format: &str) -> Result<Vec<Piece>, String> {
         rest = rest.get(length..).unwrap_or_default();
     }
     if lacks(&pieces) == Some(NOTHING) {
-        return Err("names neither a date nor a time of day\n`%Y-%m-%d %H:%M:%S` is an example, `auto` finds common ones".to_owned());
+        return Err(
+            "names neither a date nor a time of day\n`%Y-%m-%d %H:%M:%S` is an example, `auto` finds common ones"
+                .to_owned(),
+        );
     }
     Ok(pieces)
 }
@@ -156,7 +161,8 @@ fn marked(pieces: &mut Vec<Piece>, piece: Piece) -> Piece {
     if piece != (Piece::Fraction { is_marked: false }) {
         return piece;
     }
-    let Some(Piece::Literal(text)) = pieces.last_mut().filter(|last| matches!(last, Piece::Literal(text) if text.ends_with(['.', ','])))
+    let Some(Piece::Literal(text)) =
+        pieces.last_mut().filter(|last| matches!(last, Piece::Literal(text) if text.ends_with(['.', ','])))
     else {
         return piece;
     };
@@ -173,7 +179,8 @@ fn unknown(rest: &str) -> String {
         Some((at, last)) => rest.get(..at + last.len_utf8()).unwrap_or(rest).to_owned(),
         None => rest.to_owned(),
     };
-    let known = |text: &str| DIRECTIVES.iter().find(|(known, _)| known.eq_ignore_ascii_case(text)).map(|(known, _)| *known);
+    let known =
+        |text: &str| DIRECTIVES.iter().find(|(known, _)| known.eq_ignore_ascii_case(text)).map(|(known, _)| *known);
     let bare: String = name.chars().filter(|char| !is_flag(*char)).collect();
     let elsewhere = ELSEWHERE.iter().find(|(other, _)| *other == name).map(|(_, here)| format!("write {here}; "));
     let near = known(&bare).map(|near| format!("did you mean `{near}`? "));
@@ -287,12 +294,9 @@ fn begins_with_a_digit(piece: &Piece) -> bool {
         Piece::Literal(text) => text.starts_with(|char: char| char.is_ascii_digit()),
         Piece::Fraction { is_marked } => !is_marked,
         Piece::Year | Piece::ShortYear | Piece::DayOfYear | Piece::Number(..) | Piece::Epoch => true,
-        Piece::Space
-        | Piece::MonthName
-        | Piece::WeekdayName
-        | Piece::HalfOfDay
-        | Piece::ZoneName
-        | Piece::Offset => false,
+        Piece::Space | Piece::MonthName | Piece::WeekdayName | Piece::HalfOfDay | Piece::ZoneName | Piece::Offset => {
+            false
+        }
     }
 }
 
