@@ -107,15 +107,21 @@ fn a_time_that_is_certain_to_be_refused_costs_no_request_and_stops_nothing() {
     let mut pipeline = pipeline(true, Duration::ZERO);
     let year = 365 * DAY;
     let (old, new) = (WALL - 15 * DAY, WALL + 70 * year);
-    push(&mut pipeline, FILE, 0, &format!("{old} old\n  its trace\n{new} new\n{WALL} good\n"));
+    let text = format!("{old} old\n  its trace\n{new} new\n{WALL} good\n");
+    push(&mut pipeline, FILE, 0, &text);
     assert_eq!(send_all(&mut pipeline), [1]);
     let effects = pipeline.effects();
     assert_eq!(effects.refused, [(STREAM, Cause::TooOld, 2), (STREAM, Cause::TooNew, 1)]);
-    assert_eq!(effects.settled.last().map(|(_, mark)| mark.offset), Some(63));
+    assert_eq!(effects.settled.last().map(|(_, mark)| mark.offset), Some(text.len() as u64));
     let counts = pipeline.counts();
     assert_eq!((counts.sent, counts.refused, counts.waiting), (1, 3, 0));
-    push(&mut pipeline, FILE, 63, &format!("{old} old\n"));
-    assert_eq!(settled(&mut pipeline), Some(81), "with nothing to send the position moves at once");
+    let more = format!("{old} old\n");
+    push(&mut pipeline, FILE, text.len() as u64, &more);
+    assert_eq!(
+        settled(&mut pipeline),
+        Some((text.len() + more.len()) as u64),
+        "with nothing to send the position moves at once"
+    );
 }
 
 #[test]

@@ -9,7 +9,7 @@
 
 use super::Found;
 use super::cursor::Cursor;
-use super::format::epoch_ms;
+use super::matching::epoch_ms;
 use super::parts::Parts;
 use super::zones;
 use crate::record::Wall;

@@ -10,6 +10,7 @@
 mod auto;
 mod cursor;
 mod format;
+mod matching;
 mod parts;
 mod zones;
 
@@ -76,7 +77,7 @@ impl TimeFormat {
         let resolve = |parts: &Parts| parts.resolve(line, &self.zone, now, before);
         match &self.shape {
             Shape::Auto => auto::find(line, resolve),
-            Shape::Pieces(pieces) => format::find(pieces, line, resolve),
+            Shape::Pieces(pieces) => matching::find(pieces, line, resolve),
         }
     }
 
