@@ -45,8 +45,6 @@ const LATER: &[Unbuilt] = &[
         "\"STANDARD\"",
         "the group is made as `STANDARD`",
     ),
-    later("logs.logs_collected.files.collect_list[].multi_line_start_pattern", "a line is a record"),
-    unless("logs.logs_collected.files.collect_list[].encoding", "\"utf-8\"", "the file is read as UTF-8"),
     unless("logs.logs_collected.files.collect_list[].publish_multi_logs", "true", "every match is followed"),
     unless("logs.logs_collected.files.collect_list[].auto_removal", "false", "no file is removed"),
     unless("logs.logs_collected.files.collect_list[].mask", "[]", "records are sent unmasked"),

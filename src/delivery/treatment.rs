@@ -8,13 +8,16 @@
 use std::borrow::Cow;
 
 use super::batch::Time;
-use super::filter::Filter;
+use super::filter::{Filter, Pattern};
+use super::multiline::Inside;
 use super::timestamp::{TimeFormat, without};
 use crate::record::Wall;
 
 /// What is done with the records of one entry.
 #[derive(Clone, Debug, Default)]
 pub struct Treatment {
+    /// Where a record of several lines begins; none = a line is a record.
+    pub multi_line: Option<Start>,
     /// Which of them are sent.
     pub filter: Filter,
     /// How their times are read; none where they carry the time of reading, or their source knows better.
@@ -30,11 +33,20 @@ pub struct TimeStep {
     pub is_trimmed: bool,
 }
 
+/// What the first line of a record has.
+#[derive(Clone, Debug)]
+pub enum Start {
+    /// A match of this.
+    Pattern(Pattern),
+    /// A time.
+    Time,
+}
+
 /// What is remembered of a file from record to record; forgotten where it is read again.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
-    /// What was taken ends in the middle of a line too long for one event.
-    pub inside_long_line: bool,
+    /// What was taken ends in the middle of a line or a record too long for one event.
+    pub inside: Inside,
     /// What is treated now goes on a record whose beginning was taken before.
     pub is_rest: bool,
     /// When the record before happened, where its text said so.
@@ -51,6 +63,15 @@ pub struct Treated<'a> {
 }
 
 impl Treatment {
+    /// Whether a record of several lines begins with `line`.
+    pub fn is_start(&self, line: &str) -> bool {
+        match &self.multi_line {
+            Some(Start::Pattern(pattern)) => pattern.matches(line),
+            Some(Start::Time) => self.time.as_ref().is_some_and(|step| step.format.finds(line)),
+            None => false,
+        }
+    }
+
     /// What of the record is sent; none where the filter leaves it out. `time` is when it was read, or when its source says
     /// that it happened; `now` is the time of this moment as well as it is known.
     pub fn treat<'a>(&self, text: Cow<'a, str>, time: Time, now: Wall, memory: &mut Memory) -> Option<Treated<'a>> {
@@ -87,7 +108,6 @@ impl From<Filter> for Treatment {
 mod tests {
     use jiff::tz::TimeZone;
 
-    use super::super::filter::Pattern;
     use super::*;
     use crate::record::Monotonic;
 
