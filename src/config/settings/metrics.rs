@@ -69,6 +69,13 @@ pub struct MeasurementConfig {
     pub unit: Option<Unit>,
 }
 
+impl MeasurementConfig {
+    /// The name it is sent under.
+    pub fn sent_as(&self) -> String {
+        self.rename.clone().unwrap_or_else(|| self.metric.name())
+    }
+}
+
 /// What a collector looks at.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PluginConfig {
