@@ -28,7 +28,6 @@ const fn unless(path: &'static str, harmless: &'static str, instead: &'static st
 
 /// Ours, known but not built yet.
 const LATER: &[Unbuilt] = &[
-    unless("agent.omit_hostname", "false", "the dimension `Hostname` is sent"),
     later("agent.run_as_user", "the program runs as whoever starts it; a service manager can choose the user"),
     later("agent.aws_sdk_log_level", "the AWS SDK logs warnings only"),
     unless("agent.quiet", "false", "the own log is as talkative as ever"),

@@ -107,6 +107,7 @@ impl Judge<'_> {
             logs_interval: defaults::LOGS_INTERVAL,
             log_file: self.log_file(&shape.logfile),
             debug: shape.debug.get().copied().unwrap_or(false),
+            omits_hostname: shape.omit_hostname.get().copied().unwrap_or(false),
             state_directory: self.text(&shape.state_directory).map(|text| self.absolute(&text)),
             metrics_buffer_age: self
                 .whole(&shape.metrics_buffer_days, 1, 14, "CloudWatch takes metrics of up to 14 days ago")

@@ -53,6 +53,14 @@ pub struct Planning {
     pub left_out: usize,
 }
 
+impl Planning {
+    /// This and another.
+    pub fn add(&mut self, mut other: Self) {
+        self.samples.append(&mut other.samples);
+        self.left_out += other.left_out;
+    }
+}
+
 /// A sample, and whether only its sums are sent.
 type Single = (Sample, bool);
 

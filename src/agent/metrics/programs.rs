@@ -4,19 +4,12 @@ use crate::config::StatsdConfig;
 use crate::record::{Monotonic, Sample};
 
 /// Listens, and sums up.
-pub struct Programs {
-    config: StatsdConfig,
-}
+pub struct Programs;
 
 impl Programs {
     /// Begins to listen. What keeps it from that is told once, and tried again.
-    pub fn listen(config: &StatsdConfig) -> Self {
-        Self { config: config.clone() }
-    }
-
-    /// What it was started with.
-    pub fn config(&self) -> &StatsdConfig {
-        &self.config
+    pub fn listen(_config: &StatsdConfig) -> Self {
+        Self
     }
 
     /// What was summed up since it was last asked: each metric once, its dimensions the tags alone.

@@ -14,7 +14,7 @@ use super::own::Own;
 use super::plan::{Common, Plan, Planning, is_high_resolution};
 use super::programs::Programs;
 use crate::config::{Collected, Config, Facts, PluginConfig, StatsdConfig};
-use crate::record::{Dimensions, Monotonic, Status};
+use crate::record::{Dimensions, Monotonic, Sample, Status};
 use crate::sources::host::Host;
 use crate::sources::host::collector::Collector;
 use crate::sources::host::reading::Reading;
@@ -208,7 +208,7 @@ impl Part {
     }
 
     /// Samples that bring their names along.
-    fn named(&self, mut found: Vec<crate::record::Sample>, common: &Common) -> Planning {
+    fn named(&self, mut found: Vec<Sample>, common: &Common) -> Planning {
         let is_high_resolution = is_high_resolution(self.interval);
         match &self.subject {
             Subject::Statsd(config) => {
@@ -219,6 +219,18 @@ impl Part {
             Subject::Standard | Subject::Section(..) => common.samples(found, |_| false),
         }
     }
+}
+
+/// What one sampling of everything gives under `config` on the machine whose `proc` and `sys` are under `root`, without what programs
+/// send. Looks twice, a second apart: what is counted is told by comparison.
+pub fn preview(config: &Config, facts: &Facts, root: &Path) -> Vec<Sample> {
+    const BETWEEN: Duration = Duration::from_secs(1);
+    let (_, status) = watch::channel(Status::default());
+    let begin = Monotonic(0);
+    let mut sections = Sections::new(Sampling::of(config, facts).of_this_machine(), root, status, begin);
+    sections.sample(begin, &|| begin);
+    std::thread::sleep(BETWEEN);
+    sections.sample_all(begin.after(BETWEEN)).samples
 }
 
 /// The next time on the grid that begins at `base`, at least half an interval from `now` on.

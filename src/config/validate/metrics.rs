@@ -151,7 +151,7 @@ impl Judge<'_> {
             }
             Plugin::Disk => PluginConfig::Disk {
                 mounts: resources,
-                ignored_types: self.names(&shape.ignore_file_system_types),
+                ignored_types: self.distinct(&shape.ignore_file_system_types),
                 drops_device: shape.drop_device.get().copied().unwrap_or(false),
             },
             Plugin::Diskio => PluginConfig::Diskio { devices: resources },
@@ -185,7 +185,7 @@ impl Judge<'_> {
     }
 
     fn resources(&mut self, key: &List<String>) -> Resources {
-        let names = self.names(key);
+        let names = self.distinct(key);
         if names.iter().any(|name| name == "*") {
             Resources::All
         } else if names.is_empty() {
@@ -196,7 +196,7 @@ impl Judge<'_> {
     }
 
     /// Texts of a list, each once, none empty.
-    pub(super) fn names(&mut self, key: &List<String>) -> Vec<String> {
+    pub(super) fn distinct(&mut self, key: &List<String>) -> Vec<String> {
         let mut texts: Vec<String> = Vec::new();
         for (id, text) in key.get().into_iter().flatten().filter_map(Key::placed) {
             if text.trim().is_empty() {

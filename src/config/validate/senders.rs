@@ -69,7 +69,7 @@ impl Judge<'_> {
             interval: interval.unwrap_or(STATSD_INTERVAL),
             separator: shape.metric_separator.get().cloned().unwrap_or_else(|| "_".to_string()),
             max_pending: pending.and_then(|count| usize::try_from(count).ok()).unwrap_or(STATSD_PENDING),
-            drop_original: self.names(&shape.drop_original_metrics),
+            drop_original: self.distinct(&shape.drop_original_metrics),
         })
     }
 
