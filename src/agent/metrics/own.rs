@@ -1,15 +1,35 @@
 //! What the agent measures of itself: the section `self`.
 //!
 //! Made of the status that it tells anyway, so that an alarm sees what `status` shows. Records are counted since the last sampling:
-//! their sum over any time is what happened in it, over reloads too, and after a start it begins with what that start did.
-//!
-//! Pure: no I/O, no clock, no tasks.
+//! their sum over any time is what happened in it, over reloads too.
+
+use tokio::sync::watch;
 
 use crate::record::Status;
 use crate::sources::host::reading::Reading;
 
-/// The figures of `status`, `before` being the one of the sampling before; the default one where there was none.
-pub fn readings(status: &Status, before: &Status) -> Vec<Reading> {
+/// Looks at how the agent fares.
+pub struct Own {
+    status: watch::Receiver<Status>,
+    before: Status,
+}
+
+impl Own {
+    /// What is told from now on counts.
+    pub fn new(status: watch::Receiver<Status>) -> Self {
+        let before = status.borrow().clone();
+        Self { status, before }
+    }
+
+    /// The figures of this moment.
+    pub fn readings(&mut self) -> Vec<Reading> {
+        let now = self.status.borrow().clone();
+        readings(&now, &std::mem::replace(&mut self.before, now.clone()))
+    }
+}
+
+/// The figures of `status`, `before` being the one of the sampling before.
+fn readings(status: &Status, before: &Status) -> Vec<Reading> {
     let grown = |count: fn(&Status) -> u64| count(status).saturating_sub(count(before)) as f64;
     let lag_ms = status.lag_ms.max(status.journal_lag_ms);
     let resident = (status.resident_bytes > 0).then_some(("resident_bytes", status.resident_bytes as f64));
@@ -53,6 +73,16 @@ mod tests {
             ("resident_bytes", 9_000_000.0),
         ];
         assert_eq!(figures, expected);
+    }
+
+    #[test]
+    fn a_sampling_counts_from_the_one_before() {
+        let (told, status) = watch::channel(status());
+        let mut own = Own::new(status);
+        let mut sent = || own.readings()[0].value;
+        assert_eq!(sent(), 0.0, "what was sent before is not of this interval");
+        told.send_modify(|status| status.records_sent += 7);
+        assert_eq!((sent(), sent()), (7.0, 0.0));
     }
 
     #[test]
