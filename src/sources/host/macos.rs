@@ -302,7 +302,10 @@ fn thousandths(celsius: f32) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::config::catalogue::metrics_of;
 
     fn section(plugin: PluginConfig) -> Section {
         Section::new(plugin, Space::new(Path::new("/")))
@@ -322,6 +325,36 @@ mod tests {
 
     fn find(readings: &[Reading], field: &str) -> f64 {
         readings.iter().find(|reading| reading.field == field).unwrap().value
+    }
+
+    /// The fields that a section gives at its third look, and those that the catalogue promises of it.
+    fn given_and_promised(plugin: PluginConfig) -> (BTreeSet<&'static str>, BTreeSet<&'static str>) {
+        let promised = metrics_of(plugin.plugin()).filter(|metric| metric.is_on_macos).map(|metric| metric.field);
+        (figures(plugin, 3).iter().map(|reading| reading.field).collect(), promised.collect())
+    }
+
+    #[test]
+    fn the_catalogue_promises_what_is_given() {
+        let any = || Resources::Named(vec!["*".to_owned()]);
+        let always = [
+            PluginConfig::Mem,
+            PluginConfig::Swap,
+            PluginConfig::Net { interfaces: any() },
+            PluginConfig::Processes,
+            PluginConfig::Load,
+            PluginConfig::Uptime,
+        ];
+        for plugin in always {
+            let (given, promised) = given_and_promised(plugin.clone());
+            assert_eq!(given, promised, "{plugin:?}");
+        }
+        // A container may have neither a drive nor a file system, nor a processor that passed enough time.
+        let disk = PluginConfig::Disk { mounts: Resources::All, ignored_types: Vec::new(), drops_device: false };
+        let cpu = PluginConfig::Cpu { each: Resources::All, has_total: true };
+        for plugin in [cpu, disk, PluginConfig::Diskio { devices: Resources::All }, PluginConfig::Temperature] {
+            let (given, promised) = given_and_promised(plugin.clone());
+            assert!(given.is_subset(&promised), "{plugin:?}: {given:?}");
+        }
     }
 
     #[test]

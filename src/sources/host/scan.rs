@@ -188,8 +188,10 @@ impl Process {
     }
 }
 
+type Parse = fn(&str) -> Vec<Figure>;
+
 /// What is read of a process, and by whom.
-const FILES: [(&str, fn(&str) -> Vec<Figure>); 3] =
+const FILES: [(&str, Parse); 3] =
     [("status", process::parse_status), ("limits", process::parse_limits), ("io", process::parse_io)];
 
 fn look(proc: &Path) -> Result<Vec<Process>, Trouble> {
