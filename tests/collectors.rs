@@ -6,9 +6,21 @@
 //! value. With `BLESS=1` in the environment the file is written anew; `collectors/figures.py` works the figures out a second
 //! time, by itself, so that a blessed mistake does not pass.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests state what must be")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests state what must be"
+)]
 
 #[path = "collectors/golden.rs"]
 mod golden;
 #[path = "collectors/machine.rs"]
 mod machine;
+#[path = "support/python.rs"]
+#[cfg(target_os = "linux")]
+mod python;
+#[path = "collectors/this_machine.rs"]
+#[cfg(target_os = "linux")]
+mod this_machine;

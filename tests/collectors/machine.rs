@@ -1,7 +1,9 @@
 //! A machine made of files that a test may change.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use cloudwatch_publisher::config::PluginConfig;
@@ -62,11 +64,11 @@ pub fn folder(fixture: &str) -> PathBuf {
 
 /// Lines of: block size, blocks, free, available, inodes, free, mount point.
 fn read_usages(path: &Path) -> BTreeMap<PathBuf, Usage> {
-    let text = fs::read_to_string(path).unwrap();
-    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let text = fs::read(path).unwrap();
+    let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty() && !line.starts_with(b"#"));
     let usages = lines.map(|line| {
-        let mut fields = line.splitn(7, ' ');
-        let mut number = || fields.next().unwrap().parse::<u64>().unwrap();
+        let mut fields = line.splitn(7, |byte| *byte == b' ');
+        let mut number = || str::from_utf8(fields.next().unwrap()).unwrap().parse::<u64>().unwrap();
         let usage = Usage {
             block_bytes: number(),
             blocks: number(),
@@ -75,7 +77,7 @@ fn read_usages(path: &Path) -> BTreeMap<PathBuf, Usage> {
             inodes: number(),
             inodes_free: number(),
         };
-        (PathBuf::from(fields.next().unwrap()), usage)
+        (PathBuf::from(OsStr::from_bytes(fields.next().unwrap())), usage)
     });
     usages.collect()
 }
