@@ -1,6 +1,6 @@
 //! Promises of `procstat` and of our own sections: on machines made of files to the last digit, and on the machine that runs this beside psutil.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests state what must be")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests state what must be")]
 
 #[path = "support/python.rs"]
 mod python;
