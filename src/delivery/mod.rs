@@ -10,6 +10,7 @@ pub mod datums;
 pub mod filter;
 pub mod ledger;
 pub mod lines;
+pub mod mask;
 pub mod outcome;
 pub mod pipeline;
 pub mod retry;
