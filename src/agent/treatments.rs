@@ -1,17 +1,26 @@
 //! Makes of what the configuration says of an entry what is done with its records.
 
-use crate::config::{FileEntryConfig, FilterConfig, JournalConfig};
+use anyhow::Context;
+
+use crate::config::{FileEntryConfig, FilterConfig, JournalConfig, MaskConfig};
 use crate::delivery::filter::{Filter, Pattern};
+use crate::delivery::mask::{self, BuiltIn, Mask};
 use crate::delivery::treatment::Treatment;
 
 /// What is done with the records of a file.
 pub fn of_file(entry: &FileEntryConfig) -> anyhow::Result<Treatment> {
-    Ok(Treatment { filter: filter(&entry.include_patterns, &entry.exclude_patterns, &entry.filters)? })
+    Ok(Treatment {
+        filter: filter(&entry.include_patterns, &entry.exclude_patterns, &entry.filters)?,
+        mask: mask(&entry.mask)?,
+    })
 }
 
 /// What is done with the records of a journal.
 pub fn of_journal(journal: &JournalConfig) -> anyhow::Result<Treatment> {
-    Ok(Treatment { filter: filter(&journal.include_patterns, &journal.exclude_patterns, &journal.filters)? })
+    Ok(Treatment {
+        filter: filter(&journal.include_patterns, &journal.exclude_patterns, &journal.filters)?,
+        mask: mask(&journal.mask)?,
+    })
 }
 
 fn filter(include: &[String], exclude: &[String], filters: &[FilterConfig]) -> anyhow::Result<Filter> {
@@ -23,4 +32,19 @@ fn filter(include: &[String], exclude: &[String], filters: &[FilterConfig]) -> a
         exclude: exclude.iter().map(compile).collect::<Result<_, _>>()?,
         agreeing: agreeing.collect::<anyhow::Result<_>>()?,
     })
+}
+
+fn mask(rules: &[MaskConfig]) -> anyhow::Result<Mask> {
+    let (mut built_in, mut patterns) = (Vec::new(), Vec::new());
+    for rule in rules {
+        match rule {
+            MaskConfig::BuiltIn(name) => {
+                built_in.push(BuiltIn::named(name).with_context(|| format!("`{name}` is no built-in rule"))?);
+            }
+            MaskConfig::Pattern { pattern, replace } => {
+                patterns.push(mask::Pattern::new(pattern, replace).map_err(anyhow::Error::msg)?);
+            }
+        }
+    }
+    Ok(Mask::new(built_in, patterns)?)
 }

@@ -33,8 +33,6 @@ const LATER: &[Unbuilt] = &[
     later("agent.aws_sdk_log_level", "the AWS SDK logs warnings only"),
     unless("agent.quiet", "false", "the own log is as talkative as ever"),
     unless("logs.log_group_class", "\"STANDARD\"", "groups are made as `STANDARD`"),
-    unless("logs.mask", "[]", "records are sent unmasked"),
-    unless("logs.logs_collected.journal.mask", "[]", "records are sent unmasked"),
     unless(
         "logs.logs_collected.journald.collect_list[].log_group_class",
         "\"STANDARD\"",
@@ -55,7 +53,6 @@ const LATER: &[Unbuilt] = &[
     unless("logs.logs_collected.files.collect_list[].encoding", "\"utf-8\"", "the file is read as UTF-8"),
     unless("logs.logs_collected.files.collect_list[].publish_multi_logs", "true", "every match is followed"),
     unless("logs.logs_collected.files.collect_list[].auto_removal", "false", "no file is removed"),
-    unless("logs.logs_collected.files.collect_list[].mask", "[]", "records are sent unmasked"),
     later("metrics.append_dimensions", "metrics have the dimensions `InstanceId` and `Hostname`"),
     unless("metrics.aggregation_dimensions", "[]", "nothing is summed up"),
     later("metrics.metrics_collected", "the 13 default metrics are published instead"),

@@ -6,6 +6,7 @@
 
 mod journal;
 mod logs;
+mod mask;
 mod overlap;
 mod sign_in;
 

@@ -25,6 +25,11 @@ pub use pem::Block;
 /// and of a whole record that could not be searched.
 pub const MASKED: &str = "[masked]";
 
+/// What is masked at least on each side of a cut: a card's number with its spaces is shorter.
+const CUT_BYTES: usize = 32;
+/// What is masked of one word at a cut: no token is longer.
+const WORD_BYTES: usize = 8 * 1024;
+
 /// A built-in rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum BuiltIn {
@@ -157,6 +162,13 @@ impl Mask {
         self.built_in.is_empty() && self.patterns.is_empty()
     }
 
+    /// Learns of a record that is not sent.
+    pub fn pass(&self, text: &str, block: &mut Block) {
+        if self.built_in.contains(&BuiltIn::PrivateKey) {
+            block.find(text, &mut Vec::new());
+        }
+    }
+
     /// Masks one record; `block` is what its file remembers of private keys that lie over several records.
     pub fn apply<'a>(&self, mut text: Cow<'a, str>, block: &mut Block) -> Masked<'a> {
         let has_words = self.words.as_ref().filter(|words| words.any.is_match(&text));
@@ -186,6 +198,23 @@ impl Mask {
         }
         Masked { text, is_given_up: false }
     }
+}
+
+/// A piece of a line too long for one event without what may belong to a secret that was cut in two: the words at the cut, at
+/// least [`CUT_BYTES`] and at most [`WORD_BYTES`].
+pub fn without_edges(text: &str, continued: bool, goes_on: bool) -> String {
+    let is_cut = |c: char| c.is_whitespace();
+    let border = |at: usize| (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
+    let end = match border(text.len().saturating_sub(CUT_BYTES)) {
+        _ if !goes_on => text.len(),
+        at => text[..at].rfind(is_cut).map_or(0, |space| space + 1).max(border(at.saturating_sub(WORD_BYTES))),
+    };
+    let start = match border(text.len().min(CUT_BYTES)) {
+        _ if !continued => 0,
+        at => (at + text[at..].find(is_cut).unwrap_or(text.len() - at)).min(border(text.len().min(at + WORD_BYTES))),
+    };
+    let (head, tail) = (if continued { MASKED } else { "" }, if goes_on { MASKED } else { "" });
+    [head, text.get(start..end).unwrap_or_default(), tail].concat()
 }
 
 /// The text with `instead` in place of each range. Ranges may overlap.

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 
 use super::batch::Time;
 use super::filter::Filter;
+use super::mask::{self, Mask, Masked};
 use crate::record::Wall;
 
 /// What is done with the records of one entry.
@@ -16,6 +17,8 @@ use crate::record::Wall;
 pub struct Treatment {
     /// Which of them are sent.
     pub filter: Filter,
+    /// What of them must not leave the device.
+    pub mask: Mask,
 }
 
 /// What is remembered of a file from record to record; forgotten where it is read again.
@@ -23,6 +26,8 @@ pub struct Treatment {
 pub struct Memory {
     /// What was taken ends in the middle of a line too long for one event.
     pub inside_long_line: bool,
+    /// Where it stands between the lines of a private key.
+    pub private_key: mask::Block,
 }
 
 /// A record that is to be sent.
@@ -32,18 +37,33 @@ pub struct Treated<'a> {
     pub text: Cow<'a, str>,
     /// When it happened.
     pub time: Time,
+    /// Nothing of it is left: a pattern of the mask took too many steps.
+    pub is_given_up: bool,
 }
 
 impl Treatment {
     /// What of the record is sent; none where the filter leaves it out. `time` is when it was read, or when its source says
     /// that it happened; `now` is the time of this moment as well as it is known.
-    pub fn treat<'a>(&self, text: Cow<'a, str>, time: Time, _now: Wall, _memory: &mut Memory) -> Option<Treated<'a>> {
-        self.filter.keeps(&text).then_some(Treated { text, time })
+    pub fn treat<'a>(&self, text: Cow<'a, str>, time: Time, _now: Wall, memory: &mut Memory) -> Option<Treated<'a>> {
+        if !self.filter.keeps(&text) {
+            // It may hold lines of a private key that others follow.
+            self.mask.pass(&text, &mut memory.private_key);
+            return None;
+        }
+        let Masked { text, is_given_up } = self.mask.apply(text, &mut memory.private_key);
+        Some(Treated { text, time, is_given_up })
+    }
+}
+
+impl Treatment {
+    /// A treated piece of a line too long for one event, without what may be a part of what must not leave the device.
+    pub fn piece<'a>(&self, text: Cow<'a, str>, continued: bool, goes_on: bool) -> Cow<'a, str> {
+        if self.mask.is_empty() { text } else { mask::without_edges(&text, continued, goes_on).into() }
     }
 }
 
 impl From<Filter> for Treatment {
     fn from(filter: Filter) -> Self {
-        Self { filter }
+        Self { filter, ..Self::default() }
     }
 }

@@ -376,6 +376,20 @@ fn what_is_public_stays() {
     );
 }
 
+#[test]
+fn of_a_piece_the_words_at_its_cuts_do_not_leave() {
+    let middle = "word ".repeat(2_000);
+    let text = format!("en-of-a-token {middle}tok");
+    let piece = without_edges(&text, true, true);
+    assert!(piece.starts_with("[masked] word") && piece.ends_with("word [masked]"), "{piece}");
+    assert!(!piece.contains("token") && !piece.contains("tok"));
+    assert_eq!(without_edges(&middle, false, false), middle);
+    let endless = "ä".repeat(50_000);
+    let piece = without_edges(&endless, true, true);
+    assert!(piece.len() > endless.len() - 2 * (WORD_BYTES + CUT_BYTES + 4), "{}", piece.len());
+    assert_eq!(without_edges("short", true, true), "[masked][masked]");
+}
+
 fn by_pattern(pattern: &str, replace: &str, text: &str) -> (String, bool) {
     let mask = Mask::new(Vec::new(), vec![Pattern::new(pattern, replace).unwrap()]).unwrap();
     let masked = mask.apply(text.into(), &mut Block::Outside);
