@@ -8,24 +8,36 @@
 use std::borrow::Cow;
 
 use super::batch::Time;
-use super::filter::Filter;
+use super::filter::{Filter, Pattern};
 use super::mask::{self, Mask, Masked};
+use super::multiline::Inside;
 use crate::record::Wall;
 
 /// What is done with the records of one entry.
 #[derive(Clone, Debug, Default)]
 pub struct Treatment {
+    /// Where a record of several lines begins; none = a line is a record.
+    pub multi_line: Option<Start>,
     /// Which of them are sent.
     pub filter: Filter,
     /// What of them must not leave the device.
     pub mask: Mask,
 }
 
+/// What the first line of a record has.
+#[derive(Clone, Debug)]
+pub enum Start {
+    /// A match of this.
+    Pattern(Pattern),
+    /// A time.
+    Time,
+}
+
 /// What is remembered of a file from record to record; forgotten where it is read again.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
-    /// What was taken ends in the middle of a line too long for one event.
-    pub inside_long_line: bool,
+    /// What was taken ends in the middle of a line or a record too long for one event.
+    pub inside: Inside,
     /// Where it stands between the lines of a private key.
     pub private_key: mask::Block,
 }
@@ -42,6 +54,14 @@ pub struct Treated<'a> {
 }
 
 impl Treatment {
+    /// Whether a record of several lines begins with `line`.
+    pub fn is_start(&self, line: &str) -> bool {
+        match &self.multi_line {
+            Some(Start::Pattern(pattern)) => pattern.matches(line),
+            Some(Start::Time) | None => false,
+        }
+    }
+
     /// What of the record is sent; none where the filter leaves it out. `time` is when it was read, or when its source says
     /// that it happened; `now` is the time of this moment as well as it is known.
     pub fn treat<'a>(&self, text: Cow<'a, str>, time: Time, _now: Wall, memory: &mut Memory) -> Option<Treated<'a>> {
@@ -53,9 +73,7 @@ impl Treatment {
         let Masked { text, is_given_up } = self.mask.apply(text, &mut memory.private_key);
         Some(Treated { text, time, is_given_up })
     }
-}
 
-impl Treatment {
     /// A treated piece of a line too long for one event, without what may be a part of what must not leave the device.
     pub fn piece<'a>(&self, text: Cow<'a, str>, continued: bool, goes_on: bool) -> Cow<'a, str> {
         if self.mask.is_empty() { text } else { mask::without_edges(&text, continued, goes_on).into() }
