@@ -26,8 +26,9 @@ const MAX_PACKET: usize = 65_536;
 const BURST: usize = 128;
 /// What the system is asked to keep for a packet that waits.
 const PACKET_BYTES: usize = 1_024;
-/// An address that could not be bound is tried again after this.
-const BIND_PAUSE: Duration = Duration::from_secs(30);
+/// An address that could not be bound is tried again after this, then after twice as long, up to the longest pause.
+const BIND_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_BIND_PAUSE: Duration = Duration::from_secs(30);
 /// How often the own log warns of the same.
 const WARN_PAUSE: Duration = Duration::from_secs(60);
 
@@ -95,7 +96,7 @@ impl Statsd {
         if malformed + foreign + tags + crowded > 0 {
             self.warned_at = Some(now);
             let most = aggregate::MAX_METRICS;
-            log::warn!(malformed, events = foreign, tags_beyond_20 = tags, beyond_ceiling = crowded, max_metrics = most; "some of what was sent by StatsD was not used");
+            log::warn!(malformed, events = foreign, tags, crowded, max_metrics = most; "some of what was sent by StatsD was not used");
         }
     }
 }
@@ -117,12 +118,14 @@ struct Ears {
 impl Ears {
     /// Listens for ever.
     async fn run(self, mut socket: Option<UdpSocket>) {
+        let mut pause = BIND_PAUSE;
         loop {
             let error = match socket.take().map(tokio::net::UdpSocket::from_std) {
                 Some(Ok(socket)) => self.hear(&socket).await,
                 Some(Err(error)) => error,
                 None => {
-                    tokio::time::sleep(BIND_PAUSE).await;
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_BIND_PAUSE);
                     let bound = bind(&self.config);
                     tell(&self.shared, self.config.address, &bound, false);
                     socket = bound.ok();
@@ -130,6 +133,7 @@ impl Ears {
                 }
             };
             tell(&self.shared, self.config.address, &Err(error), true);
+            pause = BIND_PAUSE;
         }
     }
 
@@ -185,7 +189,7 @@ fn tell(shared: &Mutex<Shared>, address: SocketAddr, bound: &io::Result<UdpSocke
     match &listening {
         Ok(address) => log::info!(address:% = address; "listening for StatsD"),
         Err(error) if is_news => {
-            log::error!(error, again_s = BIND_PAUSE.as_secs(); "metrics that programs send are not heard");
+            log::error!(error; "metrics that programs send are not heard; it is tried again");
         }
         Err(_) => {}
     }
