@@ -77,8 +77,11 @@ fn what_other_people_s_libraries_send_arrives_with_names_kinds_values_and_tags()
     let Some(python) = environment::python("statsd", "clients of StatsD") else { return };
     let stage = Stage::new(2);
     let agent = stage.start();
-    let sent =
-        Command::new(python).arg(environment::script("statsd", "send.py")).arg(stage.port.to_string()).status().unwrap();
+    let sent = Command::new(python)
+        .arg(environment::script("statsd", "send.py"))
+        .arg(stage.port.to_string())
+        .status()
+        .unwrap();
     assert!(sent.success());
     wait_until("the last metric arrives", PATIENCE, || {
         stage.series("dog_users", "set").is_some() && stage.total("py_hits", "counter").0 >= 22.0

@@ -82,8 +82,8 @@ impl Block {
             Self::Outside => false,
             Self::Unknown | Self::Likely => {
                 let text = text.trim();
-                let is_inside = is_base64(text)
-                    && (text.len() >= LEAST_INSIDE || (*self == Self::Likely && is_last_line(text)));
+                let is_inside =
+                    is_base64(text) && (text.len() >= LEAST_INSIDE || (*self == Self::Likely && is_last_line(text)));
                 *self = if is_inside { Self::Likely } else { Self::Outside };
                 is_inside
             }

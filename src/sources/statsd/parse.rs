@@ -250,8 +250,23 @@ mod tests {
     #[test]
     fn what_is_no_line_is_counted_and_takes_no_neighbour_along() {
         let wrong = [
-            "a", "a:", "a:1", "a:|c", "a:x|c", "a:1|", "a:1|q", ":1|c", "...:1|c", "a:1|c|@0", "a:1|c|@2", "a:1|c|@x",
-            "a:nan|g", "a:inf|g", "a:1e200|g", "a:|s", "a:1|c|@-1",
+            "a",
+            "a:",
+            "a:1",
+            "a:|c",
+            "a:x|c",
+            "a:1|",
+            "a:1|q",
+            ":1|c",
+            "...:1|c",
+            "a:1|c|@0",
+            "a:1|c|@2",
+            "a:1|c|@x",
+            "a:nan|g",
+            "a:inf|g",
+            "a:1e200|g",
+            "a:|s",
+            "a:1|c|@-1",
         ];
         for line in wrong {
             let (all, malformed) = read(&format!("x:1|c\n{line}\n\n y:2|c\n"));
