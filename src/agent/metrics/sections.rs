@@ -248,3 +248,70 @@ fn following(base: Monotonic, interval: Duration, now: Monotonic) -> Monotonic {
     let steps = earliest.saturating_sub(base.0).div_ceil(step);
     Monotonic(base.0.saturating_add(steps.saturating_mul(step)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sections(text: &str) -> Sections {
+        Sections::new(sampling(text), Path::new("/nowhere"), watch::channel(Status::default()).1, Monotonic(0))
+    }
+
+    fn sampling(text: &str) -> Sampling {
+        let text = format!(r#"{{"metrics": {{"metrics_collected": {text}}}}}"#);
+        let loaded = crate::config::parse(&text, Path::new("/x.json"), &|_| None).unwrap();
+        Sampling::of(&loaded.config, &Facts::default())
+    }
+
+    /// When there is something to do until `end`, and how many heartbeats come of it.
+    fn times(sections: &mut Sections, begin: u64, end: u64) -> Vec<(u64, usize)> {
+        let mut times = Vec::new();
+        let mut now = Monotonic(begin);
+        while let Some(next) = sections.next().filter(|next| next.0.max(now.0) < end) {
+            now = now.max(next);
+            times.push((now.0 / 1000, sections.sample(now, &|| now).samples.len()));
+        }
+        times
+    }
+
+    #[test]
+    fn sections_that_fall_on_one_moment_are_sampled_together() {
+        let mut all = sections(
+            r#"{"heartbeat": {"metrics_collection_interval": 10}, "uptime": {"metrics_collection_interval": 30}}"#,
+        );
+        let seconds: Vec<u64> = times(&mut all, 0, 70_000).into_iter().map(|(at, _)| at).collect();
+        assert_eq!(seconds, [0, 5, 15, 25, 35, 45, 55, 65], "the 30 s fall on times of the 10 s");
+    }
+
+    #[test]
+    fn missed_samplings_are_not_made_up_for() {
+        let mut all = sections(r#"{"heartbeat": {"metrics_collection_interval": 10}}"#);
+        assert_eq!(times(&mut all, 0, 20_000), [(0, 0), (5, 1), (15, 1)]);
+        // The machine slept for nearly two hours.
+        assert_eq!(times(&mut all, 7_002_000, 7_030_000), [(7002, 1), (7015, 1), (7025, 1)]);
+    }
+
+    #[test]
+    fn a_new_configuration_keeps_what_looks_at_the_same_and_its_times() {
+        let mut all = sections(
+            r#"{"heartbeat": {"metrics_collection_interval": 10}, "mem": {"measurement": ["used"]}, "swap": true}"#,
+        );
+        times(&mut all, 0, 20_000);
+        let new = r#"{"heartbeat": {"metrics_collection_interval": 10}, "mem": {"measurement": ["free"],
+            "metrics_collection_interval": 20}, "load": true}"#;
+        all.go_on(sampling(new), Monotonic(20_000));
+        let state: Vec<(bool, u64)> = all.all.iter().map(|section| (section.eyes.is_some(), section.next.0)).collect();
+        // The heartbeat's next is as before, memory's on the new grid, and load has not looked yet.
+        assert_eq!(state, [(true, 25_000), (true, 45_000), (false, 65_000)]);
+    }
+
+    #[test]
+    fn the_grid_never_stands_still_and_never_runs_twice() {
+        for (interval, now) in [(1, 0), (1, 4_999), (300, 299_999), (172_800, 1), (10, 5_000)] {
+            let interval = Duration::from_secs(interval);
+            let next = following(Monotonic(5_000), interval, Monotonic(now));
+            assert!(next.0 >= now + u64::try_from(interval.as_millis()).unwrap() / 2 || next.0 == 5_000);
+            assert!(next > Monotonic(now), "{interval:?} {now}");
+        }
+    }
+}
