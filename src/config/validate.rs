@@ -6,6 +6,7 @@
 
 mod journal;
 mod logs;
+mod mask;
 mod measurement;
 mod metrics;
 mod overlap;
