@@ -19,6 +19,8 @@ mod commands;
 mod metrics;
 #[path = "agent/million.rs"]
 mod million;
+#[path = "agent/multi_line.rs"]
+mod multi_line;
 #[path = "agent/names.rs"]
 mod names;
 #[path = "agent/network.rs"]
@@ -39,3 +41,5 @@ mod service;
 mod sign_in;
 #[path = "agent/stopping.rs"]
 mod stopping;
+#[path = "agent/times.rs"]
+mod times;

@@ -10,6 +10,8 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use cloudwatch_publisher::delivery::encoding::Encoding;
+use cloudwatch_publisher::delivery::lines::Ending;
 use cloudwatch_publisher::record::{FileId, Mark, Monotonic, SavedFile};
 use cloudwatch_publisher::sources::file::{Change, FileEntry, Files, SavedKey, StartAt};
 
@@ -43,6 +45,8 @@ impl Rig {
             start_at: StartAt::End,
             is_new: false,
             partial_line_timeout: Duration::from_secs(30),
+            is_multi_line: false,
+            encoding: Encoding::UTF_8,
             newest_only: false,
             removes: true,
             blacklist: None,
@@ -79,7 +83,7 @@ impl Rig {
             let Some(block) = self.files.read(file) else { continue };
             let new = &block.bytes[block.start..];
             let whole = memchr::memrchr(b'\n', new).map_or(0, |at| at + 1);
-            let taken = if block.last { new.len() } else { whole };
+            let taken = if block.ending == Ending::Gone { new.len() } else { whole };
             let to = Mark::at(block.offset + taken as u64, &block.bytes[..block.start + taken]);
             self.files.advance(file, to);
             self.in_flight.push((file, to));

@@ -14,6 +14,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::template::{Purpose, Template};
+use crate::delivery::encoding::Encoding;
 pub use journal::{JournalConfig, JournalFormat, JournalLevel, LONGEST_SINCE, Since};
 pub use metrics::{
     Collected, CollectorConfig, MeasurementConfig, Metrics, PluginConfig, ProcessesOf, Resources, StatsdConfig,
@@ -61,7 +62,7 @@ pub struct Agent {
     pub is_sdk_logged: bool,
     /// Who the configuration wants this program to run as.
     pub run_as_user: Option<String>,
-    /// The default dimension `Hostname` is left out.
+    /// The host's name is none of the dimensions that metrics have by themselves.
     pub omits_hostname: bool,
     /// Where the state lies, where the configuration says so.
     pub state_directory: Option<PathBuf>,
@@ -230,8 +231,8 @@ pub struct FileEntryConfig {
     pub multi_line: Option<MultiLineConfig>,
     /// How the time stands in a record; none = records carry the time at which they were read.
     pub time: Option<TimeConfig>,
-    /// The label of the file's encoding, as WHATWG has it. Checked.
-    pub encoding: String,
+    /// How the file's bytes become text, where no byte order mark says it.
+    pub encoding: Encoding,
     /// What must not leave the device.
     pub mask: Vec<MaskConfig>,
     /// Only the newest match is followed.
@@ -273,10 +274,21 @@ pub enum MultiLineConfig {
 pub struct TimeConfig {
     /// Directives of strftime, or `auto`. Checked.
     pub format: String,
-    /// Times without a zone are UTC; else this machine's.
-    pub is_utc: bool,
+    /// The zone of times that name none.
+    pub zone: ZoneConfig,
     /// The time is left out of the record.
     pub is_trimmed: bool,
+}
+
+/// The zone of times that name none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ZoneConfig {
+    /// This machine's.
+    Local,
+    /// UTC.
+    Utc,
+    /// The one that the system's time zone database has under this name. Checked.
+    Named(String),
 }
 
 /// A rule of what must not leave the device.
@@ -317,12 +329,13 @@ pub(super) mod defaults {
 
     pub const PREFIX: &str = "sys";
     pub const METRICS_INTERVAL: Duration = Duration::from_secs(300);
+    /// The CloudWatch Agent's, for files that name what is measured as its own do.
+    pub const SECTIONS_INTERVAL: Duration = Duration::from_secs(60);
     pub const LOGS_INTERVAL: Duration = Duration::from_secs(10);
     pub const NAMESPACE: &str = "System/Default";
     pub const GROUP: &str = "/system/default/{instance_id}";
     pub const STREAM: &str = "{file_name}";
     pub const JOURNAL_STREAM: &str = "journal";
-    pub const ENCODING: &str = "utf-8";
     pub const METRICS_FLUSH: Duration = Duration::from_secs(60);
     pub const METRICS_BUFFER_DAYS: u64 = 14;
     pub const METRICS_BUFFER_MB: u64 = 64;
@@ -403,7 +416,7 @@ impl FileEntryConfig {
             filters: Vec::new(),
             multi_line: None,
             time: None,
-            encoding: defaults::ENCODING.to_string(),
+            encoding: Encoding::UTF_8,
             mask: Vec::new(),
             is_newest_only: false,
             is_removed: false,

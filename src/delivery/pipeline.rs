@@ -10,9 +10,13 @@
 
 mod days;
 mod intake;
+mod open;
+#[cfg(test)]
+mod times;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::batch::Batch;
@@ -20,8 +24,9 @@ use super::ledger::Ledger;
 use super::outcome::{Cause, Receipt, SendError};
 use super::retry::{Chance, Gate, delay};
 use super::treatment::{Memory, Treatment};
-use crate::record::{FileId, Mark, Monotonic, Offset, StreamId};
+use crate::record::{FileId, Mark, Monotonic, Offset, StreamId, Wall};
 pub use intake::Record;
+use open::Open;
 
 /// What the pipeline is told once.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +46,7 @@ const MAX_RETIMED: u8 = 3;
 
 #[derive(Debug, Default)]
 struct Stream {
-    open: Option<Batch>,
+    open: Open,
     closed: VecDeque<Batch>,
     in_flight: bool,
     held_until: Monotonic,
@@ -89,6 +94,8 @@ pub struct Counts {
     pub refused: u64,
     /// Records left out by patterns.
     pub filtered: u64,
+    /// Records of which nothing was sent: a pattern of the mask took too many steps on them.
+    pub unsearchable: u64,
     /// Records read and neither sent nor given up.
     pub waiting: u64,
     /// What they weigh: text and what a record costs beside it.
@@ -99,9 +106,12 @@ pub struct Counts {
 #[derive(Debug)]
 pub struct Pipeline {
     settings: Settings,
-    treatments: Vec<Treatment>,
+    /// Shared with the framing of the block that is being taken.
+    treatments: Vec<Arc<Treatment>>,
     /// What turns our own times into the world's, as well as it is known.
     offset: Offset,
+    /// CloudWatch's clock was asked: the offset is right.
+    is_clock_known: bool,
     streams: Vec<Stream>,
     files: HashMap<FileId, Followed>,
     ledger: Ledger,
@@ -118,6 +128,8 @@ pub struct Pipeline {
     free: Vec<StreamId>,
     /// With so many days it is time to look which are over.
     many_days: usize,
+    /// The open batch that took what was read last and no ticket covers yet.
+    run: Option<usize>,
 }
 
 impl Pipeline {
@@ -125,8 +137,9 @@ impl Pipeline {
     pub fn new(settings: Settings, treatments: Vec<Treatment>) -> Self {
         Self {
             settings,
-            treatments,
+            treatments: treatments.into_iter().map(Arc::new).collect(),
             offset: Offset::default(),
+            is_clock_known: false,
             streams: Vec::new(),
             files: HashMap::new(),
             ledger: Ledger::default(),
@@ -139,12 +152,18 @@ impl Pipeline {
             days: HashMap::new(),
             free: Vec::new(),
             many_days: days::MANY,
+            run: None,
         }
     }
 
-    /// Tells what turns our own times into the world's: to be told anew when it is known better.
-    pub fn set_offset(&mut self, offset: Offset) {
-        self.offset = offset;
+    /// Tells what turns our own times into the world's, and whether that was measured: to be told anew when it is known better.
+    pub fn set_offset(&mut self, offset: Offset, is_measured: bool) {
+        (self.offset, self.is_clock_known) = (offset, is_measured);
+    }
+
+    /// The true time, where it is known.
+    fn true_time(&self, now: Monotonic) -> Option<Wall> {
+        self.is_clock_known.then(|| self.offset.wall(now))
     }
 
     /// Takes up a file: where its records go and what is done with them.
@@ -198,7 +217,7 @@ impl Pipeline {
             return None;
         }
         let due = if stream.closed.is_empty() {
-            let opened = stream.open.as_ref()?.opened;
+            let opened = stream.open.since()?;
             if self.is_draining || self.is_pressed() { Monotonic(0) } else { opened.after(self.settings.interval) }
         } else {
             Monotonic(0)
@@ -216,7 +235,7 @@ impl Pipeline {
         let index = turns.into_iter().find(|index| self.due(&self.streams[*index]).is_some_and(|due| due <= now))?;
         self.turn = index + 1;
         let stream = &mut self.streams[index];
-        let mut batch = stream.closed.pop_front().or_else(|| stream.open.take())?;
+        let mut batch = stream.closed.pop_front().or_else(|| stream.open.close(1).next())?;
         batch.sort();
         stream.in_flight = true;
         self.in_flight += 1;
@@ -317,6 +336,15 @@ impl Pipeline {
         }
     }
 
+    /// Gives up a record that CloudWatch would refuse for certain.
+    fn give_up(&mut self, stream: StreamId, cause: Cause) {
+        self.counts.refused += 1;
+        match self.effects.refused.last_mut() {
+            Some((of, why, count)) if (*of, *why) == (stream, cause) => *count += 1,
+            _ => self.effects.refused.push((stream, cause, 1)),
+        }
+    }
+
     fn remove_from_waiting(&mut self, batch: &Batch) {
         self.counts.waiting = self.counts.waiting.saturating_sub(batch.len() as u64);
         self.counts.waiting_bytes = self.counts.waiting_bytes.saturating_sub(batch.bytes());
@@ -332,7 +360,7 @@ impl Pipeline {
         let pause = delay(stream.failures + 3, LONGEST_HOLD, Chance(0.5 + chance.0 / 2.0));
         stream.held_until = now.after(pause);
         self.effects.held.push((opened, detail, pause));
-        let mut dropped: Vec<Batch> = stream.closed.drain(..).chain(stream.open.take()).collect();
+        let mut dropped: Vec<Batch> = stream.closed.drain(..).chain(stream.open.close(usize::MAX)).collect();
         dropped.push(batch);
         for batch in dropped {
             self.remove_from_waiting(&batch);
@@ -358,7 +386,7 @@ impl Pipeline {
 
     /// When the oldest record that waits was read; those under way do not count.
     pub fn oldest(&self) -> Option<Monotonic> {
-        let batches = self.streams.iter().flat_map(|stream| stream.closed.iter().chain(&stream.open));
+        let batches = self.streams.iter().flat_map(|stream| stream.closed.iter().chain(stream.open.iter()));
         batches.map(|batch| batch.opened).min()
     }
 
@@ -391,6 +419,7 @@ impl Pipeline {
 mod tests {
     use super::super::filter::{Filter, Pattern};
     use super::super::lines::Block;
+    use super::super::treatment::Start;
     use super::*;
     use crate::record::Wall;
 
@@ -407,7 +436,7 @@ mod tests {
     }
 
     fn push(pipeline: &mut Pipeline, text: &str) {
-        pipeline.push(FILE, Block { bytes: text.as_bytes(), start: 0, offset: 0, last: false }, NOW);
+        pipeline.push(FILE, Block::of(text.as_bytes()), NOW);
     }
 
     fn refused() -> Result<Receipt, SendError> {
@@ -430,7 +459,7 @@ mod tests {
         pipeline.outcome(batch, Err(SendError::Forbidden { detail: "no".to_owned() }), NOW, Chance(0.5));
         assert_eq!(pipeline.refusals(), [(STREAM, "no")]);
         let later = NOW.after(LONGEST_HOLD);
-        pipeline.push(FILE, Block { bytes: b"one\n", start: 0, offset: 0, last: false }, later);
+        pipeline.push(FILE, Block::of(b"one\n"), later);
         let batch = pipeline.take(later).unwrap();
         assert_eq!(pipeline.refusals().len(), 1, "nothing was answered yet");
         pipeline.outcome(batch, Ok(Receipt::default()), later, Chance(0.5));
@@ -564,8 +593,33 @@ mod tests {
             arrived.push(texts(&batch));
             pipeline.outcome(batch, Ok(Receipt::default()), NOW, Chance(0.5));
         }
-        assert_eq!(arrived.concat(), ["a", "b", "c", "d"]);
+        assert_eq!(arrived, [["a", "c"], ["b", "d"]]);
         assert_eq!(settled(&mut pipeline), Some(4));
+    }
+
+    #[test]
+    fn no_position_lies_inside_a_record_of_several_lines() {
+        let multi_line = Some(Start::Pattern(Pattern::new("^began").unwrap()));
+        let settings = Settings { interval: Duration::ZERO, concurrency: 2, max_bytes: 10_000_000 };
+        let mut pipeline = Pipeline::new(settings, vec![Treatment { multi_line, ..Treatment::default() }]);
+        pipeline.follow(FILE, STREAM, 0);
+        let record = format!("began\n{}", "  at a line\n".repeat(20_000));
+        let text = format!("{}began\n  unfinished\n", record.repeat(9));
+        let (mut at, mut end) = (0, 0);
+        while end < text.len() {
+            end = (at + 400_000).min(text.len());
+            let block = Block { start: at, offset: at as u64, ..Block::of(&text.as_bytes()[..end]) };
+            at = usize::try_from(pipeline.push(FILE, block, NOW).offset).unwrap();
+        }
+        assert_eq!(at, 9 * record.len());
+        let mut arrived = Vec::new();
+        while let Some(batch) = pipeline.take(NOW) {
+            arrived.extend(texts(&batch));
+            pipeline.outcome(batch, Ok(Receipt::default()), NOW, Chance(0.5));
+            let settled = settled(&mut pipeline).unwrap();
+            assert_eq!(settled % record.len() as u64, 0);
+        }
+        assert_eq!(arrived, vec![record.trim_end(); 9]);
     }
 
     #[test]

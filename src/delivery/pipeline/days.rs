@@ -49,7 +49,9 @@ impl Pipeline {
             }
         };
         if id != current {
-            self.cover(file, current, before());
+            if self.run.is_some() {
+                self.cover(file, current, before());
+            }
             let followed = self.files.get_mut(&file)?;
             followed.current = id;
             if !followed.days.contains(&id) {
@@ -79,7 +81,7 @@ impl Pipeline {
         let wanted: HashSet<StreamId> =
             self.files.values().flat_map(|followed| followed.days.iter().copied()).collect();
         let is_over = |id: &StreamId, stream: &Stream| {
-            let is_empty = stream.open.is_none() && stream.closed.is_empty() && !stream.in_flight;
+            let is_empty = stream.open.since().is_none() && stream.closed.is_empty() && !stream.in_flight;
             is_empty && !current.contains(id) && (stream.refusal.is_none() || !wanted.contains(id))
         };
         let over: HashSet<StreamId> =
@@ -162,7 +164,7 @@ mod tests {
     #[test]
     fn a_clock_that_is_put_right_before_the_request_puts_the_day_right() {
         let (mut pipeline, _) = pipeline(1);
-        pipeline.push(FileId(1), Block { bytes: b"early\n", start: 0, offset: 0, last: false }, NOW);
+        pipeline.push(FileId(1), Block::of(b"early\n"), NOW);
         let today = Offset(20_000 * DAY);
         assert_eq!(send(&mut pipeline, today), [("2024-10-04".to_owned(), "early".to_owned())]);
         assert_eq!(settled(&mut pipeline), Some(6));

@@ -1,12 +1,16 @@
-//! What goes into the pipeline: lines of files, and whole records.
+//! What goes into the pipeline: the records of files, of a line or of several, and whole records.
 //!
 //! Easy to break: whatever is taken has to be covered by a ticket, also where nothing is sent for it.
 //!
 //! Pure: no I/O, no clock, no tasks.
 
-use super::Pipeline;
-use crate::delivery::batch::{Batch, EVENT_OVERHEAD_BYTES, Time};
-use crate::delivery::lines::{Block, Line, Lines, pieces};
+use std::sync::Arc;
+
+use super::open::Place;
+use super::{Pipeline, Stream};
+use crate::delivery::batch::{EVENT_OVERHEAD_BYTES, Time};
+use crate::delivery::lines::{Block, Line, is_blank, pieces};
+use crate::delivery::multiline::Records;
 use crate::delivery::treatment::Treated;
 use crate::record::{FileId, Mark, Monotonic, StreamId, Wall};
 
@@ -22,7 +26,7 @@ pub struct Record<'a> {
 }
 
 impl Pipeline {
-    /// Takes the whole lines of a block; answers the mark up to which its bytes were taken.
+    /// Takes the complete records of a block; answers the mark up to which its bytes were taken.
     pub fn push(&mut self, file: FileId, block: Block<'_>, now: Monotonic) -> Mark {
         let mark_at = |index: usize| {
             let offset = block.offset + (index - block.start) as u64;
@@ -31,18 +35,22 @@ impl Pipeline {
         let Some(followed) = self.files.get(&file) else {
             return mark_at(block.start);
         };
-        let mut lines = Lines::new(block, followed.memory.inside_long_line);
-        let mut line_start = block.start;
-        for line in lines.by_ref() {
-            let end = line.end;
-            self.take_record(file, line, Time::Own(now), now, || mark_at(line_start));
-            line_start = end;
+        let inside = followed.memory.inside;
+        let treatment = self.treatments.get(followed.treatment).map(Arc::clone);
+        let several = treatment.filter(|treatment| treatment.multi_line.is_some());
+        let mut records =
+            Records::new(block, inside, several.map(|treatment| move |line: &str| treatment.is_start(line)));
+        let mut record_start = block.start;
+        for record in records.by_ref() {
+            let end = record.end;
+            self.take_record(file, record, Time::Own(now), now, || mark_at(record_start));
+            record_start = end;
         }
-        let taken = mark_at(lines.taken());
+        let taken = mark_at(records.taken());
         if let Some(followed) = self.files.get_mut(&file) {
-            followed.memory.inside_long_line = lines.is_inside_long_line();
+            followed.memory.inside = records.inside();
         }
-        if lines.taken() > block.start {
+        if records.taken() > block.start {
             self.cover_last(file, taken);
         }
         taken
@@ -88,16 +96,28 @@ impl Pipeline {
         mut before: impl FnMut() -> Mark,
     ) {
         let Some(followed) = self.files.get_mut(&file) else { return };
-        let treated = match self.treatments.get(followed.treatment) {
+        let stream = followed.stream;
+        followed.memory.is_rest = line.continued;
+        let treatment = self.treatments.get(followed.treatment);
+        let treated = match treatment {
             Some(treatment) => treatment.treat(line.text, time, self.offset.wall(now), &mut followed.memory),
-            None => Some(Treated { text: line.text, time }),
+            None => Some(Treated { text: line.text, time, is_given_up: false }),
         };
-        let Some(Treated { text, time }) = treated else {
+        let Some(Treated { text, time, is_given_up }) = treated else {
             self.counts.filtered += 1;
             return;
         };
+        self.counts.unsearchable += u64::from(is_given_up);
+        let is_piece = line.continued || line.goes_on;
+        let text = match treatment {
+            Some(treatment) if is_piece => treatment.piece(text, line.continued, line.goes_on),
+            _ => text,
+        };
         if is_blank(&text) {
             return;
+        }
+        if let Some(cause) = time.refusal(self.true_time(now)) {
+            return self.give_up(stream, cause);
         }
         if let Some(stream) = self.turn_to(file, time, &mut before) {
             pieces(&Line { text, ..line }, |text| self.append(file, stream, time, text, now, &mut before));
@@ -111,7 +131,7 @@ impl Pipeline {
         }
     }
 
-    /// Adds one record; `before` is the mark before its line, to which a batch that closes here is settled.
+    /// Adds one record; `before` is the mark before its line, up to which is covered what another batch took.
     fn append(
         &mut self,
         file: FileId,
@@ -121,34 +141,42 @@ impl Pipeline {
         now: Monotonic,
         before: impl FnOnce() -> Mark,
     ) {
-        let is_full = self.streams[id.0 as usize].open.as_ref().is_some_and(|open| !open.fits(time, text.len()));
-        if is_full {
+        let place = self.streams[id.0 as usize].open.place(time, text.len());
+        if self.run.is_some_and(|run| place != Place::Into(run)) {
             self.cover(file, id, before());
-            let stream = &mut self.streams[id.0 as usize];
-            stream.closed.extend(stream.open.take());
         }
-        let stream = &mut self.streams[id.0 as usize];
-        stream.open.get_or_insert_with(|| Batch::new(id, now)).push(time, text);
+        let Stream { open, closed, .. } = &mut self.streams[id.0 as usize];
+        let index = match place {
+            Place::Into(index) => index,
+            Place::NewAfter(count) => {
+                closed.extend(open.close(count));
+                open.begin(id, now)
+            }
+        };
+        if let Some(batch) = open.get(index) {
+            batch.push(time, text);
+        }
+        self.run = Some(index);
         self.counts.waiting += 1;
         self.counts.waiting_bytes += text.len() + EVENT_OVERHEAD_BYTES;
     }
 
-    /// Has `file` settle up to `end` with what the open batch of the stream holds now; at once where it holds nothing.
+    /// Has `file` settle up to `end` with the batch that took what was read last; where none did, with what is open of the
+    /// file, and at once where nothing is.
     pub(super) fn cover(&mut self, file: FileId, id: StreamId, end: Mark) {
-        let Some(open) = self.streams[id.0 as usize].open.as_mut() else {
-            let ticket = self.ledger.open(file, end);
-            self.effects.settled.extend(self.ledger.settle(ticket).map(|mark| (file, mark)));
+        let batch = self.run.take().and_then(|index| self.streams[id.0 as usize].open.get(index));
+        let Some(batch) = batch else {
+            if !self.ledger.reach(file, end) {
+                let ticket = self.ledger.open(file, end);
+                self.effects.settled.extend(self.ledger.settle(ticket).map(|mark| (file, mark)));
+            }
             return;
         };
-        let own = open.newest_ticket().filter(|ticket| ticket.file() == file);
+        let own = batch.newest_ticket().filter(|ticket| ticket.file() == file);
         if own.is_some_and(|ticket| self.ledger.extend(ticket, end)) {
-            open.retie_newest();
+            batch.retie_newest();
         } else {
-            open.tie(self.ledger.open(file, end));
+            batch.tie(self.ledger.open(file, end));
         }
     }
-}
-
-fn is_blank(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_whitespace())
 }

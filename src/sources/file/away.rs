@@ -53,7 +53,6 @@ impl Files {
             return self.restart(id, None, look);
         }
         let entry = &self.entries[row.entry].entry;
-        row.is_resting = look.now.since(row.grown_at) >= entry.partial_line_timeout && !row.is_read();
         let quiet = match row.place {
             Place::Deleted => DELETED_QUIET,
             // It is deleted before it is let go; where that fails, it is tried again.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::Files;
 use super::rotation::Seen;
 use super::table::{Place, Row};
+use crate::delivery::lines::Ending;
 use crate::record::{FileId, Monotonic};
 
 /// Whether `one` is newer than `other`.
@@ -47,7 +48,9 @@ impl Files {
         for id in older {
             let Some(row) = self.rows.get_mut(&id) else { continue };
             let is_quiet = now.since(row.grown_at) >= self.entries[row.entry].entry.partial_line_timeout;
-            row.is_resting = is_quiet && !row.is_read();
+            if is_quiet && !row.is_read() {
+                row.ending = Ending::Gone;
+            }
             if is_quiet && row.is_read() && row.is_settled() {
                 self.close(id);
             }
