@@ -1,9 +1,13 @@
 //! Makes of what the configuration says of an entry what is done with its records.
 
+use anyhow::Context;
 use jiff::tz::TimeZone;
 
-use crate::config::{FileEntryConfig, FilterConfig, JournalConfig, MultiLineConfig, TimeConfig, ZoneConfig};
+use crate::config::{
+    FileEntryConfig, FilterConfig, JournalConfig, MaskConfig, MultiLineConfig, TimeConfig, ZoneConfig,
+};
 use crate::delivery::filter::{Filter, Pattern};
+use crate::delivery::mask::{self, BuiltIn, Mask};
 use crate::delivery::timestamp::TimeFormat;
 use crate::delivery::treatment::{Start, TimeStep, Treatment};
 
@@ -13,6 +17,7 @@ pub fn of_file(entry: &FileEntryConfig) -> anyhow::Result<Treatment> {
         multi_line: multi_line(entry)?,
         filter: filter(&entry.include_patterns, &entry.exclude_patterns, &entry.filters)?,
         time: entry.time.as_ref().map(time).transpose()?,
+        mask: mask(&entry.mask)?,
     })
 }
 
@@ -20,6 +25,7 @@ pub fn of_file(entry: &FileEntryConfig) -> anyhow::Result<Treatment> {
 pub fn of_journal(journal: &JournalConfig) -> anyhow::Result<Treatment> {
     Ok(Treatment {
         filter: filter(&journal.include_patterns, &journal.exclude_patterns, &journal.filters)?,
+        mask: mask(&journal.mask)?,
         ..Treatment::default()
     })
 }
@@ -67,4 +73,19 @@ fn filter(include: &[String], exclude: &[String], filters: &[FilterConfig]) -> a
         exclude: exclude.iter().map(|pattern| compile(pattern)).collect::<Result<_, _>>()?,
         agreeing: agreeing.collect::<anyhow::Result<_>>()?,
     })
+}
+
+fn mask(rules: &[MaskConfig]) -> anyhow::Result<Mask> {
+    let (mut built_in, mut patterns) = (Vec::new(), Vec::new());
+    for rule in rules {
+        match rule {
+            MaskConfig::BuiltIn(name) => {
+                built_in.push(BuiltIn::named(name).with_context(|| format!("`{name}` is no built-in rule"))?);
+            }
+            MaskConfig::Pattern { pattern, replace } => {
+                patterns.push(mask::Pattern::new(pattern, replace).map_err(anyhow::Error::msg)?);
+            }
+        }
+    }
+    Ok(Mask::new(built_in, patterns)?)
 }

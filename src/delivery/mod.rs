@@ -11,6 +11,7 @@ pub mod encoding;
 pub mod filter;
 pub mod ledger;
 pub mod lines;
+pub mod mask;
 pub mod multiline;
 pub mod outcome;
 pub mod pipeline;

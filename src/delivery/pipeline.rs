@@ -85,6 +85,8 @@ pub struct Counts {
     pub refused: u64,
     /// Records left out by patterns.
     pub filtered: u64,
+    /// Records of which nothing was sent: a pattern of the mask took too many steps on them.
+    pub unsearchable: u64,
     /// Records read and neither sent nor given up.
     pub waiting: u64,
     /// What they weigh: text and what a record costs beside it.

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 
 use super::batch::Time;
 use super::filter::{Filter, Pattern};
+use super::mask::{self, Mask, Masked};
 use super::multiline::Inside;
 use super::timestamp::{TimeFormat, without};
 use crate::record::Wall;
@@ -22,6 +23,8 @@ pub struct Treatment {
     pub filter: Filter,
     /// How their times are read; none where they carry the time of reading, or their source knows better.
     pub time: Option<TimeStep>,
+    /// What of them must not leave the device.
+    pub mask: Mask,
 }
 
 /// What is done with the times of records.
@@ -51,6 +54,8 @@ pub struct Memory {
     pub is_rest: bool,
     /// When the record before happened, where its text said so.
     pub time: Option<Wall>,
+    /// Where it stands between the lines of a private key.
+    pub private_key: mask::Block,
 }
 
 /// A record that is to be sent.
@@ -60,6 +65,8 @@ pub struct Treated<'a> {
     pub text: Cow<'a, str>,
     /// When it happened.
     pub time: Time,
+    /// Nothing of it is left: a pattern of the mask took too many steps.
+    pub is_given_up: bool,
 }
 
 impl Treatment {
@@ -76,25 +83,36 @@ impl Treatment {
     /// that it happened; `now` is the time of this moment as well as it is known.
     pub fn treat<'a>(&self, text: Cow<'a, str>, time: Time, now: Wall, memory: &mut Memory) -> Option<Treated<'a>> {
         let is_kept = self.filter.keeps(&text);
-        let treated = match &self.time {
+        let (text, time) = match &self.time {
             // Also of what is left out: the lines after it, which have no time of their own, are as old as it.
             Some(step) => step.treat(text, time, now, memory),
-            None => Treated { text, time },
+            None => (text, time),
         };
-        is_kept.then_some(treated)
+        if !is_kept {
+            // It may hold lines of a private key that others follow.
+            self.mask.pass(&text, &mut memory.private_key);
+            return None;
+        }
+        let Masked { text, is_given_up } = self.mask.apply(text, &mut memory.private_key);
+        Some(Treated { text, time, is_given_up })
+    }
+
+    /// A treated piece of a line too long for one event, without what may be a part of what must not leave the device.
+    pub fn piece<'a>(&self, text: Cow<'a, str>, continued: bool, goes_on: bool) -> Cow<'a, str> {
+        if self.mask.is_empty() { text } else { mask::without_edges(&text, continued, goes_on).into() }
     }
 }
 
 impl TimeStep {
-    /// Gives the record the time in its text. One without has that of the record before it, and the first ones `time`.
-    fn treat<'a>(&self, text: Cow<'a, str>, time: Time, now: Wall, memory: &mut Memory) -> Treated<'a> {
+    /// The record with the time in its text. One without has that of the record before it, and the first ones `time`.
+    fn treat<'a>(&self, text: Cow<'a, str>, time: Time, now: Wall, memory: &mut Memory) -> (Cow<'a, str>, Time) {
         let found = if memory.is_rest { None } else { self.format.find_after(&text, now, memory.time) };
         let text = match &found {
             Some(found) if self.is_trimmed => Cow::Owned(without(&text, &found.range)),
             _ => text,
         };
         memory.time = found.map(|found| found.at).or(memory.time);
-        Treated { text, time: memory.time.map_or(time, Time::Parsed) }
+        (text, memory.time.map_or(time, Time::Parsed))
     }
 }
 

@@ -98,13 +98,20 @@ impl Pipeline {
         let Some(followed) = self.files.get_mut(&file) else { return };
         let stream = followed.stream;
         followed.memory.is_rest = line.continued;
-        let treated = match self.treatments.get(followed.treatment) {
+        let treatment = self.treatments.get(followed.treatment);
+        let treated = match treatment {
             Some(treatment) => treatment.treat(line.text, time, self.offset.wall(now), &mut followed.memory),
-            None => Some(Treated { text: line.text, time }),
+            None => Some(Treated { text: line.text, time, is_given_up: false }),
         };
-        let Some(Treated { text, time }) = treated else {
+        let Some(Treated { text, time, is_given_up }) = treated else {
             self.counts.filtered += 1;
             return;
+        };
+        self.counts.unsearchable += u64::from(is_given_up);
+        let is_piece = line.continued || line.goes_on;
+        let text = match treatment {
+            Some(treatment) if is_piece => treatment.piece(text, line.continued, line.goes_on),
+            _ => text,
         };
         if is_blank(&text) {
             return;
