@@ -131,6 +131,8 @@ fn file_entry(setup: &Setup, entry: &FileEntryConfig, is_new: bool) -> anyhow::R
         start_at: setup.start_at.unwrap_or(start_at),
         is_new,
         partial_line_timeout: entry.partial_line_timeout,
+        is_multi_line: entry.multi_line.is_some(),
+        encoding: entry.encoding,
         newest_only: false,
         blacklist: entry.blacklist.as_deref().map(regex::Regex::new).transpose()?,
     })
