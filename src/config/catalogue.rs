@@ -63,6 +63,31 @@ impl Plugin {
             Self::Heartbeat => "heartbeat",
         }
     }
+
+    /// The dimensions that tell its devices apart; not every metric has all of them.
+    pub fn dimensions(self) -> &'static [&'static str] {
+        match self {
+            Self::Cpu => &["cpu"],
+            Self::Disk => &["path", "device", "fstype"],
+            Self::Diskio => &["name"],
+            Self::Net => &["interface"],
+            Self::Procstat => &["exe", "pattern", "pidfile", "pid_finder", "process_name"],
+            Self::Temperature => &["sensor"],
+            _ => &[],
+        }
+    }
+
+    /// The CloudWatch Agent has it, too.
+    pub fn is_agents(self) -> bool {
+        self <= Self::Procstat
+    }
+}
+
+/// Whether the CloudWatch Agent has a metric of this name that is not supported here: figures of EBS and of instance stores come
+/// of the NVMe controller's own log.
+pub fn is_unsupported(plugin: Plugin, name: &str) -> bool {
+    let name = name.strip_prefix("diskio_").unwrap_or(name);
+    plugin == Plugin::Diskio && ["ebs_", "instance_store_"].iter().any(|start| name.starts_with(start))
 }
 
 /// A metric that can be published.
@@ -74,7 +99,7 @@ pub struct Metric {
     pub field: &'static str,
     /// Its unit, where the configuration names no other.
     pub unit: Unit,
-    /// macOS has it, too.
+    /// It is measured on macOS, too (`sources/host/macos.rs`), where the CloudWatch Agent has some more.
     pub is_on_macos: bool,
 }
 
@@ -108,28 +133,28 @@ pub fn find(plugin: Plugin, name: &str) -> Option<&'static Metric> {
 
 /// All of them.
 pub const METRICS: &[Metric] = &[
-    metric(Plugin::Cpu, "time_active", Unit::None, true),
-    metric(Plugin::Cpu, "time_guest", Unit::None, true),
-    metric(Plugin::Cpu, "time_guest_nice", Unit::None, true),
-    metric(Plugin::Cpu, "time_idle", Unit::None, true),
-    metric(Plugin::Cpu, "time_iowait", Unit::None, true),
-    metric(Plugin::Cpu, "time_irq", Unit::None, true),
-    metric(Plugin::Cpu, "time_nice", Unit::None, true),
-    metric(Plugin::Cpu, "time_softirq", Unit::None, true),
-    metric(Plugin::Cpu, "time_steal", Unit::None, true),
-    metric(Plugin::Cpu, "time_system", Unit::None, true),
-    metric(Plugin::Cpu, "time_user", Unit::None, true),
+    metric(Plugin::Cpu, "time_active", Unit::None, false),
+    metric(Plugin::Cpu, "time_guest", Unit::None, false),
+    metric(Plugin::Cpu, "time_guest_nice", Unit::None, false),
+    metric(Plugin::Cpu, "time_idle", Unit::None, false),
+    metric(Plugin::Cpu, "time_iowait", Unit::None, false),
+    metric(Plugin::Cpu, "time_irq", Unit::None, false),
+    metric(Plugin::Cpu, "time_nice", Unit::None, false),
+    metric(Plugin::Cpu, "time_softirq", Unit::None, false),
+    metric(Plugin::Cpu, "time_steal", Unit::None, false),
+    metric(Plugin::Cpu, "time_system", Unit::None, false),
+    metric(Plugin::Cpu, "time_user", Unit::None, false),
     metric(Plugin::Cpu, "usage_active", Unit::Percent, true),
-    metric(Plugin::Cpu, "usage_guest", Unit::Percent, true),
-    metric(Plugin::Cpu, "usage_guest_nice", Unit::Percent, true),
+    metric(Plugin::Cpu, "usage_guest", Unit::Percent, false),
+    metric(Plugin::Cpu, "usage_guest_nice", Unit::Percent, false),
     metric(Plugin::Cpu, "usage_idle", Unit::Percent, true),
-    metric(Plugin::Cpu, "usage_iowait", Unit::Percent, true),
-    metric(Plugin::Cpu, "usage_irq", Unit::Percent, true),
-    metric(Plugin::Cpu, "usage_nice", Unit::Percent, true),
-    metric(Plugin::Cpu, "usage_softirq", Unit::Percent, true),
-    metric(Plugin::Cpu, "usage_steal", Unit::Percent, true),
-    metric(Plugin::Cpu, "usage_system", Unit::Percent, true),
-    metric(Plugin::Cpu, "usage_user", Unit::Percent, true),
+    metric(Plugin::Cpu, "usage_iowait", Unit::Percent, false),
+    metric(Plugin::Cpu, "usage_irq", Unit::Percent, false),
+    metric(Plugin::Cpu, "usage_nice", Unit::Percent, false),
+    metric(Plugin::Cpu, "usage_softirq", Unit::Percent, false),
+    metric(Plugin::Cpu, "usage_steal", Unit::Percent, false),
+    metric(Plugin::Cpu, "usage_system", Unit::Percent, false),
+    metric(Plugin::Cpu, "usage_user", Unit::Percent, false),
     metric(Plugin::Disk, "free", Unit::Bytes, true),
     metric(Plugin::Disk, "inodes_free", Unit::Count, true),
     metric(Plugin::Disk, "inodes_total", Unit::Count, true),
@@ -137,46 +162,46 @@ pub const METRICS: &[Metric] = &[
     metric(Plugin::Disk, "total", Unit::Bytes, true),
     metric(Plugin::Disk, "used", Unit::Bytes, true),
     metric(Plugin::Disk, "used_percent", Unit::Percent, true),
-    metric(Plugin::Diskio, "iops_in_progress", Unit::Count, true),
-    metric(Plugin::Diskio, "io_time", Unit::Milliseconds, true),
-    metric(Plugin::Diskio, "reads", Unit::Count, true),
+    metric(Plugin::Diskio, "iops_in_progress", Unit::Count, false),
+    metric(Plugin::Diskio, "io_time", Unit::Milliseconds, false),
+    metric(Plugin::Diskio, "reads", Unit::Count, false),
     metric(Plugin::Diskio, "read_bytes", Unit::Bytes, true),
-    metric(Plugin::Diskio, "read_time", Unit::Milliseconds, true),
-    metric(Plugin::Diskio, "writes", Unit::Count, true),
+    metric(Plugin::Diskio, "read_time", Unit::Milliseconds, false),
+    metric(Plugin::Diskio, "writes", Unit::Count, false),
     metric(Plugin::Diskio, "write_bytes", Unit::Bytes, true),
-    metric(Plugin::Diskio, "write_time", Unit::Milliseconds, true),
-    metric(Plugin::Mem, "active", Unit::Bytes, true),
+    metric(Plugin::Diskio, "write_time", Unit::Milliseconds, false),
+    metric(Plugin::Mem, "active", Unit::Bytes, false),
     metric(Plugin::Mem, "available", Unit::Bytes, true),
     metric(Plugin::Mem, "available_percent", Unit::Percent, true),
-    metric(Plugin::Mem, "buffered", Unit::Bytes, true),
-    metric(Plugin::Mem, "cached", Unit::Bytes, true),
+    metric(Plugin::Mem, "buffered", Unit::Bytes, false),
+    metric(Plugin::Mem, "cached", Unit::Bytes, false),
     metric(Plugin::Mem, "free", Unit::Bytes, true),
-    metric(Plugin::Mem, "inactive", Unit::Bytes, true),
+    metric(Plugin::Mem, "inactive", Unit::Bytes, false),
     metric(Plugin::Mem, "shared", Unit::Bytes, false),
     metric(Plugin::Mem, "total", Unit::Bytes, true),
     metric(Plugin::Mem, "used", Unit::Bytes, true),
     metric(Plugin::Mem, "used_percent", Unit::Percent, true),
     metric(Plugin::Net, "bytes_sent", Unit::Bytes, true),
     metric(Plugin::Net, "bytes_recv", Unit::Bytes, true),
-    metric(Plugin::Net, "drop_in", Unit::Count, true),
-    metric(Plugin::Net, "drop_out", Unit::Count, true),
+    metric(Plugin::Net, "drop_in", Unit::Count, false),
+    metric(Plugin::Net, "drop_out", Unit::Count, false),
     metric(Plugin::Net, "err_in", Unit::Count, true),
     metric(Plugin::Net, "err_out", Unit::Count, true),
     metric(Plugin::Net, "packets_sent", Unit::Count, true),
     metric(Plugin::Net, "packets_recv", Unit::Count, true),
-    metric(Plugin::Netstat, "tcp_close", Unit::Count, true),
-    metric(Plugin::Netstat, "tcp_close_wait", Unit::Count, true),
-    metric(Plugin::Netstat, "tcp_closing", Unit::Count, true),
-    metric(Plugin::Netstat, "tcp_established", Unit::Count, true),
-    metric(Plugin::Netstat, "tcp_fin_wait1", Unit::Count, true),
-    metric(Plugin::Netstat, "tcp_fin_wait2", Unit::Count, true),
-    metric(Plugin::Netstat, "tcp_last_ack", Unit::Count, true),
-    metric(Plugin::Netstat, "tcp_listen", Unit::Count, true),
-    metric(Plugin::Netstat, "tcp_none", Unit::Count, true),
-    metric(Plugin::Netstat, "tcp_syn_sent", Unit::Count, true),
-    metric(Plugin::Netstat, "tcp_syn_recv", Unit::Count, true),
-    metric(Plugin::Netstat, "tcp_time_wait", Unit::Count, true),
-    metric(Plugin::Netstat, "udp_socket", Unit::Count, true),
+    metric(Plugin::Netstat, "tcp_close", Unit::Count, false),
+    metric(Plugin::Netstat, "tcp_close_wait", Unit::Count, false),
+    metric(Plugin::Netstat, "tcp_closing", Unit::Count, false),
+    metric(Plugin::Netstat, "tcp_established", Unit::Count, false),
+    metric(Plugin::Netstat, "tcp_fin_wait1", Unit::Count, false),
+    metric(Plugin::Netstat, "tcp_fin_wait2", Unit::Count, false),
+    metric(Plugin::Netstat, "tcp_last_ack", Unit::Count, false),
+    metric(Plugin::Netstat, "tcp_listen", Unit::Count, false),
+    metric(Plugin::Netstat, "tcp_none", Unit::Count, false),
+    metric(Plugin::Netstat, "tcp_syn_sent", Unit::Count, false),
+    metric(Plugin::Netstat, "tcp_syn_recv", Unit::Count, false),
+    metric(Plugin::Netstat, "tcp_time_wait", Unit::Count, false),
+    metric(Plugin::Netstat, "udp_socket", Unit::Count, false),
     metric(Plugin::Processes, "blocked", Unit::Count, true),
     metric(Plugin::Processes, "dead", Unit::Count, false),
     metric(Plugin::Processes, "idle", Unit::Count, true),
@@ -198,15 +223,15 @@ pub const METRICS: &[Metric] = &[
     metric(Plugin::Procstat, "cpu_time_soft_irq", Unit::None, false),
     metric(Plugin::Procstat, "cpu_time_steal", Unit::None, false),
     metric(Plugin::Procstat, "cpu_time_stolen", Unit::None, false),
-    metric(Plugin::Procstat, "cpu_time_system", Unit::None, true),
-    metric(Plugin::Procstat, "cpu_time_user", Unit::None, true),
+    metric(Plugin::Procstat, "cpu_time_system", Unit::None, false),
+    metric(Plugin::Procstat, "cpu_time_user", Unit::None, false),
     metric(Plugin::Procstat, "cpu_usage", Unit::Percent, true),
     metric(Plugin::Procstat, "involuntary_context_switches", Unit::None, false),
-    metric(Plugin::Procstat, "memory_data", Unit::Bytes, true),
-    metric(Plugin::Procstat, "memory_locked", Unit::Bytes, true),
+    metric(Plugin::Procstat, "memory_data", Unit::Bytes, false),
+    metric(Plugin::Procstat, "memory_locked", Unit::Bytes, false),
     metric(Plugin::Procstat, "memory_rss", Unit::Bytes, true),
-    metric(Plugin::Procstat, "memory_stack", Unit::Bytes, true),
-    metric(Plugin::Procstat, "memory_swap", Unit::Bytes, true),
+    metric(Plugin::Procstat, "memory_stack", Unit::Bytes, false),
+    metric(Plugin::Procstat, "memory_swap", Unit::Bytes, false),
     metric(Plugin::Procstat, "memory_vms", Unit::Bytes, true),
     metric(Plugin::Procstat, "nice_priority", Unit::None, false),
     metric(Plugin::Procstat, "num_fds", Unit::None, false),
