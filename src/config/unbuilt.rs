@@ -42,12 +42,6 @@ const LATER: &[Unbuilt] = &[
         "\"STANDARD\"",
         "the group is made as `STANDARD`",
     ),
-    later(
-        "logs.logs_collected.files.collect_list[].timestamp_format",
-        "records carry the time at which they were read",
-    ),
-    later("logs.logs_collected.files.collect_list[].timezone", "records carry the time at which they were read"),
-    unless("logs.logs_collected.files.collect_list[].trim_timestamp", "false", "records are sent whole"),
     unless("logs.logs_collected.files.collect_list[].publish_multi_logs", "true", "every match is followed"),
     unless("logs.logs_collected.files.collect_list[].auto_removal", "false", "no file is removed"),
 ];

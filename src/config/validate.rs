@@ -2,7 +2,7 @@
 //!
 //! Goes on after a problem with some value, so that the rest is judged too: what comes out is used only where there were none.
 //!
-//! Pure.
+//! Pure, but that names of time zones are looked up (`config/zones.rs`).
 
 mod journal;
 mod logs;
@@ -12,6 +12,7 @@ mod metrics;
 mod overlap;
 mod senders;
 mod sign_in;
+mod time;
 
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;

@@ -126,6 +126,7 @@ impl LogThread {
             if matches!(self.going, Going::On | Going::Empty) {
                 self.send_due(now);
             }
+            self.pipeline.set_offset(self.clock.offset(), self.clock.measured().is_some());
             let has_read = self.going == Going::On && (self.read_one(now) | self.read_records(now));
             self.perform_effects();
             self.tell(now);
@@ -278,7 +279,6 @@ impl LogThread {
             }
             return true;
         };
-        self.pipeline.set_offset(self.clock.offset());
         let to = self.pipeline.push(file, block, now);
         self.files.advance(file, to);
         true

@@ -150,6 +150,7 @@ impl Judge<'_> {
         if let Some(encoding) = self.encoding(&shape.encoding) {
             entry.encoding = encoding;
         }
+        entry.time = self.time(shape);
         (!entry.pattern.is_empty()).then_some(entry)
     }
 
@@ -252,6 +253,7 @@ fn is_same(one: &FileEntryConfig, other: &FileEntryConfig) -> bool {
         && one.group.text() == other.group.text()
         && one.stream.text() == other.stream.text()
         && one.blacklist == other.blacklist
+        && one.time == other.time
         && same_filters
 }
 
