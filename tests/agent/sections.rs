@@ -53,7 +53,8 @@ fn each_section_is_published_as_it_says_and_nothing_besides() {
         let mut all: Vec<String> = series(&scene, name)
             .iter()
             .map(|series| {
-                let pairs: Vec<String> = series.dimensions.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                let pairs: Vec<String> =
+                    series.dimensions.iter().map(|(name, value)| format!("{name}={value}")).collect();
                 format!("{} {}", series.unit, pairs.join(","))
             })
             .collect();
@@ -66,7 +67,10 @@ fn each_section_is_published_as_it_says_and_nothing_besides() {
     assert_eq!(of("heartbeat"), ["Count ", "Count InstanceId=test-agent,Site=lab", "Count Site=lab"]);
     for beats in series(&scene, "heartbeat") {
         let times: Vec<i64> = beats.points.iter().map(|point| point.timestamp).collect();
-        assert!(times.windows(2).all(|pair| pair[1] - pair[0] >= 1_000), "the heartbeat is every other second: {times:?}");
+        assert!(
+            times.windows(2).all(|pair| pair[1] - pair[0] >= 1_000),
+            "the heartbeat is every other second: {times:?}"
+        );
         assert!(beats.points.iter().all(|point| point.value == 1.0));
     }
     scene.assert_nothing_refused_but(&[]);
