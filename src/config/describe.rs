@@ -24,6 +24,9 @@ pub fn describe(config: &Config, facts: &Facts) -> String {
     if let Some(origin) = &config.origin {
         line("configuration", &origin.display().to_string());
     }
+    for fragment in &config.fragments {
+        line("  merged", &fragment.display().to_string());
+    }
     line("instance id", &facts.instance_id);
     line("host name", &facts.hostname);
     line("credentials", &credentials(config));

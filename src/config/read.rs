@@ -91,7 +91,8 @@ impl<'a> Reader<'a> {
 
     fn unknown_key(self, key: &str, node: &Node, fields: &[&'static str]) {
         let general = node.general_path();
-        if unbuilt::is_listed(&general) {
+        // What an editor looks the schema up by.
+        if unbuilt::is_listed(&general) || general == "$schema" {
             return;
         }
         let parent = &self.node.general_path();

@@ -153,7 +153,7 @@ impl Template {
         };
         let given = if name == self.text { String::new() } else { format!(" (written `{}`)", self.text) };
         let message = format!("{key} is `{name}`{given}, which CloudWatch refuses: {what}");
-        Some(Problem { place, message, hint: rule.to_string() })
+        Some(Problem { place, file: None, message, hint: rule.to_string() })
     }
 }
 

@@ -1,5 +1,7 @@
 //! Promises of the configuration as a whole. Exact messages stand in `tests/configs/broken`.
 
+mod environment;
+mod fragments;
 mod known_keys;
 
 use std::time::Duration;

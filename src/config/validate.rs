@@ -52,7 +52,7 @@ pub fn validate(
     }
     let logs = judge.logs(shape.logs.get().unwrap_or(&no_logs), &agent, endpoint.as_ref());
     let metrics = judge.metrics(shape.metrics.get().unwrap_or(&no_metrics), endpoint);
-    Config { origin: Some(origin.to_path_buf()), agent, logs, metrics }
+    Config { origin: Some(origin.to_path_buf()), fragments: places.names().to_vec(), agent, logs, metrics }
 }
 
 impl Judge<'_> {
@@ -62,6 +62,19 @@ impl Judge<'_> {
 
     fn path(&self, id: usize) -> String {
         self.places.of(id).0.to_string()
+    }
+
+    /// The path of a value as it is named in a message about `other`.
+    fn seen_from(&self, other: usize, id: usize) -> String {
+        self.places.seen_from(other, id)
+    }
+
+    /// The file in which a value stands.
+    fn file<T>(&self, key: &Key<T>) -> PathBuf {
+        match key.placed().and_then(|(id, _)| self.places.file(id)) {
+            Some(name) => self.folder.join(name),
+            None => self.origin.to_path_buf(),
+        }
     }
 
     /// Notes that the value is wrong: `path` and what follows it.
