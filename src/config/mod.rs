@@ -22,6 +22,8 @@ mod unbuilt;
 mod validate;
 
 #[cfg(test)]
+mod schema;
+#[cfg(test)]
 mod tests;
 
 use std::os::unix::fs::PermissionsExt;

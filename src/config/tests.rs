@@ -2,7 +2,7 @@
 
 mod environment;
 mod fragments;
-mod known_keys;
+pub(super) mod known_keys;
 
 use std::time::Duration;
 
