@@ -31,6 +31,7 @@ use crate::sources::file::StartAt;
 use crate::state::{Opened, Store};
 use metrics::Metrics;
 use saver::Saver;
+pub use setup::preview;
 use shift::Shift;
 use tally::Tally;
 

@@ -237,7 +237,7 @@ impl Judge<'_> {
     fn template(&mut self, key: &Key<String>, purpose: Purpose) -> Option<Template> {
         let (id, text) = key.placed()?;
         let (path, place) = (self.path(id), self.place(id));
-        Some(Template::read(text, purpose, &path, place, self.problems, self.warnings))
+        Some(Template::read(text, purpose, &path, place, self.problems))
     }
 
     fn metrics(&mut self, shape: &file::Metrics, endpoint: Option<String>) -> Metrics {
