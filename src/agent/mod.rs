@@ -31,7 +31,7 @@ use crate::sources::file::StartAt;
 use crate::state::{Opened, Store};
 use metrics::Metrics;
 use saver::Saver;
-pub use setup::preview;
+pub use setup::{preview, stream_of};
 use shift::Shift;
 use tally::Tally;
 

@@ -301,6 +301,8 @@ pub(super) mod defaults {
 
     pub const PREFIX: &str = "sys";
     pub const METRICS_INTERVAL: Duration = Duration::from_secs(300);
+    /// The CloudWatch Agent's, for files that name what is measured as its own do.
+    pub const SECTIONS_INTERVAL: Duration = Duration::from_secs(60);
     pub const LOGS_INTERVAL: Duration = Duration::from_secs(10);
     pub const NAMESPACE: &str = "System/Default";
     pub const GROUP: &str = "/system/default/{instance_id}";

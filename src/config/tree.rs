@@ -83,6 +83,11 @@ impl Places {
     fn file_name(&self, id: usize) -> String {
         self.file(id).map_or_else(|| "the main file".to_string(), |file| file.display().to_string())
     }
+
+    /// Whether anything stands below a path.
+    pub fn has_below(&self, path: &str) -> bool {
+        self.0.iter().any(|(other, _)| other.strip_prefix(path).is_some_and(|rest| rest.starts_with(['.', '['])))
+    }
 }
 
 /// The name of the file in which a place is; none where it is the main one. `names` are those of the others.

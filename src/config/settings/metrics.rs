@@ -55,7 +55,7 @@ pub struct CollectorConfig {
     /// Names and values of dimensions of its own.
     pub append_dimensions: Vec<(String, Template)>,
     /// Metrics of which only the sums over `aggregation_dimensions` are sent, by the name within the section.
-    pub drop_original: Vec<String>,
+    pub drop_original: Vec<&'static str>,
 }
 
 /// One metric of a section.
@@ -180,4 +180,13 @@ pub struct StatsdConfig {
     pub separator: String,
     /// Packets that may wait.
     pub max_pending: usize,
+    /// Metrics of which only the sums over `aggregation_dimensions` are sent.
+    pub drop_original: Vec<String>,
+}
+
+impl StatsdConfig {
+    /// Time between two times at which what was summed up is taken.
+    pub fn pause(&self) -> Duration {
+        if self.aggregation.is_zero() { self.interval } else { self.aggregation }
+    }
 }
