@@ -294,7 +294,7 @@ impl Template {
 
     fn problem(&self, says: &str, hint: &str) -> Problem {
         let (key, place) = self.origin();
-        Problem { place, message: format!("{key} is `{}`; {says}", self.text), hint: hint.to_string() }
+        Problem { place, file: None, message: format!("{key} is `{}`; {says}", self.text), hint: hint.to_string() }
     }
 
     fn origin(&self) -> (&str, Option<Place>) {

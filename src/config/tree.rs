@@ -86,7 +86,7 @@ impl Places {
 
     /// Whether anything stands below a path.
     pub fn has_below(&self, path: &str) -> bool {
-        self.0.iter().any(|(other, _)| other.strip_prefix(path).is_some_and(|rest| rest.starts_with(['.', '['])))
+        self.by_id.iter().any(|(other, _)| other.strip_prefix(path).is_some_and(|rest| rest.starts_with(['.', '['])))
     }
 }
 

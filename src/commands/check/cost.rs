@@ -122,8 +122,7 @@ pub fn estimate(prices: &Prices, sampled: &[Sampled], flush: u64, logged: &[Logg
         estimate.stored_usd += kept * prices.stored_gb;
         estimate.grows_for_ever |= group.retention_days.is_none();
     }
-    estimate.total_usd =
-        estimate.metrics_usd + estimate.requests_usd + estimate.ingested_usd + estimate.stored_usd;
+    estimate.total_usd = estimate.metrics_usd + estimate.requests_usd + estimate.ingested_usd + estimate.stored_usd;
     estimate
 }
 

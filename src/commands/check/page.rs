@@ -61,13 +61,13 @@ fn metrics(metrics: &[Metric], statsd: Option<&str>) -> String {
     let mut text = format!("\n{}:\n", count(u64::try_from(metrics.len()).unwrap_or(u64::MAX), "metric"));
     let widest = metrics.iter().map(|metric| metric.name.chars().count()).max().unwrap_or(0);
     for metric in metrics {
-        let dimensions: Vec<String> =
-            metric.dimensions.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let dimensions: Vec<String> = metric.dimensions.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let fast = if metric.high_resolution { ", high resolution" } else { "" };
         let _ = writeln!(text, "  {:widest$}  {} ({}{fast})", metric.name, dimensions.join(" "), metric.unit);
     }
     if let Some(address) = statsd {
-        let _ = writeln!(text, "  and what programs send by StatsD to {address}: each name and set of tags is a metric");
+        let _ =
+            writeln!(text, "  and what programs send by StatsD to {address}: each name and set of tags is a metric");
     }
     text
 }
@@ -78,11 +78,20 @@ fn cost(estimate: &Estimate, prices: &Prices, journals: &[Journal]) -> String {
         let _ = writeln!(text, "  {what:<10}{how:<58}{:>10}", dollars(usd));
     };
     line("metrics", format!("{} at {}", grouped(estimate.metrics), dollars(prices.metric)), estimate.metrics_usd);
-    let requests = format!("{:.0} PutMetricData at {} a thousand", estimate.requests, dollars(prices.thousand_requests));
+    let requests =
+        format!("{:.0} PutMetricData at {} a thousand", estimate.requests, dollars(prices.thousand_requests));
     line("requests", requests, estimate.requests_usd);
-    line("ingest", format!("{} of logs at {} a GB", gigabytes(estimate.ingested_gb), dollars(prices.ingested_gb)), estimate.ingested_usd);
+    line(
+        "ingest",
+        format!("{} of logs at {} a GB", gigabytes(estimate.ingested_gb), dollars(prices.ingested_gb)),
+        estimate.ingested_usd,
+    );
     let kept = if estimate.grows_for_ever { "kept after a year, and growing: no retention is set" } else { "kept" };
-    line("storage", format!("{} {kept}, at {} a GB", gigabytes(estimate.stored_gb), dollars(prices.stored_gb)), estimate.stored_usd);
+    line(
+        "storage",
+        format!("{} {kept}, at {} a GB", gigabytes(estimate.stored_gb), dollars(prices.stored_gb)),
+        estimate.stored_usd,
+    );
     line("in all", String::new(), estimate.total_usd);
     let _ = writeln!(
         text,
@@ -91,7 +100,9 @@ fn cost(estimate: &Estimate, prices: &Prices, journals: &[Journal]) -> String {
         grouped(prices.free_requests),
         prices.free_gb
     );
-    text.push_str("  an estimate from above: by the files' sizes since they were begun, patterns and compression not taken off");
+    text.push_str(
+        "  an estimate from above: by the files' sizes since they were begun, patterns and compression not taken off",
+    );
     if journals.iter().any(|journal| journal.bytes_a_day.is_some()) {
         text.push_str(", and by the journal's last hour");
     }
@@ -109,7 +120,11 @@ fn permissions(rights: &Rights) -> String {
     };
     for right in &rights.rights {
         let need = if right.is_needed { "" } else { " (not needed now)" };
-        let _ = writeln!(text, "  {:<12}{} on {}{need}\n              {}", right.verdict, right.action, right.on, right.because);
+        let _ = writeln!(
+            text,
+            "  {:<12}{} on {}{need}\n              {}",
+            right.verdict, right.action, right.on, right.because
+        );
     }
     text
 }

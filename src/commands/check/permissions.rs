@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 
 use super::super::access::{self, Identities};
 use super::super::{Failure, NOT_PERMITTED, UNAVAILABLE};
-use crate::aws::{words, within};
+use crate::aws::{within, words};
 use crate::clock::Clock;
 use crate::config::{Config, Facts};
 use crate::record::StreamName;
@@ -231,10 +231,7 @@ async fn of_group(
 }
 
 /// An event of 1970: where the stream is there, AWS says that it was too old, and keeps nothing.
-async fn put_log_events(
-    client: &aws_sdk_cloudwatchlogs::Client,
-    to: &StreamName,
-) -> Result<Answer, Failure> {
+async fn put_log_events(client: &aws_sdk_cloudwatchlogs::Client, to: &StreamName) -> Result<Answer, Failure> {
     let event = InputLogEvent::builder().timestamp(LONG_AGO).message("cloudwatch-publisher check --aws").build();
     let event = event.map_err(anyhow::Error::from)?;
     let request = client.put_log_events().log_group_name(&*to.group).log_stream_name(&*to.stream).log_events(event);
@@ -294,9 +291,7 @@ async fn put_retention(
     let request = client.put_retention_policy().log_group_name(group).retention_in_days(days);
     let answer = answer(within(REQUEST_LIMIT, request.send()).await)?;
     Ok(match judged(&answer, &["ResourceNotFoundException"]) {
-        (Verdict::Allowed, _) if is_set => {
-            (Verdict::Allowed, "AWS set the retention that was set already".to_owned())
-        }
+        (Verdict::Allowed, _) if is_set => (Verdict::Allowed, "AWS set the retention that was set already".to_owned()),
         (Verdict::CannotTell, _) if !is_safe => {
             let because = "the group has another retention as yet, and asking would change it";
             (Verdict::CannotTell, because.to_owned())

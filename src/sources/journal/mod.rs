@@ -22,10 +22,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::answer::{answer_of, entry_seen, time_of, trouble};
+pub use self::arguments::to_measure;
 use self::cursor::is_same_entry;
 use self::export::Parser;
 use self::gaps::Gaps;
-pub use self::arguments::to_measure;
 pub use self::resume::Start;
 use self::resume::{Answer, Answers, Leg, Question, Situation, Step, next_step};
 pub use self::rules::Own;
