@@ -138,5 +138,7 @@ fn gigabytes(gb: f64) -> String {
         return format!("{gb:.1} GB");
     }
     // Not negative and below 2^30, so neither sign nor digits are lost.
-    bytes((gb * 1_073_741_824.0) as u64)
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let whole = (gb * 1_073_741_824.0) as u64;
+    bytes(whole)
 }
