@@ -33,16 +33,19 @@ impl Watch {
         Self { began: Instant::now(), sizes }
     }
 
-    /// Bytes a second of each file, events' own bytes included. Waits until they were watched for long enough.
+    /// Bytes a second of each file, events' own bytes included. Where a file needs it, waits until all were watched for long enough.
     pub fn end(self) -> BTreeMap<PathBuf, f64> {
         if self.sizes.is_empty() {
             return BTreeMap::new();
         }
-        std::thread::sleep(WATCHED.saturating_sub(self.began.elapsed()));
+        let needs_watching = |path: &PathBuf| History::of(path).is_some_and(|known| known.is_young(SystemTime::now()));
+        if self.sizes.keys().any(needs_watching) {
+            std::thread::sleep(WATCHED.saturating_sub(self.began.elapsed()));
+        }
         let (took, now) = (self.began.elapsed(), SystemTime::now());
         let of_file = |(path, before): (PathBuf, u64)| {
             let grown = fs::metadata(&path).ok()?.len().saturating_sub(before);
-            let rate = rate(&History::of(&path)?, now, bytes(grown) / took.as_secs_f64());
+            let rate = rate(&History::of(&path)?, now, bytes(grown) / took.as_secs_f64().max(0.001));
             let rate = rate * with_events(&path);
             Some((path, rate))
         };
@@ -69,6 +72,19 @@ impl History {
             written: found.modified().ok()?,
         })
     }
+
+    /// How long ago what is in the file was begun; none where that is not known.
+    fn age(&self, now: SystemTime) -> Option<Duration> {
+        let began = match (self.born, self.rotated) {
+            (Some(born), Some(rotated)) => Some(born.max(rotated)),
+            (one, other) => one.or(other),
+        };
+        began.and_then(|began| now.duration_since(began).ok()).filter(|age| !age.is_zero())
+    }
+
+    fn is_young(&self, now: SystemTime) -> bool {
+        self.age(now).is_none_or(|age| age < YOUNG)
+    }
 }
 
 /// When the youngest file was last written to that is named after this one: `app.log.1`, `app.log-20261121.gz`.
@@ -82,11 +98,7 @@ fn rotated(path: &Path) -> Option<SystemTime> {
 
 /// Bytes a second. `watched` is the rate while it was looked at.
 fn rate(history: &History, now: SystemTime, watched: f64) -> f64 {
-    let began = match (history.born, history.rotated) {
-        (Some(born), Some(rotated)) => Some(born.max(rotated)),
-        (one, other) => one.or(other),
-    };
-    let Some(age) = began.and_then(|began| now.duration_since(began).ok()).filter(|age| !age.is_zero()) else {
+    let Some(age) = history.age(now) else {
         return watched;
     };
     let quiet = now.duration_since(history.written).unwrap_or_default();
@@ -94,7 +106,7 @@ fn rate(history: &History, now: SystemTime, watched: f64) -> f64 {
         return watched;
     }
     let by_age = bytes(history.size) / age.as_secs_f64();
-    if age >= YOUNG { by_age } else { by_age.max(watched) }
+    if history.is_young(now) { by_age.max(watched) } else { by_age }
 }
 
 /// By how much the bytes that CloudWatch counts are more than those of the file: each line is an event.

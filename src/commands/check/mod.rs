@@ -53,9 +53,10 @@ pub fn perform(path: &Path, wish: &Check) -> Result<(), Failure> {
     let mut refused = None;
     if wish.aws {
         let targets = targets(&report, &loaded.config, &facts);
-        let rights = start::block_on(permissions::ask(&loaded.config, &facts, targets))?;
-        refused = rights.failure();
-        report.aws = Some(rights);
+        match start::block_on(permissions::ask(&loaded.config, &facts, targets)) {
+            Ok(rights) => (refused, report.aws) = (rights.failure(), Some(rights)),
+            Err(failure) => (report.aws_error, refused) = (Some(first_line(&failure.text)), Some(failure)),
+        }
     }
     if wish.json {
         print(&serde_json::to_string_pretty(&report).map_err(anyhow::Error::from)?)?;
@@ -122,6 +123,7 @@ fn look(path: &Path, loaded: &Loaded, facts: &Facts) -> Result<Report, Failure> 
         statsd: statsd(config),
         cost: Some(cost),
         aws: None,
+        aws_error: None,
     })
 }
 

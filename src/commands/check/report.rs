@@ -47,6 +47,9 @@ pub struct Report {
     /// What AWS says, with `--aws`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub aws: Option<Rights>,
+    /// Why AWS could not be asked, with `--aws`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aws_error: Option<String>,
 }
 
 /// A problem or a warning.
