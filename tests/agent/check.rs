@@ -169,7 +169,7 @@ fn where_group_and_stream_are_there_nobody_needs_to_make_them() {
     let mut scene = Scene::new(&["app.log"]);
     scene.set("/logs/retention_in_days", 7);
     let mut app = crate::scene::Written::open(&scene, "app.log");
-    let mut agent = scene.start();
+    let agent = scene.start();
     app.lines(3);
     scene.wait_for_exactly(&app);
     crate::scene::wait_until("the retention is set", crate::scene::PATIENCE, || {

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use growth::Watch;
 use page::shown;
@@ -26,9 +27,10 @@ use crate::config::{
     warnings_text,
 };
 use crate::identity;
-use crate::record::{Sample, StreamName};
+use crate::record::{Monotonic, Sample, StreamName};
 use crate::sources::file::barred::{Barred, barred};
 use crate::sources::file::preview::Preview;
+use crate::sources::host::Host;
 
 /// So many files and folders that cannot be read are named; of more there is only the number.
 const MAX_NAMED: usize = 20;
@@ -186,10 +188,15 @@ fn reading(journal: &JournalConfig, facts: &Facts) -> Journal {
     }
 }
 
-/// What a host's sampler gives, twice: rates need two readings.
-fn preview_of_metrics(config: &Config, facts: &Facts) -> Vec<Sample> {
-    let _ = (config, facts);
-    Vec::new()
+/// What one sampling of the host gives. Looks twice: what is counted is told by comparison.
+fn preview_of_metrics(_config: &Config, facts: &Facts) -> Vec<Sample> {
+    let dimensions =
+        [("InstanceId".to_owned(), facts.instance_id.clone()), ("Hostname".to_owned(), facts.hostname.clone())];
+    let begin = Monotonic(0);
+    let mut host = Host::new(Path::new("/"), dimensions.into(), begin);
+    host.sample(begin);
+    std::thread::sleep(Duration::from_millis(200));
+    host.sample(begin.after(Duration::from_millis(200)))
 }
 
 /// Each metric once, by name and dimensions.
