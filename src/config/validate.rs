@@ -84,8 +84,12 @@ impl Judge<'_> {
     }
 
     fn remark(&mut self, id: usize, says: &str) {
+        self.remark_with(id, says, "");
+    }
+
+    fn remark_with(&mut self, id: usize, says: &str, hint: &str) {
         let message = format!("{}{says}", self.path(id));
-        self.warnings.push(Problem::at(self.place(id), message));
+        self.warnings.push(Problem::at(self.place(id), message).hint(hint));
     }
 
     fn agent(&mut self, shape: &file::Agent) -> Agent {
@@ -293,11 +297,9 @@ impl Judge<'_> {
         let is_role = matches!(parts[..], ["arn", _, "iam", "", account, role]
             if account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()) && role.len() > 5 && role.starts_with("role/"));
         if !is_role {
-            self.wrong(
-                id,
-                &format!(" is `{text}`, which is no ARN of a role"),
-                "one looks like `arn:aws:iam::123456789012:role/name`",
-            );
+            // The CloudWatch Agent takes any text: AWS refuses it when it is used.
+            let hint = "one looks like `arn:aws:iam::123456789012:role/name`";
+            self.remark_with(id, &format!(" is `{text}`, which is no ARN of a role: AWS will refuse it"), hint);
         }
         Some(text.clone())
     }
