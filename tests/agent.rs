@@ -21,6 +21,8 @@ mod commands;
 mod metrics;
 #[path = "agent/million.rs"]
 mod million;
+#[path = "agent/multi_line.rs"]
+mod multi_line;
 #[path = "agent/network.rs"]
 mod network;
 #[path = "agent/own_log.rs"]

@@ -85,7 +85,7 @@ fn requests_in_an_hour_of(error: &SendError) -> u32 {
     while now < Monotonic(3_600_000) {
         for (file, _) in &ids {
             if pipeline.may_read(*file, now) {
-                pipeline.push(*file, Block { bytes: b"a line\n", start: 0, offset: 0, last: false }, now);
+                pipeline.push(*file, Block::of(b"a line\n"), now);
             }
         }
         let batches: Vec<_> = std::iter::from_fn(|| pipeline.take(now)).collect();

@@ -4,6 +4,9 @@
 // A test that cannot write its files has failed.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+#[path = "tailing/records.rs"]
+mod records;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File, OpenOptions};
@@ -13,6 +16,8 @@ use std::os::unix::fs::{FileExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use cloudwatch_publisher::delivery::encoding::Encoding;
+use cloudwatch_publisher::delivery::lines::Ending;
 use cloudwatch_publisher::record::{FileId, Mark, Monotonic, SavedFile};
 use cloudwatch_publisher::sources::file::{Change, FileEntry, Files, SavedKey, StartAt};
 
@@ -41,6 +46,8 @@ fn entry(root: &Path, pattern: &str) -> FileEntry {
         start_at: StartAt::End,
         is_new: true,
         partial_line_timeout: Duration::from_secs(30),
+        is_multi_line: false,
+        encoding: Encoding::UTF_8,
         newest_only: false,
         blacklist: None,
     }
@@ -124,7 +131,7 @@ impl Rig {
             assert!(windows < 100_000, "reads for ever");
             let new = &block.bytes[block.start..];
             let mut taken = memchr::memrchr(b'\n', new).map_or(0, |at| at + 1);
-            if block.last || (taken == 0 && new.len() > 1024 * 1024) {
+            if block.ending == Ending::Gone || (taken == 0 && new.len() > 1024 * 1024) {
                 taken = new.len();
             }
             let text = String::from_utf8_lossy(&new[..taken]).into_owned();

@@ -150,6 +150,8 @@ fn file_entry(
         start_at: instead.unwrap_or(start_at),
         is_new,
         partial_line_timeout: entry.partial_line_timeout,
+        is_multi_line: entry.multi_line.is_some(),
+        encoding: entry.encoding,
         newest_only: entry.is_newest_only,
         blacklist: entry.blacklist.as_deref().map(regex::Regex::new).transpose()?,
     })

@@ -12,6 +12,7 @@ use super::settings::{
 };
 use super::template::Facts;
 use super::{DEFAULT_LOG_FILE, DEFAULT_STATE_DIRECTORY};
+use crate::delivery::encoding::Encoding;
 
 /// The settings for this machine, a line each, ending in a newline.
 pub fn describe(config: &Config, facts: &Facts) -> String {
@@ -162,8 +163,8 @@ fn describe_entry(entry: &FileEntryConfig, facts: &Facts) -> String {
 /// What makes a record of bytes, and where its time comes from.
 fn framing(entry: &FileEntryConfig) -> String {
     let mut text = String::new();
-    if !entry.encoding.eq_ignore_ascii_case("utf-8") {
-        let _ = writeln!(text, "    read as {}", entry.encoding);
+    if entry.encoding != Encoding::UTF_8 {
+        let _ = writeln!(text, "    read as {}", entry.encoding.name());
     }
     let _ = match &entry.multi_line {
         None => Ok(()),

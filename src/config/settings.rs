@@ -14,6 +14,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::template::{Purpose, Template};
+use crate::delivery::encoding::Encoding;
 pub use journal::{JournalConfig, JournalFormat, JournalLevel, LONGEST_SINCE, Since};
 pub use metrics::{
     Collected, CollectorConfig, MeasurementConfig, Metrics, PluginConfig, ProcessesOf, Resources, StatsdConfig,
@@ -224,8 +225,8 @@ pub struct FileEntryConfig {
     pub multi_line: Option<MultiLineConfig>,
     /// How the time stands in a record; none = records carry the time at which they were read.
     pub time: Option<TimeConfig>,
-    /// The label of the file's encoding, as WHATWG has it. Checked.
-    pub encoding: String,
+    /// How the file's bytes become text, where no byte order mark says it.
+    pub encoding: Encoding,
     /// What must not leave the device.
     pub mask: Vec<MaskConfig>,
     /// Only the newest match is followed.
@@ -308,7 +309,6 @@ pub(super) mod defaults {
     pub const GROUP: &str = "/system/default/{instance_id}";
     pub const STREAM: &str = "{file_name}";
     pub const JOURNAL_STREAM: &str = "journal";
-    pub const ENCODING: &str = "utf-8";
     pub const METRICS_FLUSH: Duration = Duration::from_secs(60);
     pub const METRICS_BUFFER_DAYS: u64 = 14;
     pub const METRICS_BUFFER_MB: u64 = 64;
@@ -386,7 +386,7 @@ impl FileEntryConfig {
             filters: Vec::new(),
             multi_line: None,
             time: None,
-            encoding: defaults::ENCODING.to_string(),
+            encoding: Encoding::UTF_8,
             mask: Vec::new(),
             is_newest_only: false,
             is_removed: false,

@@ -169,7 +169,7 @@ fn what_only_the_cloudwatch_agent_has_is_a_warning_by_name() {
 
 #[test]
 fn a_value_that_changes_nothing_is_no_warning() {
-    let entry = r#"{"file_path": "/x", "auto_removal": false, "trim_timestamp": false, "encoding": "UTF-8",
+    let entry = r#"{"file_path": "/x", "auto_removal": false, "trim_timestamp": false,
         "publish_multi_logs": true, "log_group_class": "STANDARD", "filters": [], "mask": []}"#;
     assert_eq!(warnings(&following(entry)), [] as [&str; 0]);
     assert_eq!(warnings(r#"{"logs": {"logs_collected": {"journal": false}}}"#), [] as [&str; 0]);

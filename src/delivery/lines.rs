@@ -2,13 +2,14 @@
 //!
 //! Only whole lines are taken: an unfinished last line is left in its file and read again when it is longer. The two
 //! exceptions are a line too long for any window, which is taken in pieces, and the last line of a file that was rotated
-//! away. Easy to break: every byte that is taken must be covered by [`Lines::taken`], also where nothing is sent for it.
+//! away. What a line is in UTF-16 and other encodings, [`Encoding`] knows. Easy to break: every byte that is taken must be covered by [`Lines::taken`], also where nothing is sent for it.
 //!
 //! Pure: no I/O, no clock, no tasks.
 
 use std::borrow::Cow;
 
 use super::batch::MAX_MESSAGE_BYTES;
+use super::encoding::{Encoding, character_border};
 
 /// A window of a file's bytes, as a source hands it over.
 #[derive(Clone, Copy, Debug)]
@@ -19,8 +20,29 @@ pub struct Block<'a> {
     pub start: usize,
     /// Offset in the file of the first new byte.
     pub offset: u64,
-    /// The file was rotated away and rests: its last line is sent although no newline ends it.
-    pub last: bool,
+    /// What may follow these bytes.
+    pub ending: Ending,
+    /// How they become text.
+    pub encoding: Encoding,
+}
+
+impl<'a> Block<'a> {
+    /// The first bytes of a file in UTF-8 that grows.
+    pub fn of(bytes: &'a [u8]) -> Self {
+        Self { bytes, start: 0, offset: 0, ending: Ending::Growing, encoding: Encoding::UTF_8 }
+    }
+}
+
+/// What may follow the bytes of a block; each allows more to be taken than the one before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ending {
+    /// More of the same record: the file grows, or goes on behind the block.
+    #[default]
+    Growing,
+    /// The file ends here and was quiet for a while: a record of several lines is complete with its last whole line.
+    Quiet,
+    /// The file was rotated away and rests: its last line is complete although no newline ends it.
+    Gone,
 }
 
 /// Ends every piece of a cut line but the last.
@@ -57,9 +79,11 @@ impl<'a> Lines<'a> {
     /// Begins with a block; `inside_long_line` says that the bytes before it belong to a line already begun.
     pub fn new(block: Block<'a>, inside_long_line: bool) -> Self {
         let new = block.bytes.get(block.start..).unwrap_or_default();
-        let whole = memchr::memrchr(b'\n', new).map_or(0, |newline| newline + 1);
-        let valid = new.get(..whole).and_then(|bytes| std::str::from_utf8(bytes).ok());
-        Self { taken: block.start, block, valid, inside_long_line }
+        let valid = (block.encoding == Encoding::UTF_8).then(|| {
+            let whole = memchr::memrchr(b'\n', new).map_or(0, |newline| newline + 1);
+            new.get(..whole).and_then(|bytes| std::str::from_utf8(bytes).ok())
+        });
+        Self { taken: block.start, block, valid: valid.flatten(), inside_long_line }
     }
 
     /// Index in the block's bytes up to which everything was taken.
@@ -72,33 +96,63 @@ impl<'a> Lines<'a> {
         self.inside_long_line
     }
 
+    /// What is there of the line that was not taken.
+    pub(super) fn unfinished(&self) -> Cow<'a, str> {
+        self.block.encoding.decode(&self.block.bytes[self.taken..])
+    }
+
+    /// The next line, be it blank or not.
+    pub(super) fn next_of_any_kind(&mut self) -> Option<Line<'a>> {
+        let (rest, offset) = (self.block.bytes.get(self.taken..)?, self.offset_of(self.taken));
+        if rest.is_empty() {
+            return None;
+        }
+        match self.block.encoding.line_feed(rest, offset) {
+            Some(length) => {
+                let end = self.taken + length;
+                Some(self.take(end, end + self.block.encoding.unit_bytes(), false))
+            }
+            None if rest.len() >= PIECE_BYTES => {
+                let end = self.taken + self.block.encoding.border(rest, PIECE_BYTES, offset);
+                Some(self.take(end, end, true))
+            }
+            None if self.block.ending == Ending::Gone => {
+                Some(self.take(self.block.bytes.len(), self.block.bytes.len(), false))
+            }
+            None => None,
+        }
+    }
+
+    /// The offset in the file of the byte at `index`.
+    fn offset_of(&self, index: usize) -> u64 {
+        self.block.offset + (index - self.block.start) as u64
+    }
+
     fn text(&self, from: usize, to: usize) -> Cow<'a, str> {
         if let Some(text) = self.valid.and_then(|all| all.get(from - self.block.start..to - self.block.start)) {
             return Cow::Borrowed(text);
         }
-        String::from_utf8_lossy(&self.block.bytes[from..to])
+        self.block.encoding.decode(&self.block.bytes[from..to])
     }
 
     /// Takes bytes up to `next`, of which those up to `end` are text.
-    fn take(&mut self, end: usize, next: usize, goes_on: bool) -> Option<Line<'a>> {
-        let mut from = self.taken;
-        if self.block.offset == 0
-            && from == self.block.start
-            && self.block.bytes[from..end].starts_with(b"\xef\xbb\xbf")
-        {
-            from += 3;
+    fn take(&mut self, mut end: usize, next: usize, goes_on: bool) -> Line<'a> {
+        let (mut from, encoding, bytes) = (self.taken, self.block.encoding, self.block.bytes);
+        if self.offset_of(from) == 0 {
+            from += encoding.mark_bytes(&bytes[from..end]);
+        } else if encoding.unit_bytes() == 2 && from < end && !self.offset_of(from).is_multiple_of(2) {
+            // The second half of a unit, where an earlier version of this program took the file for UTF-8.
+            from += 1;
         }
-        let mut end = end;
-        if !goes_on && end > from && self.block.bytes[end - 1] == b'\r' {
-            end -= 1;
+        if !goes_on {
+            end -= encoding.carriage_return_bytes(&bytes[from..end]);
         }
         // A writer that goes on at its old place after a truncation leaves a hole, which reads as NUL bytes.
-        from += self.block.bytes[from..end].iter().take_while(|byte| **byte == 0).count();
+        from += encoding.leading_nul_bytes(&bytes[from..end]);
         let text = self.text(from, end);
         let continued = std::mem::replace(&mut self.inside_long_line, goes_on);
         self.taken = next;
-        let blank = text.bytes().all(|byte| byte.is_ascii_whitespace());
-        (!blank).then_some(Line { text, end: next, continued, goes_on })
+        Line { text, end: next, continued, goes_on }
     }
 }
 
@@ -107,31 +161,17 @@ impl<'a> Iterator for Lines<'a> {
 
     fn next(&mut self) -> Option<Line<'a>> {
         loop {
-            let rest = self.block.bytes.get(self.taken..)?;
-            if rest.is_empty() {
-                return None;
-            }
-            let found = memchr::memchr(b'\n', rest);
-            let line = match found {
-                Some(length) => self.take(self.taken + length, self.taken + length + 1, false),
-                None if rest.len() >= PIECE_BYTES => {
-                    let end = self.taken + character_border(rest, PIECE_BYTES);
-                    self.take(end, end, true)
-                }
-                None if self.block.last => self.take(self.block.bytes.len(), self.block.bytes.len(), false),
-                None => return None,
-            };
-            if line.is_some() {
-                return line;
+            let line = self.next_of_any_kind()?;
+            if !is_blank(&line.text) {
+                return Some(line);
             }
         }
     }
 }
 
-/// The last place at or before `limit` that does not cut a UTF-8 character.
-fn character_border(bytes: &[u8], limit: usize) -> usize {
-    let is_inside = |at: usize| bytes.get(at).is_some_and(|byte| byte & 0b1100_0000 == 0b1000_0000);
-    (limit.saturating_sub(3)..=limit).rev().find(|at| !is_inside(*at)).unwrap_or(limit)
+/// Whether nothing of `text` can be seen: it is not sent.
+pub fn is_blank(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_whitespace())
 }
 
 /// The events that a line becomes: itself, or its pieces with marks where it is too long for one event.
@@ -159,7 +199,7 @@ mod tests {
     use super::*;
 
     fn block(bytes: &[u8]) -> Block<'_> {
-        Block { bytes, start: 0, offset: 0, last: false }
+        Block::of(bytes)
     }
 
     fn texts(block: Block<'_>) -> (Vec<String>, usize) {
@@ -176,7 +216,7 @@ mod tests {
 
     #[test]
     fn the_last_line_of_a_file_rotated_away_is_taken() {
-        assert_eq!(texts(Block { last: true, ..block(b"one\ntw") }), (vec!["one".into(), "tw".into()], 6));
+        assert_eq!(texts(Block { ending: Ending::Gone, ..block(b"one\ntw") }), (vec!["one".into(), "tw".into()], 6));
     }
 
     #[test]
@@ -206,7 +246,7 @@ mod tests {
         let (mut at, mut inside, mut events) = (0, false, Vec::new());
         while at < text.len() {
             let end = (at + 1_250_000).min(text.len());
-            let window = Block { bytes: &text.as_bytes()[..end], start: at, offset: at as u64, last: false };
+            let window = Block { start: at, offset: at as u64, ..block(&text.as_bytes()[..end]) };
             let mut lines = Lines::new(window, inside);
             for line in lines.by_ref() {
                 pieces(&line, |event| events.push(event.to_owned()));
@@ -250,19 +290,21 @@ mod tests {
             windows in prop::collection::vec(1usize..40, 1..10),
         ) {
             let bytes = parts.concat();
-            let (mut at, mut window, mut events) = (0, 0, Vec::new());
+            let (mut at, mut length, mut events) = (0, 0, Vec::new());
             for step in windows.iter().cycle() {
                 // A window that holds no line is read again when it is longer.
-                window += step;
-                let end = (at + window).min(bytes.len());
+                length += step;
+                let end = (at + length).min(bytes.len());
                 let begin = at.saturating_sub(3);
-                let last = end == bytes.len();
-                let mut lines = Lines::new(Block { bytes: &bytes[begin..end], start: at - begin, offset: at as u64, last }, false);
+                let is_last = end == bytes.len();
+                let ending = if is_last { Ending::Gone } else { Ending::Growing };
+                let window = Block { start: at - begin, offset: at as u64, ending, ..block(&bytes[begin..end]) };
+                let mut lines = Lines::new(window, false);
                 events.extend(lines.by_ref().map(|line| line.text.into_owned()));
                 if begin + lines.taken() > at {
-                    (at, window) = (begin + lines.taken(), 0);
+                    (at, length) = (begin + lines.taken(), 0);
                 }
-                if last {
+                if is_last {
                     break;
                 }
             }

@@ -7,9 +7,11 @@
 
 pub mod batch;
 pub mod datums;
+pub mod encoding;
 pub mod filter;
 pub mod ledger;
 pub mod lines;
+pub mod multiline;
 pub mod outcome;
 pub mod pipeline;
 pub mod retry;

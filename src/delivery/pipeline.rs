@@ -12,6 +12,7 @@ mod intake;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::batch::Batch;
@@ -90,7 +91,8 @@ pub struct Counts {
 #[derive(Debug)]
 pub struct Pipeline {
     settings: Settings,
-    treatments: Vec<Treatment>,
+    /// Shared with the framing of the block that is being taken.
+    treatments: Vec<Arc<Treatment>>,
     /// What turns our own times into the world's, as well as it is known.
     offset: Offset,
     streams: Vec<Stream>,
@@ -110,7 +112,7 @@ impl Pipeline {
     pub fn new(settings: Settings, treatments: Vec<Treatment>) -> Self {
         Self {
             settings,
-            treatments,
+            treatments: treatments.into_iter().map(Arc::new).collect(),
             offset: Offset::default(),
             streams: Vec::new(),
             files: HashMap::new(),
@@ -364,6 +366,7 @@ impl Pipeline {
 mod tests {
     use super::super::filter::{Filter, Pattern};
     use super::super::lines::Block;
+    use super::super::treatment::Start;
     use super::*;
     use crate::record::Wall;
 
@@ -380,7 +383,7 @@ mod tests {
     }
 
     fn push(pipeline: &mut Pipeline, text: &str) {
-        pipeline.push(FILE, Block { bytes: text.as_bytes(), start: 0, offset: 0, last: false }, NOW);
+        pipeline.push(FILE, Block::of(text.as_bytes()), NOW);
     }
 
     fn refused() -> Result<Receipt, SendError> {
@@ -403,7 +406,7 @@ mod tests {
         pipeline.outcome(batch, Err(SendError::Forbidden { detail: "no".to_owned() }), NOW, Chance(0.5));
         assert_eq!(pipeline.refusals(), [(STREAM, "no")]);
         let later = NOW.after(LONGEST_HOLD);
-        pipeline.push(FILE, Block { bytes: b"one\n", start: 0, offset: 0, last: false }, later);
+        pipeline.push(FILE, Block::of(b"one\n"), later);
         let batch = pipeline.take(later).unwrap();
         assert_eq!(pipeline.refusals().len(), 1, "nothing was answered yet");
         pipeline.outcome(batch, Ok(Receipt::default()), later, Chance(0.5));
@@ -539,6 +542,31 @@ mod tests {
         }
         assert_eq!(arrived.concat(), ["a", "b", "c", "d"]);
         assert_eq!(settled(&mut pipeline), Some(4));
+    }
+
+    #[test]
+    fn no_position_lies_inside_a_record_of_several_lines() {
+        let multi_line = Some(Start::Pattern(Pattern::new("^began").unwrap()));
+        let settings = Settings { interval: Duration::ZERO, concurrency: 2, max_bytes: 10_000_000 };
+        let mut pipeline = Pipeline::new(settings, vec![Treatment { multi_line, ..Treatment::default() }]);
+        pipeline.follow(FILE, STREAM, 0);
+        let record = format!("began\n{}", "  at a line\n".repeat(20_000));
+        let text = format!("{}began\n  unfinished\n", record.repeat(9));
+        let (mut at, mut end) = (0, 0);
+        while end < text.len() {
+            end = (at + 400_000).min(text.len());
+            let block = Block { start: at, offset: at as u64, ..Block::of(&text.as_bytes()[..end]) };
+            at = usize::try_from(pipeline.push(FILE, block, NOW).offset).unwrap();
+        }
+        assert_eq!(at, 9 * record.len());
+        let mut arrived = Vec::new();
+        while let Some(batch) = pipeline.take(NOW) {
+            arrived.extend(texts(&batch));
+            pipeline.outcome(batch, Ok(Receipt::default()), NOW, Chance(0.5));
+            let settled = settled(&mut pipeline).unwrap();
+            assert_eq!(settled % record.len() as u64, 0);
+        }
+        assert_eq!(arrived, vec![record.trim_end(); 9]);
     }
 
     #[test]

@@ -8,21 +8,33 @@
 use std::borrow::Cow;
 
 use super::batch::Time;
-use super::filter::Filter;
+use super::filter::{Filter, Pattern};
+use super::multiline::Inside;
 use crate::record::Wall;
 
 /// What is done with the records of one entry.
 #[derive(Clone, Debug, Default)]
 pub struct Treatment {
+    /// Where a record of several lines begins; none = a line is a record.
+    pub multi_line: Option<Start>,
     /// Which of them are sent.
     pub filter: Filter,
+}
+
+/// What the first line of a record has.
+#[derive(Clone, Debug)]
+pub enum Start {
+    /// A match of this.
+    Pattern(Pattern),
+    /// A time.
+    Time,
 }
 
 /// What is remembered of a file from record to record; forgotten where it is read again.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
-    /// What was taken ends in the middle of a line too long for one event.
-    pub inside_long_line: bool,
+    /// What was taken ends in the middle of a line or a record too long for one event.
+    pub inside: Inside,
 }
 
 /// A record that is to be sent.
@@ -35,6 +47,14 @@ pub struct Treated<'a> {
 }
 
 impl Treatment {
+    /// Whether a record of several lines begins with `line`.
+    pub fn is_start(&self, line: &str) -> bool {
+        match &self.multi_line {
+            Some(Start::Pattern(pattern)) => pattern.matches(line),
+            Some(Start::Time) | None => false,
+        }
+    }
+
     /// What of the record is sent; none where the filter leaves it out. `time` is when it was read, or when its source says
     /// that it happened; `now` is the time of this moment as well as it is known.
     pub fn treat<'a>(&self, text: Cow<'a, str>, time: Time, _now: Wall, _memory: &mut Memory) -> Option<Treated<'a>> {
@@ -44,6 +64,6 @@ impl Treatment {
 
 impl From<Filter> for Treatment {
     fn from(filter: Filter) -> Self {
-        Self { filter }
+        Self { filter, ..Self::default() }
     }
 }

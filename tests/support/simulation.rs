@@ -10,8 +10,9 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use cloudwatch_publisher::delivery::batch::{Batch, EVENT_OVERHEAD_BYTES};
+use cloudwatch_publisher::delivery::encoding::Encoding;
 use cloudwatch_publisher::delivery::filter::{Filter, Pattern};
-use cloudwatch_publisher::delivery::lines::Block;
+use cloudwatch_publisher::delivery::lines::{Block, Ending};
 use cloudwatch_publisher::delivery::pipeline::{Pipeline, Settings};
 use cloudwatch_publisher::delivery::retry::Chance;
 use cloudwatch_publisher::delivery::treatment::Treatment;
@@ -340,7 +341,8 @@ impl World {
             bytes: &file.content[begin..to],
             start: from - begin,
             offset: from as u64,
-            last: file.is_resting && is_end,
+            ending: if file.is_resting && is_end { Ending::Gone } else { Ending::Growing },
+            encoding: Encoding::UTF_8,
         };
         self.largest_block = self.largest_block.max(to - from);
         let mark = self.pipeline.push(file.id, block, self.now);

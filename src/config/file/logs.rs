@@ -117,7 +117,7 @@ pub struct FileEntry {
     pub exclude_patterns: List<String>,
     /// The CloudWatch Agent's form of the two lists above.
     pub filters: List<Filter>,
-    /// A regular expression that finds the first line of a record.
+    /// A regular expression that finds the first line of a record of several lines, or `{timestamp_format}`: a line with a time.
     pub multi_line_start_pattern: Key<String>,
     /// How the time stands in a record.
     pub timestamp_format: Key<String>,
@@ -125,7 +125,7 @@ pub struct FileEntry {
     pub timezone: Key<Timezone>,
     /// Leaves the time out of the record.
     pub trim_timestamp: Key<bool>,
-    /// The file's encoding.
+    /// The files' encoding, by a label of the WHATWG; a byte order mark knows better.
     pub encoding: Key<String>,
     /// A regular expression: files whose base name it finds are left out.
     pub blacklist: Key<String>,

@@ -10,8 +10,12 @@ use super::Judge;
 use crate::config::DEFAULT_LOG_FILE;
 use crate::config::file;
 use crate::config::key::{Key, List};
-use crate::config::settings::{Agent, Compression, FileEntryConfig, FilterConfig, InitialPosition, Logs, defaults};
+use crate::config::problem::nearest;
+use crate::config::settings::{
+    Agent, Compression, FileEntryConfig, FilterConfig, InitialPosition, Logs, MultiLineConfig, defaults,
+};
 use crate::config::template::Purpose;
+use crate::delivery::encoding::Encoding;
 use crate::delivery::filter::Pattern;
 
 /// Days that CloudWatch offers. Source: PutRetentionPolicy, botocore 1.43.11, read 2026-11-21.
@@ -138,6 +142,10 @@ impl Judge<'_> {
         entry.include_patterns = self.regular_expressions(&shape.include_patterns);
         entry.exclude_patterns = self.regular_expressions(&shape.exclude_patterns);
         entry.filters = self.filters(&shape.filters);
+        entry.multi_line = self.multi_line(shape);
+        if let Some(encoding) = self.encoding(&shape.encoding) {
+            entry.encoding = encoding;
+        }
         (!entry.pattern.is_empty()).then_some(entry)
     }
 
@@ -184,6 +192,30 @@ impl Judge<'_> {
                 None
             }
         }
+    }
+
+    /// Where a record of several lines begins. A pattern of nothing is found in every line: none.
+    fn multi_line(&mut self, shape: &file::FileEntry) -> Option<MultiLineConfig> {
+        let (id, text) = shape.multi_line_start_pattern.placed()?;
+        if text.as_str() != "{timestamp_format}" {
+            let pattern = self.regular_expression(id, text)?;
+            return (!pattern.is_empty()).then_some(MultiLineConfig::Pattern(pattern));
+        }
+        if shape.timestamp_format.get().is_none() && !shape.timestamp_format.is_wrong() {
+            let says = " is `{timestamp_format}`, and the entry has no `timestamp_format`";
+            self.wrong(id, says, "say how the time stands in a record, or give a regular expression");
+        }
+        Some(MultiLineConfig::Time)
+    }
+
+    fn encoding(&mut self, key: &Key<String>) -> Option<Encoding> {
+        let (id, label) = key.placed()?;
+        let found = Encoding::of(label);
+        if found.is_none() {
+            let says = format!(" is `{label}`, which is no encoding");
+            self.wrong(id, &says, &encoding_hint(label));
+        }
+        found
     }
 
     pub(super) fn filters(&mut self, list: &List<file::Filter>) -> Vec<FilterConfig> {
@@ -238,6 +270,13 @@ impl Retentions {
             None => self.0.push((group.to_string(), days, at)),
         }
     }
+}
+
+fn encoding_hint(label: &str) -> String {
+    let known: Vec<String> = Encoding::names().map(str::to_lowercase).collect();
+    let meant = nearest(label, known.iter().map(String::as_str));
+    let meant = meant.map(|meant| format!("did you mean `{meant}`? ")).unwrap_or_default();
+    format!("{meant}(all: {})", known.join(", "))
 }
 
 fn retention_hint(days: i64) -> String {

@@ -1,12 +1,15 @@
-//! What goes into the pipeline: lines of files, and whole records.
+//! What goes into the pipeline: the records of files, of a line or of several, and whole records.
 //!
 //! Easy to break: whatever is taken has to be covered by a ticket, also where nothing is sent for it.
 //!
 //! Pure: no I/O, no clock, no tasks.
 
+use std::sync::Arc;
+
 use super::Pipeline;
 use crate::delivery::batch::{Batch, EVENT_OVERHEAD_BYTES, Time};
-use crate::delivery::lines::{Block, Line, Lines, pieces};
+use crate::delivery::lines::{Block, Line, is_blank, pieces};
+use crate::delivery::multiline::Records;
 use crate::delivery::treatment::Treated;
 use crate::record::{FileId, Mark, Monotonic, StreamId, Wall};
 
@@ -22,7 +25,7 @@ pub struct Record<'a> {
 }
 
 impl Pipeline {
-    /// Takes the whole lines of a block; answers the mark up to which its bytes were taken.
+    /// Takes the complete records of a block; answers the mark up to which its bytes were taken.
     pub fn push(&mut self, file: FileId, block: Block<'_>, now: Monotonic) -> Mark {
         let mark_at = |index: usize| {
             let offset = block.offset + (index - block.start) as u64;
@@ -31,19 +34,22 @@ impl Pipeline {
         let Some(followed) = self.files.get(&file) else {
             return mark_at(block.start);
         };
-        let stream = followed.stream;
-        let mut lines = Lines::new(block, followed.memory.inside_long_line);
-        let mut line_start = block.start;
-        for line in lines.by_ref() {
-            let end = line.end;
-            self.take_record(file, line, Time::Own(now), now, || mark_at(line_start));
-            line_start = end;
+        let (stream, inside) = (followed.stream, followed.memory.inside);
+        let treatment = self.treatments.get(followed.treatment).map(Arc::clone);
+        let several = treatment.filter(|treatment| treatment.multi_line.is_some());
+        let mut records =
+            Records::new(block, inside, several.map(|treatment| move |line: &str| treatment.is_start(line)));
+        let mut record_start = block.start;
+        for record in records.by_ref() {
+            let end = record.end;
+            self.take_record(file, record, Time::Own(now), now, || mark_at(record_start));
+            record_start = end;
         }
-        let taken = mark_at(lines.taken());
+        let taken = mark_at(records.taken());
         if let Some(followed) = self.files.get_mut(&file) {
-            followed.memory.inside_long_line = lines.is_inside_long_line();
+            followed.memory.inside = records.inside();
         }
-        if lines.taken() > block.start {
+        if records.taken() > block.start {
             self.cover(file, stream, taken);
         }
         taken
@@ -139,8 +145,4 @@ impl Pipeline {
             open.tie(self.ledger.open(file, end));
         }
     }
-}
-
-fn is_blank(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_whitespace())
 }

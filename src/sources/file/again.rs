@@ -1,6 +1,7 @@
 //! Going back: reading again what was read and never settled, and saving again what the state lost.
 
 use super::Files;
+use crate::delivery::lines::Ending;
 use crate::record::{FileId, SavedFile};
 
 impl Files {
@@ -16,8 +17,8 @@ impl Files {
         if id != file {
             (row.heir_of, row.ahead) = (None, None);
         }
-        (row.read, row.offered, row.is_last_offered) = (row.settled, 0, false);
-        self.handed_out.take_if(|(of, ..)| *of == id);
+        (row.read, row.offered, row.offered_as) = (row.settled, 0, Ending::Growing);
+        self.handed_out.take_if(|window| window.file == id);
         self.enqueue(id);
     }
 

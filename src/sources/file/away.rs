@@ -50,8 +50,6 @@ impl Files {
         if row.is_suspect || row.size < row.read.offset {
             return self.restart(id, None, look);
         }
-        let entry = &self.entries[row.entry].entry;
-        row.is_resting = look.now.since(row.grown_at) >= entry.partial_line_timeout && !row.is_read();
         let quiet = if row.place == Place::Deleted { DELETED_QUIET } else { QUIET };
         let is_done = row.is_read() && row.is_settled() && row.copy_of.is_none();
         if is_done && look.now.since(row.stirred_at) >= quiet {

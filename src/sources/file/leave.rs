@@ -27,14 +27,16 @@ impl Files {
             row.note(stat, look.now);
         }
         if stat.is_some_and(|stat| stat.links == 0) {
-            (row.place, row.stirred_at) = (Place::Deleted, look.now);
+            (row.place, row.stirred_at, row.placed_at) = (Place::Deleted, look.now, None);
             return self.vacate(id, Some(old), look);
         }
         match look.folders.find(&old, row.inode) {
             Whereabouts::Found(path) if stat.is_some() || siblings::is_like(&path, row.head, row.read) => {
                 self.put_aside(id, &path, look);
             }
-            _ if stat.is_some() => (row.place, row.stirred_at) = (Place::Away { is_found: false }, look.now),
+            _ if stat.is_some() => {
+                (row.place, row.stirred_at, row.placed_at) = (Place::Away { is_found: false }, look.now, None);
+            }
             // The folder may come back: a medium that is not mounted yet, a permission that is given later.
             Whereabouts::Unknown if look.now.since(*row.missing_since.get_or_insert(look.now)) < super::away::QUIET => {
                 return;
@@ -57,6 +59,7 @@ impl Files {
             row.note(&stat, look.now);
         }
         let from = std::mem::replace(&mut row.path, path.into());
+        row.placed_at = None;
         (row.place, row.stirred_at, row.missing_since) = (Place::Away { is_found: true }, look.now, None);
         if row.is_announced {
             look.changes.push(Change::Moved { file: id, from: from.to_path_buf(), to: Some(path.to_owned()) });

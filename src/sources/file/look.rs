@@ -46,6 +46,9 @@ impl Files {
         if self.looks == 1 {
             self.order_streams();
         }
+        for row in self.rows.values_mut() {
+            row.rest(&self.entries[row.entry].entry, now);
+        }
         let ready: Vec<FileId> = self.rows.iter().filter(|(_, row)| row.has_more()).map(|(&id, _)| id).collect();
         ready.into_iter().for_each(|id| self.enqueue(id));
         self.tidy(&seen);
@@ -125,13 +128,13 @@ impl Files {
         };
         let stat = siblings::stat(&seen.path).filter(|stat| stat.inode == seen.inode);
         (row.place, row.missing_since) = (Place::Here, None);
-        (row.is_resting, row.is_last_offered) = (false, false);
         if let Some(stat) = stat {
             row.note(&stat, look.now);
         }
         let is_moved = row.path.as_os_str() != seen.path.as_os_str();
         if is_moved {
             let from = std::mem::replace(&mut row.path, seen.path.as_path().into());
+            row.placed_at = None;
             if row.is_announced {
                 look.changes.push(Change::Moved { file: id, from: from.to_path_buf(), to: Some(seen.path.clone()) });
             }
@@ -180,11 +183,12 @@ impl Files {
             return;
         }
         let was_there = followed.is_new && (self.looks == 1 || self.unread.contains_key(&key));
-        let start_at = followed.start_at;
+        let (start_at, encoding) = (followed.start_at, followed.encoding);
         let opened = read::open(&seen.path).and_then(|file| {
             let stat = Stat::of(&file.metadata()?);
             let size = self.unread.get(&key).map_or(stat.size, |&then| then.min(stat.size));
-            let from = if was_there { read::start(&file, size, start_at)? } else { Mark::default() };
+            let encoding = read::encoding(&file, encoding)?.0;
+            let from = if was_there { read::start(&file, size, start_at, encoding)? } else { Mark::default() };
             Ok((read::fingerprint(&file)?, from, stat, file))
         });
         let (head, from, stat, file) = match opened {

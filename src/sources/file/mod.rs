@@ -33,6 +33,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::delivery::encoding::Encoding;
+use crate::delivery::lines::Ending;
 use crate::record::{FileId, Mark, Monotonic, SavedFile, StreamName};
 use find::Pattern;
 pub use hold::HeldFile;
@@ -70,6 +72,10 @@ pub struct FileEntry {
     pub is_new: bool,
     /// How long the unfinished last line of a file that was rotated away is waited for.
     pub partial_line_timeout: Duration,
+    /// Records have several lines: what is left of a file is offered once more when it was quiet, as [`Ending::Quiet`].
+    pub is_multi_line: bool,
+    /// How the files' bytes become text, where no byte order mark says it.
+    pub encoding: Encoding,
     /// Of several new matches only the one written to last is followed.
     pub newest_only: bool,
     /// Base names that are left out.
@@ -162,6 +168,18 @@ struct Followed {
     pattern: Pattern,
 }
 
+/// A window that the pipeline has not answered for yet.
+#[derive(Debug)]
+struct HandedOut {
+    file: FileId,
+    /// Where it ended in the file.
+    end: u64,
+    /// There may be more.
+    is_full: bool,
+    /// As what its last bytes were offered.
+    ending: Ending,
+}
+
 /// A file that began anew, of which acknowledgements are still awaited because another file holds its rest.
 #[derive(Debug)]
 struct Retired {
@@ -178,8 +196,8 @@ pub struct Files {
     /// Files that may have something to read, each once.
     queue: VecDeque<FileId>,
     window: Window,
-    /// The window handed out last: whose it was, where it ended, and whether there may be more.
-    handed_out: Option<(FileId, u64, bool)>,
+    /// The window handed out last.
+    handed_out: Option<HandedOut>,
     exempt: Vec<PathBuf>,
     /// What could not be read, why, and on which look that was last so.
     refused: HashMap<PathBuf, (io::ErrorKind, u64)>,

@@ -77,6 +77,8 @@ mod tests {
             is_new: true,
             partial_line_timeout: Duration::from_secs(30),
             newest_only: false,
+            is_multi_line: false,
+            encoding: crate::delivery::encoding::Encoding::UTF_8,
             blacklist: None,
         }
     }

@@ -12,12 +12,15 @@ use super::StartAt;
 use super::identity;
 use super::rotation::{Evidence, Seen, Verdict};
 use super::table::Stat;
+use crate::delivery::encoding::{Encoding, MARK_BYTES};
 use crate::record::{Fingerprint, HEAD_BYTES, Mark, TAIL_BYTES};
 
 /// How much of a file is read at once.
 const WINDOW_BYTES: usize = 256 * 1024;
-/// How much where a window holds no newline: more than the longest piece in which a line is sent (1 MiB).
+/// How much where a window holds no complete record: more than the longest piece in which one is sent (1 MiB).
 const WIDE_BYTES: usize = 1280 * 1024;
+/// Both are even, as the length of what comes along before them: a unit of UTF-16 is never cut at the end of a full window.
+const _: () = assert!((TAIL_BYTES | WINDOW_BYTES | WIDE_BYTES).is_multiple_of(2));
 /// How far back a line's beginning is looked for, where reading starts near a file's end.
 const MAX_BACK_BYTES: u64 = 4 * 1024 * 1024;
 
@@ -97,14 +100,24 @@ impl Evidence for Disk {
     }
 }
 
+/// The encoding of a file that has `configured`, unless a byte order mark says otherwise; and whether that is final: of a file
+/// that has just begun it is not.
+pub(super) fn encoding(file: &File, configured: Encoding) -> io::Result<(Encoding, bool)> {
+    let mut first = [0; MARK_BYTES];
+    let count = read_at(file, &mut first, 0)?;
+    Ok((configured.or_marked(&first[..count]), count == MARK_BYTES))
+}
+
 /// Where reading starts in a file of `size` bytes that is there already: always at the beginning of a line.
-pub(super) fn start(file: &File, size: u64, start_at: StartAt) -> io::Result<Mark> {
+pub(super) fn start(file: &File, size: u64, start_at: StartAt, encoding: Encoding) -> io::Result<Mark> {
     let lines = match start_at {
         StartAt::Beginning => return Ok(Mark::default()),
         StartAt::End => 0,
         StartAt::LinesBeforeEnd(lines) => lines,
     };
     let mut missing = u64::from(lines) + 1;
+    let unit = encoding.unit_bytes() as u64;
+    let size = size - size % unit;
     let (mut end, floor) = (size, size.saturating_sub(MAX_BACK_BYTES));
     // A line longer than we look back is joined in its middle.
     let mut first = size;
@@ -113,8 +126,8 @@ pub(super) fn start(file: &File, size: u64, start_at: StartAt) -> io::Result<Mar
         let length = chunk.len().min(usize::try_from(end - floor).unwrap_or(usize::MAX));
         let from = end - length as u64;
         let count = read_at(file, &mut chunk[..length], from)?;
-        for newline in memchr::memrchr_iter(b'\n', &chunk[..count]) {
-            first = from + newline as u64 + 1;
+        for newline in encoding.line_feeds_from_end(&chunk[..count], from) {
+            first = from + newline as u64 + unit;
             missing -= 1;
             if missing == 0 {
                 return mark(file, first);
@@ -155,23 +168,13 @@ impl Window {
         self.bytes.get(..end).unwrap_or_default()
     }
 
-    /// Reads from `read` on, and wider where a window holds no whole line.
-    pub(super) fn fill(&mut self, file: &File, read: Mark) -> io::Result<Filled> {
-        if self.bytes.len() != TAIL_BYTES + WINDOW_BYTES {
-            self.bytes.resize(TAIL_BYTES + WINDOW_BYTES, 0);
+    /// Reads from `read` on; `is_wide` where a window of the common width held no complete record.
+    pub(super) fn fill(&mut self, file: &File, read: Mark, is_wide: bool) -> io::Result<Filled> {
+        let length = TAIL_BYTES + if is_wide { WIDE_BYTES } else { WINDOW_BYTES };
+        if self.bytes.len() != length {
+            self.bytes.resize(length, 0);
             self.bytes.shrink_to_fit();
         }
-        let filled = self.fill_as_is(file, read)?;
-        match filled {
-            Filled::Bytes { start, end, is_full: true } if memchr::memchr(b'\n', &self.bytes[start..end]).is_none() => {
-                self.bytes.resize(TAIL_BYTES + WIDE_BYTES, 0);
-                self.fill_as_is(file, read)
-            }
-            other => Ok(other),
-        }
-    }
-
-    fn fill_as_is(&mut self, file: &File, read: Mark) -> io::Result<Filled> {
         let start = identity::tail_length(read.offset);
         let end = read_some(file, &mut self.bytes, read.offset - start as u64)?;
         if end < start || !identity::ends_like(&self.bytes[..start], read) {
@@ -234,17 +237,47 @@ mod tests {
             (StartAt::LinesBeforeEnd(3), 0),
             (StartAt::LinesBeforeEnd(9), 0),
         ] {
-            assert_eq!(start(&file(content), size, start_at).unwrap().offset, offset, "{start_at:?}");
+            let start = start(&file(content), size, start_at, Encoding::UTF_8).unwrap();
+            assert_eq!(start.offset, offset, "{start_at:?}");
         }
     }
 
     #[test]
-    fn a_window_without_a_newline_is_widened_and_narrowed_again() {
+    fn reading_starts_at_a_line_of_utf_16_too() {
+        // U+0A0A is made of two bytes of which each looks like a line feed; the last byte is half a unit.
+        let text = "one\n\u{a0a}two\nun\u{a0a}";
+        let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).chain([10]).collect();
+        let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).chain([0]).collect();
+        for (label, content) in [("utf-16le", little), ("utf-16be", big)] {
+            let encoding = Encoding::of(label).unwrap();
+            for (start_at, offset) in
+                [(StartAt::End, 18), (StartAt::LinesBeforeEnd(1), 8), (StartAt::LinesBeforeEnd(2), 0)]
+            {
+                let start = start(&file(&content), content.len() as u64, start_at, encoding).unwrap();
+                assert_eq!(start.offset, offset, "{label} {start_at:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_encoding_of_a_file_is_final_once_its_mark_would_be_there() {
+        for (content, name, is_final) in
+            [(b"\xff".as_slice(), "UTF-8", false), (b"\xff\xfe", "UTF-16LE", false), (b"\xff\xfea\0", "UTF-16LE", true)]
+        {
+            let found = encoding(&file(content), Encoding::UTF_8).unwrap();
+            assert_eq!((found.0.name(), found.1), (name, is_final));
+        }
+    }
+
+    #[test]
+    fn a_window_is_widened_and_narrowed_again() {
         let long = file(&vec![b'x'; 2 * 1024 * 1024]);
         let mut window = Window::default();
-        let filled = window.fill(&long, Mark::default()).unwrap();
+        let filled = window.fill(&long, Mark::default(), false).unwrap();
+        assert_eq!(filled, Filled::Bytes { start: 0, end: TAIL_BYTES + WINDOW_BYTES, is_full: true });
+        let filled = window.fill(&long, Mark::default(), true).unwrap();
         assert_eq!(filled, Filled::Bytes { start: 0, end: TAIL_BYTES + WIDE_BYTES, is_full: true });
-        window.fill(&file(b"a\n"), Mark::default()).unwrap();
+        window.fill(&file(b"a\n"), Mark::default(), false).unwrap();
         assert_eq!(window.bytes.len(), TAIL_BYTES + WINDOW_BYTES);
     }
 
@@ -253,10 +286,10 @@ mod tests {
         let mut window = Window::default();
         let read = Mark::at(6, b"hello\n");
         assert_eq!(
-            window.fill(&file(b"hello\nmore\n"), read).unwrap(),
+            window.fill(&file(b"hello\nmore\n"), read, false).unwrap(),
             Filled::Bytes { start: 6, end: 11, is_full: false }
         );
-        assert_eq!(window.fill(&file(b"HELLO\nmore\n"), read).unwrap(), Filled::Other);
-        assert_eq!(window.fill(&file(b"hel"), read).unwrap(), Filled::Other);
+        assert_eq!(window.fill(&file(b"HELLO\nmore\n"), read, false).unwrap(), Filled::Other);
+        assert_eq!(window.fill(&file(b"hel"), read, false).unwrap(), Filled::Other);
     }
 }

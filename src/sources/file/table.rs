@@ -6,11 +6,20 @@ use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::FileEntry;
 use super::identity::Inode;
 use super::read;
 use super::rotation::Known;
+use crate::delivery::encoding::Encoding;
+use crate::delivery::lines::Ending;
 use crate::record::{FileId, Fingerprint, HEAD_BYTES, Mark, Monotonic, SavedFile, StreamName};
+
+/// A record of several lines is complete when its file was not written to for so long.
+const QUIET: Duration = Duration::from_secs(5);
+/// After a rotation the new file waits for the old one's last record for so long, however late its writer is.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// Where a file is now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +59,12 @@ pub(super) struct Row {
     pub(super) place: Place,
     /// When it last grew.
     pub(super) grown_at: Monotonic,
+    /// Since when it is where it is; none where the next look will tell.
+    pub(super) placed_at: Option<Monotonic>,
+    /// That is so short that what is younger in its stream waits for its last record.
+    pub(super) is_waited_for: bool,
+    /// When it was last written to, growing or not.
+    pub(super) written_at: Monotonic,
     /// When it last grew, lost its name or was settled further.
     pub(super) stirred_at: Monotonic,
     /// What was settled at the last look.
@@ -61,10 +76,14 @@ pub(super) struct Row {
     pub(super) used: u64,
     /// Everything before this offset was offered: without more than that there is nothing new to offer.
     pub(super) offered: u64,
-    /// It has no name that matches and rests: its unfinished last line is to be taken too.
-    pub(super) is_resting: bool,
-    /// That line was offered.
-    pub(super) is_last_offered: bool,
+    /// What may follow its last byte: whether an unfinished record or line is to be taken too.
+    pub(super) ending: Ending,
+    /// As what its last bytes were offered.
+    pub(super) offered_as: Ending,
+    /// The window held no complete record: the next one is wider.
+    pub(super) needs_wide: bool,
+    /// How its bytes become text, once that is known.
+    pub(super) encoding: Option<Encoding>,
     pub(super) is_queued: bool,
     /// It could not be read; the next look lets it try again.
     pub(super) is_stuck: bool,
@@ -99,14 +118,19 @@ impl Row {
             restarted: i128::MIN,
             place: Place::Here,
             grown_at: Monotonic::default(),
+            placed_at: None,
+            is_waited_for: false,
+            written_at: Monotonic::default(),
             stirred_at: Monotonic::default(),
             settled_then: 0,
             missing_since: None,
             descriptor: None,
             used: 0,
             offered: 0,
-            is_resting: false,
-            is_last_offered: false,
+            ending: Ending::Growing,
+            offered_as: Ending::Growing,
+            needs_wide: false,
+            encoding: None,
             is_queued: false,
             is_stuck: false,
             is_suspect: false,
@@ -126,8 +150,10 @@ impl Row {
             changed: i128::MIN,
             used: 0,
             offered: 0,
-            is_resting: false,
-            is_last_offered: false,
+            ending: Ending::Growing,
+            offered_as: Ending::Growing,
+            needs_wide: false,
+            encoding: None,
             is_queued: false,
             is_stuck: false,
             is_suspect: false,
@@ -155,11 +181,30 @@ impl Row {
         }
     }
 
-    /// Whether bytes wait to be offered, the unfinished last line of a resting file included.
+    /// Whether bytes wait to be offered, or to be offered again because the file's end is a fuller one now.
     pub(super) fn has_more(&self) -> bool {
-        let is_last_due = self.is_resting && !self.is_last_offered;
-        let reached = if is_last_due { self.read.offset } else { self.offered.max(self.read.offset) };
+        let is_end_due = self.ending > self.offered_as;
+        let reached = if is_end_due { self.read.offset } else { self.offered.max(self.read.offset) };
         self.size > reached && self.is_readable()
+    }
+
+    /// Whether its last record is not complete yet and is to come before what is younger in its stream.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.is_waited_for && self.ending == Ending::Growing && self.size > self.read.offset && self.is_readable()
+    }
+
+    /// Tells what may follow the last byte, as it is now.
+    pub(super) fn rest(&mut self, entry: &FileEntry, now: Monotonic) {
+        self.ending = if self.is_away() && now.since(self.grown_at) >= entry.partial_line_timeout {
+            Ending::Gone
+        } else if entry.is_multi_line && now.since(self.written_at) >= QUIET {
+            Ending::Quiet
+        } else {
+            Ending::Growing
+        };
+        self.offered_as = self.offered_as.min(self.ending);
+        let placed_at = *self.placed_at.get_or_insert(now);
+        self.is_waited_for = entry.is_multi_line && now.since(placed_at) < LONGEST_WAIT;
     }
 
     pub(super) fn is_readable(&self) -> bool {
@@ -215,10 +260,13 @@ impl Row {
     pub(super) fn note(&mut self, stat: &Stat, now: Monotonic) {
         if stat.size != self.size {
             (self.stirred_at, self.grown_at) = (now, now);
-            (self.is_resting, self.is_last_offered) = (false, false);
+            (self.ending, self.offered_as) = (Ending::Growing, Ending::Growing);
         } else if stat.modified != self.modified && stat.size > self.read.offset {
             // Bytes were written over others that we have not read yet.
             self.offered = 0;
+        }
+        if stat.size != self.size || stat.modified != self.modified {
+            self.written_at = now;
         }
         (self.size, self.changed, self.modified, self.born) = (stat.size, stat.changed, stat.modified, stat.born);
     }

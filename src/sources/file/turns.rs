@@ -5,10 +5,9 @@
 
 use std::io;
 
-use super::Files;
 use super::read::{self, Filled};
-use super::table::Row;
-use crate::delivery::lines::Block;
+use super::{Files, HandedOut};
+use crate::delivery::lines::{Block, Ending};
 use crate::record::{FileId, Mark};
 
 /// How many holes and windows of nothing but NUL are skipped at once.
@@ -42,9 +41,10 @@ impl Files {
     pub fn read(&mut self, file: FileId) -> Option<Block<'_>> {
         match self.fill(file) {
             Ok(Some((start, end))) => {
-                let row = self.rows.get_mut(&file)?;
-                let last = row.is_resting;
-                Some(Block { bytes: self.window.bytes(end), start, offset: row.read.offset, last })
+                let row = self.rows.get(&file)?;
+                let ending = self.handed_out.as_ref().map(|window| window.ending).unwrap_or_default();
+                let encoding = row.encoding.unwrap_or(self.entries[row.entry].entry.encoding);
+                Some(Block { bytes: self.window.bytes(end), start, offset: row.read.offset, ending, encoding })
             }
             Ok(None) => {
                 self.rows.get_mut(&file)?.is_stuck = true;
@@ -66,10 +66,11 @@ impl Files {
             return;
         };
         let is_progress = to.offset > row.read.offset;
-        if let Some((_, end, is_full)) = self.handed_out.take_if(|(of, ..)| *of == file) {
-            // What is left is an unfinished line, unless the window was full.
-            row.offered = if is_full && is_progress { 0 } else { end };
-            row.is_last_offered = row.is_resting;
+        if let Some(HandedOut { end, is_full, ending, .. }) = self.handed_out.take_if(|window| window.file == file) {
+            // What is left is an unfinished record, unless the window was full.
+            row.needs_wide = is_full && !is_progress && !row.needs_wide;
+            row.offered = if is_full && (is_progress || row.needs_wide) { 0 } else { end };
+            row.offered_as = ending;
         }
         row.read = to;
         if row.has_more() {
@@ -86,16 +87,21 @@ impl Files {
         let Some(row) = self.rows.get_mut(&id).filter(|row| row.is_readable()) else {
             return Ok(None);
         };
+        let entry = &self.entries[row.entry].entry;
         row.used = self.reads;
         let Some(file) = row.descriptor.as_ref() else {
             return Ok(None);
         };
         for _ in 0..MAX_SKIPS {
-            let filled = self.window.fill(file, row.read)?;
+            let filled = self.window.fill(file, row.read, row.needs_wide)?;
             let Filled::Bytes { start, end, is_full } = filled else {
                 row.is_suspect = true;
                 return Ok(None);
             };
+            if row.encoding.is_none() {
+                let (encoding, is_final) = read::encoding(file, entry.encoding)?;
+                row.encoding = is_final.then_some(encoding);
+            }
             if let Some(offset) = self.window.behind_hole(file, row.read, filled) {
                 let mark = read::mark(file, offset)?;
                 if row.settled == row.read {
@@ -108,12 +114,16 @@ impl Files {
                 return Ok(None);
             }
             let reached = row.read.offset + (end - start) as u64;
-            row.size = row.size.max(reached);
+            if reached > row.size {
+                (row.size, row.ending) = (reached, Ending::Growing);
+            }
             row.grow_head();
             if row.is_suspect {
                 return Ok(None);
             }
-            self.handed_out = Some((id, reached, is_full));
+            // Behind a full window the file goes on, or may.
+            let ending = if is_full { Ending::Growing } else { row.ending };
+            self.handed_out = Some(HandedOut { file: id, end: reached, is_full, ending });
             return Ok(Some((start, end)));
         }
         Ok(None)
@@ -130,7 +140,9 @@ impl Files {
         let Some(row) = self.rows.get(&id) else {
             return id;
         };
-        let has_more = |other: &FileId| self.rows.get(other).is_some_and(Row::has_more);
-        self.streams.files(&row.stream).iter().copied().find(has_more).unwrap_or(id)
+        let is_first = |other: &FileId| {
+            *other == id || self.rows.get(other).is_some_and(|other| other.has_more() || other.is_awaited())
+        };
+        self.streams.files(&row.stream).iter().copied().find(is_first).unwrap_or(id)
     }
 }

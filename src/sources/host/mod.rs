@@ -40,6 +40,7 @@ pub mod memory;
 pub mod network;
 pub mod rate;
 pub mod reading;
+pub mod sections;
 pub mod system;
 pub mod tree;
 pub mod trouble;

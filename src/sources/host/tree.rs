@@ -24,6 +24,27 @@ impl Tree {
         Self { root: root.to_owned() }
     }
 
+    /// Where `name` is to be found.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    /// What the file `name` holds; what is no UTF-8 in it is bent.
+    pub fn text(&self, name: &str) -> Result<String, Trouble> {
+        read(&self.path(name))
+    }
+
+    /// What the file `name` holds.
+    pub fn bytes(&self, name: &str) -> Result<Vec<u8>, Trouble> {
+        let path = self.path(name);
+        fs::read(&path).map_err(|error| Trouble::unreadable(&path, &error))
+    }
+
+    /// The file `name` does not say what it should; `missing` is what.
+    pub fn not_understood(&self, name: &str, missing: &str) -> Trouble {
+        Trouble::not_understood(&self.path(name), missing)
+    }
+
     /// From `proc/stat`.
     pub fn cpu(&self) -> Result<Cpu, Trouble> {
         let path = self.root.join("proc/stat");
