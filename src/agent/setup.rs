@@ -12,7 +12,7 @@ use crate::config::{
     Template,
 };
 use crate::delivery::pipeline::Settings;
-use crate::record::{Dimensions, SavedJournal, StreamName, Wall};
+use crate::record::{SavedJournal, StreamName, Wall};
 use crate::sources::file::preview::Preview;
 use crate::sources::file::{self, FileEntry, StartAt};
 use crate::sources::journal::{Own, Start};
@@ -99,11 +99,8 @@ fn unused_journals(saved: &[SavedJournal], used: &[JournalConfig]) -> Vec<String
 }
 
 fn metrics_parts(setup: &Setup, agent: &Agent) -> anyhow::Result<metrics::Parts> {
-    let dimensions: Dimensions = [
-        ("InstanceId".to_owned(), setup.facts.instance_id.clone()),
-        ("Hostname".to_owned(), setup.facts.hostname.clone()),
-    ]
-    .into();
+    let sampling = metrics::Sampling::of(&setup.config, &setup.facts);
+    let longest = sampling.shortest().unwrap_or_default().max(Duration::from_secs(60));
     let config = &setup.config.agent;
     let offsets = match (agent.store.boots(), &agent.left.metrics) {
         (Err(_), Some(metrics)) => metrics.offsets(),
@@ -113,9 +110,9 @@ fn metrics_parts(setup: &Setup, agent: &Agent) -> anyhow::Result<metrics::Parts>
         clock: agent.clock.clone(),
         boot: agent.boot.clone(),
         offsets,
-        dimensions,
-        interval: config.metrics_interval,
-        flush: setup.config.metrics.flush_interval.min(config.metrics_interval.max(Duration::from_secs(60))),
+        sampling,
+        status: agent.status.subscribe(),
+        flush: setup.config.metrics.flush_interval.min(longest),
         max_age: config.metrics_buffer_age,
         max_bytes: config.metrics_buffer_bytes,
     })

@@ -11,7 +11,6 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use growth::Watch;
 use page::shown;
@@ -27,10 +26,9 @@ use crate::config::{
     warnings_text,
 };
 use crate::identity;
-use crate::record::{Monotonic, Sample, StreamName};
+use crate::record::{Sample, StreamName};
 use crate::sources::file::barred::{Barred, barred};
 use crate::sources::file::preview::Preview;
-use crate::sources::host::Host;
 
 /// So many files and folders that cannot be read are named; of more there is only the number.
 const MAX_NAMED: usize = 20;
@@ -188,21 +186,10 @@ fn reading(journal: &JournalConfig, facts: &Facts) -> Journal {
     }
 }
 
-/// What one sampling of the host gives. Looks twice: what is counted is told by comparison.
-fn preview_of_metrics(_config: &Config, facts: &Facts) -> Vec<Sample> {
-    let dimensions =
-        [("InstanceId".to_owned(), facts.instance_id.clone()), ("Hostname".to_owned(), facts.hostname.clone())];
-    let begin = Monotonic(0);
-    let mut host = Host::new(Path::new("/"), dimensions.into(), begin);
-    host.sample(begin);
-    std::thread::sleep(Duration::from_millis(200));
-    host.sample(begin.after(Duration::from_millis(200)))
-}
-
 /// Each metric once, by name and dimensions.
 fn metrics(config: &Config, facts: &Facts) -> Vec<Metric> {
     let mut seen: BTreeMap<(String, BTreeMap<String, String>), Metric> = BTreeMap::new();
-    let samples: Vec<Sample> = preview_of_metrics(config, facts);
+    let samples: Vec<Sample> = agent::metrics_preview(config, facts, Path::new("/"));
     for sample in samples {
         let dimensions: BTreeMap<String, String> =
             sample.dimensions.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();

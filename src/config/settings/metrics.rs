@@ -43,6 +43,13 @@ pub enum Collected {
     },
 }
 
+impl Collected {
+    /// Whether it is the 13 metrics.
+    pub fn is_standard(&self) -> bool {
+        *self == Self::Standard
+    }
+}
+
 /// One section of `metrics_collected`, or one entry of `procstat`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CollectorConfig {
@@ -67,6 +74,13 @@ pub struct MeasurementConfig {
     pub rename: Option<String>,
     /// Its unit, in place of its own.
     pub unit: Option<Unit>,
+}
+
+impl MeasurementConfig {
+    /// The name it is sent under.
+    pub fn sent_as(&self) -> String {
+        self.rename.clone().unwrap_or_else(|| self.metric.name())
+    }
 }
 
 /// What a collector looks at.
@@ -185,6 +199,11 @@ pub struct StatsdConfig {
 }
 
 impl StatsdConfig {
+    /// Whether what listens under one hears just what it would under the other.
+    pub fn is_heard_alike(&self, other: &Self) -> bool {
+        *self == Self { drop_original: self.drop_original.clone(), ..other.clone() }
+    }
+
     /// Time between two times at which what was summed up is taken.
     pub fn pause(&self) -> Duration {
         if self.aggregation.is_zero() { self.interval } else { self.aggregation }
