@@ -14,7 +14,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
 use super::file;
-use super::key::{Anything, Key, Match, OneOrMany, TextOrNumber};
+use super::key::{Key, Match, OneOrMany, TextOrNumber};
 use super::read::SHORT_FORMS;
 use super::settings::Secret;
 use super::tests::known_keys;
@@ -57,7 +57,6 @@ macro_rules! plain_schema {
 }
 
 plain_schema! {
-    Anything {}
     Secret { "type": "string" }
     OneOrMany { "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }] }
     TextOrNumber { "type": ["string", "integer"] }

@@ -250,10 +250,15 @@ mod tests {
         let Value::Distribution(whole) = samples[0].value.clone() else { panic!("a distribution") };
         let made = requests([(&mut samples, NOW)].into_iter(), Some(NOW));
         assert!(made.given_up.is_empty(), "{:?}", made.given_up);
-        let parts: Vec<Distribution> = made.requests.iter().flatten().map(|datum| match &datum.sample.value {
-            Value::Distribution(part) => part.clone(),
-            Value::One(_) => panic!("a distribution"),
-        }).collect();
+        let parts: Vec<Distribution> = made
+            .requests
+            .iter()
+            .flatten()
+            .map(|datum| match &datum.sample.value {
+                Value::Distribution(part) => part.clone(),
+                Value::One(_) => panic!("a distribution"),
+            })
+            .collect();
         assert_eq!(parts.iter().map(|part| part.counted.len()).collect::<Vec<_>>(), [150, 150, 100]);
         assert_eq!(parts.iter().flat_map(|part| part.counted.clone()).collect::<Vec<_>>(), counted);
         assert_eq!(parts.iter().map(|part| part.count).sum::<f64>(), whole.count);

@@ -275,7 +275,9 @@ mod tests {
 
     #[test]
     fn each_alarm_looks_at_its_metric() {
-        for (alarm, name) in of_system("rpi-1", &watched()).iter().zip([HEARTBEAT, DISK_USED_PERCENT, SELF_RECORDS_REFUSED]) {
+        for (alarm, name) in
+            of_system("rpi-1", &watched()).iter().zip([HEARTBEAT, DISK_USED_PERCENT, SELF_RECORDS_REFUSED])
+        {
             assert!(alarm.query.contains(&format!("MAX({name})")), "{}", alarm.query);
         }
     }

@@ -33,8 +33,8 @@ use crate::sinks::Sink;
 use crate::sinks::cloudwatch_metrics::{CloudWatchMetrics, MetricsRequest};
 use crate::state::{Changes, RoundId, Store};
 use plan::Planning;
-pub use sections::{Sampling, preview};
 use sections::Sections;
+pub use sections::{Sampling, preview};
 use work::{Rest, Work};
 
 /// Between two requests with samples that waited: a fleet that comes back must not flood its region's quota.
@@ -259,7 +259,8 @@ impl Metrics {
 
     /// Leaves to the disk what is too much for memory.
     fn make_room(&mut self) {
-        let count = |fresh: &VecDeque<(RoundId, Round)>| fresh.iter().map(|(_, round)| round.samples.len()).sum::<usize>();
+        let count =
+            |fresh: &VecDeque<(RoundId, Round)>| fresh.iter().map(|(_, round)| round.samples.len()).sum::<usize>();
         let is_saved = |this: &Self| this.fresh.front().is_some_and(|(id, _)| this.saver.has_saved(*id));
         while self.fresh.len() > MAX_FRESH || (count(&self.fresh) > MAX_FRESH_SAMPLES && is_saved(self)) {
             self.leave_on_disk();

@@ -19,8 +19,7 @@ impl Metrics {
             Some(sections) => sections.go_on(parts.sampling.clone(), now),
             None => {
                 self.looking = tokio::task::JoinSet::new();
-                self.sections =
-                    Some(Sections::new(parts.sampling.clone(), Path::new("/"), parts.status.clone(), now));
+                self.sections = Some(Sections::new(parts.sampling.clone(), Path::new("/"), parts.status.clone(), now));
             }
         }
         self.next_flush = self.next_flush.min(now.after(parts.flush));

@@ -59,7 +59,8 @@ impl Judge<'_> {
             .collect();
         if section.plugin.is_agents() && !section.means_all {
             let each = if section.plugin.dimensions().is_empty() { "" } else { ", of each device" };
-            let says = format!(" has no `measurement`: all {} metrics of it are published{each}; each costs", all.len());
+            let says =
+                format!(" has no `measurement`: all {} metrics of it are published{each}; each costs", all.len());
             self.remark(section.id, &says);
         }
         all

@@ -35,12 +35,7 @@ type Pairs = Vec<(String, Template)>;
 
 impl Judge<'_> {
     /// The metrics' settings. `endpoint` is that of all services, `interval` of all sections that name none.
-    pub(super) fn metrics(
-        &mut self,
-        shape: &file::Metrics,
-        endpoint: Option<String>,
-        interval: Duration,
-    ) -> Metrics {
+    pub(super) fn metrics(&mut self, shape: &file::Metrics, endpoint: Option<String>, interval: Duration) -> Metrics {
         let append_dimensions = self.common_dimensions(&shape.append_dimensions);
         let collected = self.collected(&shape.metrics_collected, interval);
         let metrics = Metrics {
@@ -141,7 +136,11 @@ impl Judge<'_> {
         match plugin {
             Plugin::Cpu => {
                 if let (Resources::Named(_), Some((id, _))) = (&resources, shape.resources.placed()) {
-                    self.wrong(id, " names processors", "`[\"*\"]` tells each apart; without the key they are told together");
+                    self.wrong(
+                        id,
+                        " names processors",
+                        "`[\"*\"]` tells each apart; without the key they are told together",
+                    );
                 }
                 let has_total = shape.totalcpu.get().copied().unwrap_or(true);
                 if !has_total && resources == Resources::Unset {
@@ -246,7 +245,11 @@ impl Judge<'_> {
         for (id, names) in key.get().into_iter().flatten().filter_map(Key::placed) {
             let set: BTreeSet<&String> = names.iter().collect();
             if names.iter().any(|name| !is_name(name)) {
-                self.wrong(id, " has a name that no dimension can have", "1 to 255 visible ASCII characters and spaces");
+                self.wrong(
+                    id,
+                    " has a name that no dimension can have",
+                    "1 to 255 visible ASCII characters and spaces",
+                );
             } else if set.len() < names.len() {
                 self.wrong(id, " names a dimension twice", "once is enough");
             } else if names.len() > MAX_DIMENSIONS {
@@ -299,7 +302,10 @@ impl Judge<'_> {
         }
         for (id, names) in key.get().into_iter().flatten().filter_map(Key::placed) {
             if let Some(name) = names.iter().find(|name| !known.contains(name.as_str())) {
-                self.remark(id, &format!(" has `{name}`, a dimension that no metric has: nothing is summed up over it"));
+                self.remark(
+                    id,
+                    &format!(" has `{name}`, a dimension that no metric has: nothing is summed up over it"),
+                );
             }
         }
     }

@@ -21,7 +21,12 @@ const STATSD_PENDING: usize = 10_000;
 
 impl Judge<'_> {
     /// One entry of `procstat`. With several ways to choose the processes, the first counts, as with the CloudWatch Agent.
-    pub(super) fn procstat(&mut self, id: usize, shape: &file::Procstat, interval: Duration) -> Option<CollectorConfig> {
+    pub(super) fn procstat(
+        &mut self,
+        id: usize,
+        shape: &file::Procstat,
+        interval: Duration,
+    ) -> Option<CollectorConfig> {
         let ways = [&shape.pid_file, &shape.exe, &shape.pattern];
         let given: Vec<usize> = ways.iter().filter_map(|key| key.placed()).map(|(id, _)| id).collect();
         given.iter().skip(1).for_each(|id| self.remark(*id, " has no effect: one way to choose processes is used"));
@@ -60,7 +65,8 @@ impl Judge<'_> {
             return None;
         }
         let interval = self.seconds(&shape.metrics_collection_interval, MAX_INTERVAL_SECONDS);
-        let reason = "it is a number of seconds; with 0 nothing is summed up for longer than `metrics_collection_interval`";
+        let reason =
+            "it is a number of seconds; with 0 nothing is summed up for longer than `metrics_collection_interval`";
         let aggregation = self.whole(&shape.metrics_aggregation_interval, 0, MAX_INTERVAL_SECONDS, reason);
         let pending = self.whole(&shape.allowed_pending_messages, 1, 10_000_000, "it is a number of messages");
         Some(StatsdConfig {
@@ -84,7 +90,11 @@ impl Judge<'_> {
         };
         let address = full.parse().ok();
         if address.is_none() {
-            self.wrong(id, &format!(" is `{text}`, which is no address"), "`127.0.0.1:8125`, or `:8125` for every address");
+            self.wrong(
+                id,
+                &format!(" is `{text}`, which is no address"),
+                "`127.0.0.1:8125`, or `:8125` for every address",
+            );
         }
         address
     }

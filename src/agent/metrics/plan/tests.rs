@@ -34,7 +34,8 @@ fn shown(samples: &[Sample]) -> Vec<String> {
         let value = match &sample.value {
             Value::One(value) => format!("{value}"),
             Value::Distribution(many) => {
-                let counted: Vec<String> = many.counted.iter().map(|(value, count)| format!("{value}x{count}")).collect();
+                let counted: Vec<String> =
+                    many.counted.iter().map(|(value, count)| format!("{value}x{count}")).collect();
                 format!("[{}] {}..{} sum {} of {}", counted.join(" "), many.minimum, many.maximum, many.sum, many.count)
             }
         };
@@ -109,7 +110,8 @@ fn what_is_dropped_is_sent_as_sums_alone() {
 
 #[test]
 fn a_figure_that_is_no_number_costs_neither_its_neighbours_nor_their_sum() {
-    let config = config(r#"{"aggregation_dimensions": [[]], "metrics_collected": {"cpu": {"measurement": ["usage_idle"]}}}"#);
+    let config =
+        config(r#"{"aggregation_dimensions": [[]], "metrics_collected": {"cpu": {"measurement": ["usage_idle"]}}}"#);
     let Collected::Chosen { collectors, .. } = &config.metrics.collected else { panic!("sections") };
     let cpu = |name, value| reading("usage_idle", &[("cpu", name)], value);
     let readings = vec![cpu("cpu0", 1.0), cpu("cpu1", f64::NAN), cpu("cpu2", f64::INFINITY), cpu("cpu3", 3.0)];
