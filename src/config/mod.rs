@@ -1,6 +1,6 @@
 //! The configuration: a JSON file becomes a [`Config`], or every problem in it at once.
 //!
-//! `tree` reads the text and keeps the place of every value, `read` lets serde look at the tree (`key` is what it finds), `file` is the shape of the
+//! `tree` reads the text and keeps the place of every value, `environment` fills in variables, `read` lets serde look at the tree (`key` is what it finds), `file` is the shape of the
 //! JSON, `edit` changes single values of a text, `unbuilt` lists what is known and not done, `validate` judges and resolves. What comes out knows no serde: durations
 //! are durations, paths are absolute, defaults are filled in. `fragments` finds the files of the folder beside it, `merge` lays them over it.
 //!
@@ -9,6 +9,7 @@
 pub mod catalogue;
 mod describe;
 pub mod edit;
+mod environment;
 mod file;
 mod fragments;
 mod key;
@@ -168,7 +169,7 @@ fn parse_all(
     let mut problems = Vec::new();
     let mut warnings = fragments.remarks.clone();
     let loaded = merged(text, fragments, origin, &mut problems).map(|mut tree| {
-        tree::expand_environment(&mut tree, environment, &mut problems);
+        environment::expand(&mut tree, environment, &mut problems);
         unbuilt::warn(&tree, &mut warnings);
         let places = tree.places(&fragments.names);
         let shape: file::File = read::read(&tree, &mut problems, &mut warnings);

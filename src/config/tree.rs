@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use zeroize::Zeroizing;
 
-use super::Environment;
 use super::problem::{Place, Problem};
 
 /// A value, where it stands, and what leads to it.
@@ -350,71 +349,4 @@ impl Scanner<'_> {
         self.advance(length)?;
         Some(value)
     }
-}
-
-/// Keys whose text is taken as it stands: commands and passwords have a `$` of their own, patterns too.
-const AS_IT_STANDS: [&str; 11] = [
-    "command",
-    "password",
-    "include_patterns",
-    "exclude_patterns",
-    "expression",
-    "pattern",
-    "blacklist",
-    "multi_line_start_pattern",
-    "replace",
-    // procstat's pattern of a program's name, and what macOS's `log` looks for.
-    "exe",
-    "predicate",
-];
-
-/// Puts the environment's values in place of `${NAME}`.
-pub fn expand_environment(node: &mut Node, environment: Environment<'_>, problems: &mut Vec<Problem>) {
-    match &mut node.value {
-        Value::Text(text) => match expanded(text, environment) {
-            Ok(new) => *text = new.into(),
-            Err(name) => {
-                problems.push(
-                    Problem::at(node.place, format!("{}: the environment has no `{name}`", node.path))
-                        .hint("set it where the program is started, or write the value here"),
-                );
-                // What is not known is not judged.
-                node.value = Value::Null;
-            }
-        },
-        Value::List(items) => items.iter_mut().for_each(|item| expand_environment(item, environment, problems)),
-        Value::Object(pairs) => {
-            let expands = |key: &str| !AS_IT_STANDS.contains(&key);
-            for (_, below) in pairs.iter_mut().filter(|(key, _)| expands(key)) {
-                expand_environment(below, environment, problems);
-            }
-        }
-        _ => {}
-    }
-}
-
-/// The text with its variables filled in, or the name of one that is not set. `${aws:…}` is no variable.
-fn expanded(text: &str, environment: Environment<'_>) -> Result<String, String> {
-    let is_name = |name: &str| {
-        !name.starts_with(|c: char| c.is_ascii_digit())
-            && !name.is_empty()
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-    };
-    let mut new = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, behind)) = rest.split_once("${") {
-        new.push_str(before);
-        match behind.split_once('}').filter(|(name, _)| is_name(name)) {
-            Some((name, after)) => {
-                new.push_str(&environment(name).ok_or_else(|| name.to_string())?);
-                rest = after;
-            }
-            None => {
-                new.push_str("${");
-                rest = behind;
-            }
-        }
-    }
-    new.push_str(rest);
-    Ok(new)
 }

@@ -18,7 +18,7 @@ fn group(text: &str) -> Result<String, String> {
 fn tree_text(config: &str, environment: Environment<'_>) -> Result<String, Vec<Problem>> {
     let mut problems = Vec::new();
     let mut tree = tree::parse(config, &mut problems).unwrap();
-    tree::expand_environment(&mut tree, environment, &mut problems);
+    environment::expand(&mut tree, environment, &mut problems);
     match tree.get(&["logs", "log_stream_name"]).map(|node| &node.value) {
         Some(tree::Value::Text(text)) if problems.is_empty() => Ok(text.to_string()),
         _ => Err(problems),
@@ -60,6 +60,6 @@ fn keys_commands_passwords_and_patterns_are_taken_as_they_stand() {
     let mut problems = Vec::new();
     let mut tree = tree::parse(text, &mut problems).unwrap();
     let before = tree.clone();
-    tree::expand_environment(&mut tree, &|_| panic!("the environment was asked"), &mut problems);
+    environment::expand(&mut tree, &|_| panic!("the environment was asked"), &mut problems);
     assert!(tree == before && problems.is_empty());
 }
