@@ -78,8 +78,11 @@ fn cost(estimate: &Estimate, prices: &Prices, journals: &[Journal]) -> String {
         let _ = writeln!(text, "  {what:<10}{how:<58}{:>10}", dollars(usd));
     };
     line("metrics", format!("{} at {}", grouped(estimate.metrics), dollars(prices.metric)), estimate.metrics_usd);
-    let requests =
-        format!("{:.0} PutMetricData at {} a thousand", estimate.requests, dollars(prices.thousand_requests));
+    let requests = format!(
+        "{} PutMetricData at {} a thousand",
+        grouped(whole(estimate.requests)),
+        dollars(prices.thousand_requests)
+    );
     line("requests", requests, estimate.requests_usd);
     line(
         "ingest",
@@ -137,8 +140,11 @@ fn gigabytes(gb: f64) -> String {
     if gb >= 1.0 {
         return format!("{gb:.1} GB");
     }
-    // Not negative and below 2^30, so neither sign nor digits are lost.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    let whole = (gb * 1_073_741_824.0) as u64;
-    bytes(whole)
+    bytes(whole(gb * 1_073_741_824.0))
+}
+
+/// Of a count that is not negative and far below 2^53, so neither sign nor digits are lost.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn whole(count: f64) -> u64 {
+    count.round() as u64
 }
