@@ -41,3 +41,5 @@ mod service;
 mod sign_in;
 #[path = "agent/stopping.rs"]
 mod stopping;
+#[path = "agent/times.rs"]
+mod times;

@@ -2,6 +2,8 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use crate::sources::host::macos;
+
 /// Descriptors kept free for connections, the state and the log.
 const SPARE_DESCRIPTORS: u64 = 64;
 
@@ -17,6 +19,9 @@ pub fn descriptors_for_files() -> usize {
 
 /// Resident memory in bytes; 0 where the system does not tell.
 pub fn resident_bytes() -> u64 {
+    if cfg!(target_os = "macos") {
+        return macos::own_resident_bytes().unwrap_or(0);
+    }
     let pages =
         std::fs::read_to_string("/proc/self/statm").ok().and_then(|statm| statm.split(' ').nth(1)?.parse::<u64>().ok());
     pages.unwrap_or(0) * rustix::param::page_size() as u64

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::settings::{
     Compression, Config, FileEntryConfig, FilterConfig, GroupClass, InitialPosition, JournalConfig, JournalFormat,
-    JournalLevel, MaskConfig, MultiLineConfig, Network, PasswordSource, SignIn, Since,
+    JournalLevel, MaskConfig, MultiLineConfig, Network, PasswordSource, SignIn, Since, ZoneConfig,
 };
 use super::template::Facts;
 use super::{DEFAULT_LOG_FILE, DEFAULT_STATE_DIRECTORY};
@@ -172,7 +172,11 @@ fn framing(entry: &FileEntryConfig) -> String {
         Some(MultiLineConfig::Time) => writeln!(text, "    a record begins at a line with its time"),
     };
     if let Some(time) = &entry.time {
-        let zone = if time.is_utc { "UTC" } else { "this machine's zone" };
+        let zone = match &time.zone {
+            ZoneConfig::Local => "this machine's zone",
+            ZoneConfig::Utc => "UTC",
+            ZoneConfig::Named(name) => name,
+        };
         let trimmed = if time.is_trimmed { ", which is left out" } else { "" };
         let _ = writeln!(text, "    times as `{}`, without a zone in {zone}{trimmed}", time.format);
     }

@@ -4,7 +4,8 @@
 //! JSON, `edit` changes single values of a text, `unbuilt` lists what is known and not done, `validate` judges and resolves. What comes out knows no serde: durations
 //! are durations, paths are absolute, defaults are filled in. `fragments` finds the files of the folder beside it, `merge` lays them over it.
 //!
-//! Only [`load`], [`load_text`] and [`password`] touch the system (they read files, the first two the environment too); [`parse`] is pure.
+//! Only [`load`], [`load_text`] and [`password`] touch the system (they read files, the first two the environment too); [`parse`] is pure,
+//! but that `zones` looks a time zone's name up in the system's database.
 
 pub mod catalogue;
 mod describe;
@@ -21,6 +22,7 @@ mod template;
 mod tree;
 mod unbuilt;
 mod validate;
+mod zones;
 
 #[cfg(test)]
 mod schema;
@@ -39,7 +41,7 @@ pub use settings::{
     Agent, Cognito, Collected, CollectorConfig, Compression, Config, FileEntryConfig, FilterConfig, GroupClass,
     InitialPosition, Instance, Iot, JournalConfig, JournalFormat, JournalLevel, LONGEST_SINCE, Logs, MaskConfig,
     MeasurementConfig, Metrics, MultiLineConfig, Network, PasswordSource, PluginConfig, ProcessesOf, Resources, Secret,
-    SignIn, Since, StatsdConfig, TimeConfig,
+    SignIn, Since, StatsdConfig, TimeConfig, ZoneConfig,
 };
 use template::check_names;
 pub use template::{Ec2, Facts, Placeholder, Template};

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::cost::BYTES_AN_EVENT;
 use crate::config::JournalConfig;
-use crate::sources::journal;
+use crate::sources::journal::arguments;
 
 const HOUR: f64 = 3_600.0;
 /// A device that writes more than this in an hour has other troubles than an estimate.
@@ -22,7 +22,7 @@ pub fn last_hour(config: &JournalConfig) -> Option<f64> {
         return None;
     }
     let mut child = Command::new("journalctl")
-        .args(journal::to_measure(config))
+        .args(arguments::to_measure(config))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

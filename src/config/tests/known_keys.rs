@@ -137,16 +137,21 @@ pub fn known_keys() -> BTreeMap<String, bool> {
     keys.into_inner().into_iter().map(|path| (path.clone(), is_built(&path))).collect()
 }
 
+/// The cells of the rows about keys: key, type, default, whether it is built, and what it means.
+fn rows() -> impl Iterator<Item = Vec<&'static str>> {
+    let rows = DOCUMENT.lines().filter_map(|line| line.strip_prefix("| `"));
+    rows.map(|row| row.split(" | ").collect::<Vec<_>>()).filter(|cells| cells.len() == 5)
+}
+
 /// The rows of the document's tables: keys, with braces expanded, whether it calls them built, and their sentence.
 fn documented() -> Vec<(String, bool, String)> {
-    let rows = DOCUMENT.lines().filter_map(|line| line.strip_prefix("| `"));
-    rows.flat_map(|row| {
-        let cells: Vec<&str> = row.split(" | ").collect();
-        let (key, is_built) = (cells[0].trim_end_matches('`'), cells[3] == "yes");
-        let sentence = cells[4].trim_end_matches(" |").to_string();
-        expanded(key).into_iter().map(move |key| (key, is_built, sentence.clone()))
-    })
-    .collect()
+    rows()
+        .flat_map(|cells| {
+            let (key, is_built) = (cells[0].trim_end_matches('`'), cells[3] == "yes");
+            let sentence = cells[4].trim_end_matches(" |").to_string();
+            expanded(key).into_iter().map(move |key| (key, is_built, sentence.clone()))
+        })
+        .collect()
 }
 
 /// `a.{b,c}.d` is `a.b.d` and `a.c.d`.
@@ -173,19 +178,19 @@ pub fn examples() -> Vec<(String, serde_json::Value)> {
 
 /// The defaults of the document that are values, not words: the key, the value, and the cell.
 pub fn defaults() -> Vec<(String, serde_json::Value, String)> {
-    let rows = DOCUMENT.lines().filter_map(|line| line.strip_prefix("| `"));
-    rows.flat_map(|row| {
-        let cells: Vec<&str> = row.split(" | ").collect();
-        let (key, cell) = (cells[0].trim_end_matches('`'), cells[2].to_string());
-        let text = cell.strip_prefix('`').and_then(|rest| rest.strip_suffix('`')).filter(|text| !text.contains('`'));
-        // `$HTTP_PROXY` and `logs.mask` say where the default comes from.
-        let is_value =
-            |text: &&str| !text.starts_with('$') && !text.starts_with("logs.") && !text.starts_with("agent.");
-        let value = serde_json::from_str(&cell).ok();
-        let value = value.or_else(|| text.filter(is_value).map(|text| serde_json::json!(text)));
-        expanded(key).into_iter().filter_map(move |key| Some((key, value.clone()?, cell.clone())))
-    })
-    .collect()
+    rows()
+        .flat_map(|cells| {
+            let (key, cell) = (cells[0].trim_end_matches('`'), cells[2].to_string());
+            let text =
+                cell.strip_prefix('`').and_then(|rest| rest.strip_suffix('`')).filter(|text| !text.contains('`'));
+            // `$HTTP_PROXY` and `logs.mask` say where the default comes from.
+            let is_value =
+                |text: &&str| !text.starts_with('$') && !text.starts_with("logs.") && !text.starts_with("agent.");
+            let value = serde_json::from_str(&cell).ok();
+            let value = value.or_else(|| text.filter(is_value).map(|text| serde_json::json!(text)));
+            expanded(key).into_iter().filter_map(move |key| Some((key, value.clone()?, cell.clone())))
+        })
+        .collect()
 }
 
 #[test]
@@ -228,12 +233,8 @@ fn around(path: &str, value: serde_json::Value) -> serde_json::Value {
 
 #[test]
 fn every_key_that_is_built_has_a_default() {
-    let rows = DOCUMENT.lines().filter_map(|line| line.strip_prefix("| `"));
-    let empty: Vec<&str> = rows
-        .map(|row| row.split(" | ").collect::<Vec<_>>())
-        .filter(|cells| cells[3] == "yes" && matches!(cells[2].trim(), "" | "–"))
-        .map(|cells| cells[0])
-        .collect();
+    let empty: Vec<&str> =
+        rows().filter(|cells| cells[3] == "yes" && matches!(cells[2].trim(), "" | "–")).map(|cells| cells[0]).collect();
     assert_eq!(empty, [] as [&str; 0]);
 }
 

@@ -3,15 +3,21 @@
 //! Easy to break: a figure that is not known is left out, never made up; and one device that cannot be read costs its own
 //! figures, never those of its neighbours.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::macos;
 use super::reading::Reading;
+use super::scan::Scan;
 use super::sections::cpu::Cpu;
 use super::sections::diskio::Diskio;
 use super::sections::look;
 use super::sections::net::Net;
+use super::sections::procstat::Procstat;
 use super::sections::space::Space;
+use super::sections::temperature::Trust;
+use super::sections::throttled::Throttled;
 use super::sections::wanted::Wanted;
+use super::sensors;
 use super::tree::Tree;
 use super::trouble::Told;
 use crate::config::PluginConfig;
@@ -19,6 +25,7 @@ use crate::record::Monotonic;
 
 /// A section at work.
 pub struct Collector {
+    root: PathBuf,
     plugin: PluginConfig,
     tree: Tree,
     section: Section,
@@ -35,7 +42,15 @@ enum Section {
     Netstat,
     Swap,
     Processes,
-    /// Not built yet.
+    Procstat(Box<Procstat>),
+    Load,
+    Uptime,
+    Temperature(Trust),
+    Throttled(Throttled),
+    Heartbeat,
+    /// Any of them on macOS.
+    Mac(Box<macos::Section>),
+    /// The agent tells of itself, where it knows how it fares.
     Silent,
 }
 
@@ -47,8 +62,9 @@ impl Collector {
 
     /// As `new`, with the space of file systems as it is told.
     pub fn with_space(root: &Path, plugin: PluginConfig, now: Monotonic, space: Space) -> Self {
-        let section = Section::new(&plugin, space);
-        let mut collector = Self { plugin, tree: Tree::new(root), section, told: Told::default() };
+        let section = Section::new(root, &plugin, space);
+        let mut collector =
+            Self { root: root.to_owned(), plugin, tree: Tree::new(root), section, told: Told::default() };
         collector.collect(now);
         collector
     }
@@ -59,7 +75,13 @@ impl Collector {
     }
 
     /// The figures of this moment: all that the section has, whichever are published. What cannot be measured is told once.
-    pub fn collect(&mut self, _now: Monotonic) -> Vec<Reading> {
+    pub fn collect(&mut self, now: Monotonic) -> Vec<Reading> {
+        let mut scan = Scan::new(&self.root);
+        self.collect_with(now, &mut scan)
+    }
+
+    /// The same, with a look at the processes that all who are due at this moment share.
+    pub fn collect_with(&mut self, now: Monotonic, scan: &mut Scan) -> Vec<Reading> {
         let tree = &self.tree;
         let looked = match &mut self.section {
             Section::Cpu(cpu) => look::at_cpu(tree, cpu),
@@ -70,6 +92,13 @@ impl Collector {
             Section::Netstat => Ok(look::at_netstat(tree, &mut self.told)),
             Section::Swap => look::at_swap(tree),
             Section::Processes => look::at_processes(tree),
+            Section::Procstat(procstat) => Ok(procstat.collect(now, scan)),
+            Section::Load => look::at_load(tree),
+            Section::Uptime => look::at_uptime(tree),
+            Section::Temperature(trust) => Ok(sensors::temperatures(&self.root, trust)),
+            Section::Throttled(throttled) => Ok(throttled.collect()),
+            Section::Heartbeat => Ok(vec![Reading { field: "", dimensions: Vec::new(), value: 1.0 }]),
+            Section::Mac(section) => section.collect(now),
             Section::Silent => Ok(Vec::new()),
         };
         self.told.settle(self.plugin.plugin().name(), looked).unwrap_or_default()
@@ -77,7 +106,10 @@ impl Collector {
 }
 
 impl Section {
-    fn new(plugin: &PluginConfig, space: Space) -> Self {
+    fn new(root: &Path, plugin: &PluginConfig, space: Space) -> Self {
+        if cfg!(target_os = "macos") && root == Path::new("/") && macos::has(plugin) {
+            return Self::Mac(Box::new(macos::Section::new(plugin.clone(), space)));
+        }
         match plugin {
             PluginConfig::Cpu { each, has_total } => Self::Cpu(Cpu::new(each, *has_total)),
             PluginConfig::Disk { mounts, ignored_types, drops_device } => Self::Disk(look::Disk {
@@ -92,7 +124,13 @@ impl Section {
             PluginConfig::Netstat => Self::Netstat,
             PluginConfig::Swap => Self::Swap,
             PluginConfig::Processes => Self::Processes,
-            _ => Self::Silent,
+            PluginConfig::Procstat(of) => Self::Procstat(Box::new(Procstat::new(of))),
+            PluginConfig::Load => Self::Load,
+            PluginConfig::Uptime => Self::Uptime,
+            PluginConfig::Temperature => Self::Temperature(Trust::default()),
+            PluginConfig::Throttled => Self::Throttled(Throttled::new(root)),
+            PluginConfig::Heartbeat => Self::Heartbeat,
+            PluginConfig::Itself => Self::Silent,
         }
     }
 }

@@ -36,11 +36,14 @@
 pub mod collector;
 pub mod cpu;
 pub mod disk_io;
+pub mod macos;
 pub mod memory;
 pub mod network;
 pub mod rate;
 pub mod reading;
+pub mod scan;
 pub mod sections;
+pub mod sensors;
 pub mod system;
 pub mod tree;
 pub mod trouble;

@@ -9,7 +9,7 @@
 //! Never waits: the child has threads of its own.
 
 mod answer;
-mod arguments;
+pub mod arguments;
 mod cursor;
 pub mod export;
 mod gaps;
@@ -22,7 +22,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::answer::{answer_of, entry_seen, time_of, trouble};
-pub use self::arguments::to_measure;
 use self::cursor::is_same_entry;
 use self::export::Parser;
 use self::gaps::Gaps;

@@ -17,7 +17,7 @@ use super::netstat::{Tcp, Udp};
 use super::processes::Processes;
 use super::space::Space;
 use super::wanted::Wanted;
-use super::{disk, mem, swap};
+use super::{disk, load, mem, swap};
 use crate::config::Resources;
 
 /// From `proc/stat`.
@@ -36,6 +36,19 @@ pub fn at_mem(tree: &Tree) -> Result<Vec<Reading>, Trouble> {
 pub fn at_swap(tree: &Tree) -> Result<Vec<Reading>, Trouble> {
     let text = tree.text("proc/meminfo")?;
     swap::readings(&text).ok_or_else(|| tree.not_understood("proc/meminfo", "no line tells the size of the swap space"))
+}
+
+/// From `proc/loadavg`.
+pub fn at_load(tree: &Tree) -> Result<Vec<Reading>, Trouble> {
+    let load = load::parse(&tree.text("proc/loadavg")?);
+    load.map(load::readings).ok_or_else(|| tree.not_understood("proc/loadavg", "it holds no three figures"))
+}
+
+/// From `proc/uptime`.
+pub fn at_uptime(tree: &Tree) -> Result<Vec<Reading>, Trouble> {
+    let uptime = load::parse_uptime(&tree.text("proc/uptime")?);
+    let seconds = uptime.ok_or_else(|| tree.not_understood("proc/uptime", "it holds no figure"))?;
+    Ok(vec![Reading { field: "seconds", dimensions: Vec::new(), value: seconds }])
 }
 
 /// From `proc/diskstats`.
