@@ -34,7 +34,7 @@ fn pipeline(is_clock_known: bool, interval: Duration) -> Pipeline {
 }
 
 fn push(pipeline: &mut Pipeline, file: FileId, offset: u64, text: &str) {
-    pipeline.push(file, Block { bytes: text.as_bytes(), start: 0, offset, last: false }, NOW);
+    pipeline.push(file, Block { offset, ..Block::of(text.as_bytes()) }, NOW);
 }
 
 /// Sends all there is to an endpoint that takes everything; how many records each request had.
