@@ -11,6 +11,8 @@
 
 #[path = "agent/answers.rs"]
 mod answers;
+#[path = "agent/check.rs"]
+mod check;
 #[path = "agent/clocks.rs"]
 mod clocks;
 #[path = "agent/commands.rs"]

@@ -1,6 +1,6 @@
 //! Turns a config and what the last run left into the parts that the agent runs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::logs::{RecordsOf, RecordsParts};
@@ -8,11 +8,13 @@ use super::saver::Urgency;
 use super::{Agent, Setup, logs, metrics, resources, treatments};
 use crate::clock::Clock;
 use crate::config::{
-    FileEntryConfig, InitialPosition, JournalConfig, JournalFormat, JournalLevel, LONGEST_SINCE, Since, Template,
+    Config, Facts, FileEntryConfig, InitialPosition, JournalConfig, JournalFormat, JournalLevel, LONGEST_SINCE, Since,
+    Template,
 };
 use crate::delivery::pipeline::Settings;
 use crate::record::{SavedJournal, StreamName, Wall};
-use crate::sources::file::{FileEntry, StartAt};
+use crate::sources::file::preview::Preview;
+use crate::sources::file::{self, FileEntry, StartAt};
 use crate::sources::journal::{Own, Start};
 use crate::sources::unified_log;
 use crate::state::{Changes, StoreError};
@@ -33,8 +35,9 @@ pub struct Parts {
 pub fn parts(setup: &Setup, agent: &mut Agent) -> anyhow::Result<Parts> {
     let config = &setup.config;
     let is_new = |entry: &FileEntryConfig| !agent.is_lost && !agent.known.contains(&entry.key);
-    let entries: Vec<_> =
-        config.logs.entries.iter().map(|entry| file_entry(setup, entry, is_new(entry))).collect::<Result<_, _>>()?;
+    let entries =
+        config.logs.entries.iter().map(|entry| file_entry(&setup.facts, setup.start_at, entry, is_new(entry)));
+    let entries: Vec<_> = entries.collect::<Result<_, _>>()?;
     let journals: Vec<&JournalConfig> = config.logs.journals.iter().filter(|journal| is_readable(journal)).collect();
     let of_files = config.logs.entries.iter().map(treatments::of_file);
     let treatments =
@@ -115,7 +118,23 @@ fn metrics_parts(setup: &Setup, agent: &Agent) -> anyhow::Result<metrics::Parts>
     })
 }
 
-fn file_entry(setup: &Setup, entry: &FileEntryConfig, is_new: bool) -> anyhow::Result<FileEntry> {
+/// What a first start under `config` would follow, and where it would go. Changes nothing.
+///
+/// # Errors
+/// Never where `config` was checked.
+pub fn preview(config: &Config, facts: &Facts, never: Vec<PathBuf>) -> anyhow::Result<Vec<Preview>> {
+    let entries = config.logs.entries.iter().map(|entry| file_entry(facts, None, entry, true));
+    let journals = config.logs.journals.iter().filter(|journal| is_readable(journal));
+    let reserved: Vec<StreamName> = journals.map(|journal| stream_of(facts, journal)).collect();
+    Ok(file::preview::preview(entries.collect::<Result<_, _>>()?, &reserved, never))
+}
+
+fn file_entry(
+    facts: &Facts,
+    instead: Option<StartAt>,
+    entry: &FileEntryConfig,
+    is_new: bool,
+) -> anyhow::Result<FileEntry> {
     let start_at = match entry.initial_position {
         InitialPosition::Beginning => StartAt::Beginning,
         InitialPosition::End => StartAt::End,
@@ -123,14 +142,14 @@ fn file_entry(setup: &Setup, entry: &FileEntryConfig, is_new: bool) -> anyhow::R
     Ok(FileEntry {
         key: entry.key.clone(),
         pattern: entry.pattern.clone(),
-        group: entry.group.resolve(&setup.facts).into(),
-        stream: Some(entry.stream.resolve(&setup.facts)),
-        start_at: setup.start_at.unwrap_or(start_at),
+        group: entry.group.resolve(facts).into(),
+        stream: Some(entry.stream.resolve(facts)),
+        start_at: instead.unwrap_or(start_at),
         is_new,
         partial_line_timeout: entry.partial_line_timeout,
         is_multi_line: entry.multi_line.is_some(),
         encoding: entry.encoding,
-        newest_only: false,
+        newest_only: entry.is_newest_only,
         blacklist: entry.blacklist.as_deref().map(regex::Regex::new).transpose()?,
     })
 }
@@ -140,10 +159,14 @@ fn is_readable(journal: &JournalConfig) -> bool {
     !cfg!(target_os = "macos") || journal.predicate.is_some()
 }
 
+/// Where a journal's records go. What a file's name is in the name of a stream, the journal is in it.
+pub fn stream_of(facts: &Facts, config: &JournalConfig) -> StreamName {
+    let named = |template: &Template| template.resolve_for(facts, Path::new("journal")).into();
+    StreamName { group: named(&config.group), stream: named(&config.stream) }
+}
+
 /// The journal of systemd, or what macOS has in its place.
 fn records(setup: &Setup, agent: &Agent, config: &JournalConfig, saved: &[SavedJournal]) -> RecordsParts {
-    // What a file's name is in the name of a stream, the journal is in it.
-    let named = |template: &Template| template.resolve_for(&setup.facts, Path::new("journal")).into();
     let of = if cfg!(target_os = "macos") {
         unified_log_parts(setup, agent, config)
     } else {
@@ -151,7 +174,7 @@ fn records(setup: &Setup, agent: &Agent, config: &JournalConfig, saved: &[SavedJ
     };
     RecordsParts {
         of,
-        stream: StreamName { group: named(&config.group), stream: named(&config.stream) },
+        stream: stream_of(&setup.facts, config),
         saved: saved.iter().find(|saved| saved.entry == config.key).cloned(),
     }
 }

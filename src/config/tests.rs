@@ -1,6 +1,8 @@
 //! Promises of the configuration as a whole. Exact messages stand in `tests/configs/broken`.
 
-mod known_keys;
+mod environment;
+mod fragments;
+pub(super) mod known_keys;
 
 use std::time::Duration;
 

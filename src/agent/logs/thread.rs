@@ -74,10 +74,12 @@ impl LogThread {
     pub(super) fn new(parts: Parts, clock: Clock, outbox: UnboundedSender<Action>, ready: &Wake) -> Self {
         let keys: Vec<String> = parts.entries.iter().map(|entry| entry.key.clone()).collect();
         let first_source = parts.entries.len();
+        let reserved: Vec<StreamName> = parts.records.iter().map(|records| records.stream.clone()).collect();
+        let files = Files::beside(&reserved, parts.entries, parts.saved, parts.never, parts.max_open);
         let mut thread = Self {
             clock,
             outbox,
-            files: Files::new(parts.entries, parts.saved, parts.never, parts.max_open).holding(parts.held),
+            files: files.holding(parts.held),
             records: Vec::new(),
             pipeline: Pipeline::new(parts.settings, parts.treatments),
             streams: HashMap::new(),

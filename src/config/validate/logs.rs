@@ -100,7 +100,7 @@ impl Judge<'_> {
             };
             retentions.add(self, id, &shape.retention_in_days, entry.group.text(), entry.retention_days);
             if let Some(first) = entries.iter().position(|other| is_same(other, &entry)) {
-                let first = ids.get(first).map(|id| self.path(*id)).unwrap_or_default();
+                let first = ids.get(first).map(|first| self.seen_from(id, *first)).unwrap_or_default();
                 self.wrong(id, &format!(" follows the same files to the same stream as {first}"), "keep one of them");
             }
             if Path::new(&entry.pattern) == own_log {
@@ -268,9 +268,9 @@ impl Retentions {
         let at = key.placed().map_or(id, |(id, _)| id);
         match self.0.iter().find(|(known, ..)| known == group) {
             Some((_, other, earlier)) if *other != days => {
-                let line = judge.place(*earlier).line;
+                let line = judge.places.line_seen_from(at, *earlier);
                 let says = format!(" gives the group `{group}` a retention of `{days}` days; it has `{other}` already");
-                judge.wrong(at, &says, &format!("line {line} says `{other}`: a group has one retention"));
+                judge.wrong(at, &says, &format!("{line} says `{other}`: a group has one retention"));
             }
             Some(_) => {}
             None => self.0.push((group.to_string(), days, at)),

@@ -18,6 +18,7 @@ pub mod identity;
 mod leave;
 mod look;
 pub mod names;
+pub mod preview;
 mod read;
 pub mod rotation;
 mod siblings;
@@ -217,6 +218,17 @@ impl Files {
     /// A table that follows `entries`, goes on where `saved` says, and never follows a path in `never` (nor a rotated one of
     /// it). At most `max_open` descriptors are used for files that can be opened again.
     pub fn new(entries: Vec<FileEntry>, saved: Vec<SavedFile>, never: Vec<PathBuf>, max_open: usize) -> Self {
+        Self::beside(&[], entries, saved, never, max_open)
+    }
+
+    /// The same, and no file gets a name in `reserved`: those streams are others'.
+    pub fn beside(
+        reserved: &[StreamName],
+        entries: Vec<FileEntry>,
+        saved: Vec<SavedFile>,
+        never: Vec<PathBuf>,
+        max_open: usize,
+    ) -> Self {
         let mut files = Self {
             entries: entries.into_iter().map(Followed::new).collect(),
             rows: BTreeMap::new(),
@@ -237,6 +249,7 @@ impl Files {
             next_id: 0,
             wake: None,
         };
+        reserved.iter().for_each(|name| files.streams.reserve(name.clone()));
         files.expect(saved);
         files
     }
