@@ -48,7 +48,11 @@ fn every_example_is_accepted_with_the_expected_warnings_only() {
 
 #[test]
 fn every_example_has_names_that_cloudwatch_takes() {
-    let facts = Facts { instance_id: "rpi-00000000abcdef12".to_string(), hostname: "raspberrypi".to_string() };
+    let facts = Facts {
+        instance_id: "rpi-00000000abcdef12".to_string(),
+        hostname: "raspberrypi".to_string(),
+        ..Facts::default()
+    };
     for path in json_files("configs") {
         let loaded = config::load(&path).unwrap_or_else(|failure| panic!("{failure}"));
         assert_eq!(config::check_for(&loaded.config, &facts), Ok(()));

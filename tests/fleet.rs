@@ -120,7 +120,7 @@ fn a_config_is_ready_for_its_device_and_for_nobody_else() {
         let config = config::load(&path).unwrap().config;
         let instance = &config.agent.instance;
         assert_eq!(format!("{}-{}", instance.prefix, instance.serial.as_deref().unwrap()), name);
-        let facts = Facts { instance_id: name.to_owned(), hostname: "h".to_owned() };
+        let facts = Facts { instance_id: name.to_owned(), hostname: "h".to_owned(), ..Facts::default() };
         assert_eq!(config.logs.entries[0].group.resolve(&facts), format!("/system/rpi/{name}"));
         scene.sign_in(name, &scene.written("devices", name).unwrap()).unwrap();
         assert!(

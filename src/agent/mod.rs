@@ -30,6 +30,7 @@ use crate::record::{BootId, Identity, Phase, Status};
 use crate::sources::file::StartAt;
 use crate::state::{Opened, Store};
 use metrics::Metrics;
+pub use metrics::preview as metrics_preview;
 use saver::Saver;
 use shift::Shift;
 use tally::Tally;

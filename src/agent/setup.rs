@@ -11,7 +11,7 @@ use crate::config::{
     FileEntryConfig, InitialPosition, JournalConfig, JournalFormat, JournalLevel, LONGEST_SINCE, Since, Template,
 };
 use crate::delivery::pipeline::Settings;
-use crate::record::{Dimensions, SavedJournal, StreamName, Wall};
+use crate::record::{SavedJournal, StreamName, Wall};
 use crate::sources::file::{FileEntry, StartAt};
 use crate::sources::journal::{Own, Start};
 use crate::sources::unified_log;
@@ -96,11 +96,8 @@ fn unused_journals(saved: &[SavedJournal], used: &[JournalConfig]) -> Vec<String
 }
 
 fn metrics_parts(setup: &Setup, agent: &Agent) -> anyhow::Result<metrics::Parts> {
-    let dimensions: Dimensions = [
-        ("InstanceId".to_owned(), setup.facts.instance_id.clone()),
-        ("Hostname".to_owned(), setup.facts.hostname.clone()),
-    ]
-    .into();
+    let sampling = metrics::Sampling::of(&setup.config, &setup.facts);
+    let longest = sampling.shortest().unwrap_or_default().max(Duration::from_secs(60));
     let config = &setup.config.agent;
     let offsets = match (agent.store.boots(), &agent.left.metrics) {
         (Err(_), Some(metrics)) => metrics.offsets(),
@@ -110,9 +107,9 @@ fn metrics_parts(setup: &Setup, agent: &Agent) -> anyhow::Result<metrics::Parts>
         clock: agent.clock.clone(),
         boot: agent.boot.clone(),
         offsets,
-        dimensions,
-        interval: config.metrics_interval,
-        flush: setup.config.metrics.flush_interval.min(config.metrics_interval.max(Duration::from_secs(60))),
+        sampling,
+        status: agent.status.subscribe(),
+        flush: setup.config.metrics.flush_interval.min(longest),
         max_age: config.metrics_buffer_age,
         max_bytes: config.metrics_buffer_bytes,
     })

@@ -43,7 +43,7 @@ fn unified_log_warnings(config: &Config) -> Vec<Problem> {
 /// What names this machine under `config`.
 pub fn facts(config: &Config) -> Result<Facts, Failure> {
     let instance_id = identity::instance_id(&config.agent.instance).map_err(|error| nameless(&error))?;
-    let facts = Facts { instance_id, hostname: identity::host_name() };
+    let facts = Facts { instance_id, hostname: identity::host_name(), ..Facts::default() };
     config::check_for(config, &facts).map_err(refused)?;
     Ok(facts)
 }

@@ -63,6 +63,31 @@ impl Plugin {
             Self::Heartbeat => "heartbeat",
         }
     }
+
+    /// The dimensions that tell its devices apart; not every metric has all of them.
+    pub fn dimensions(self) -> &'static [&'static str] {
+        match self {
+            Self::Cpu => &["cpu"],
+            Self::Disk => &["path", "device", "fstype"],
+            Self::Diskio => &["name"],
+            Self::Net => &["interface"],
+            Self::Procstat => &["exe", "pattern", "pidfile", "pid_finder", "process_name"],
+            Self::Temperature => &["sensor"],
+            _ => &[],
+        }
+    }
+
+    /// The CloudWatch Agent has it, too.
+    pub fn is_agents(self) -> bool {
+        self <= Self::Procstat
+    }
+}
+
+/// Whether the CloudWatch Agent has a metric of this name that is not supported here: figures of EBS and of instance stores come
+/// of the NVMe controller's own log.
+pub fn is_unsupported(plugin: Plugin, name: &str) -> bool {
+    let name = name.strip_prefix("diskio_").unwrap_or(name);
+    plugin == Plugin::Diskio && ["ebs_", "instance_store_"].iter().any(|start| name.starts_with(start))
 }
 
 /// A metric that can be published.

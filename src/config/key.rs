@@ -82,16 +82,6 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for PlacedVisitor<T> {
     }
 }
 
-/// Any JSON at all.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Anything;
-
-impl<'de> Deserialize<'de> for Anything {
-    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        de::IgnoredAny::deserialize(deserializer).map(|_| Self)
-    }
-}
-
 /// One text or a list of them.
 #[derive(Clone, Debug, Default)]
 pub struct OneOrMany(pub Vec<String>);

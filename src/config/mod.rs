@@ -36,7 +36,7 @@ pub use settings::{
     SignIn, Since, StatsdConfig, TimeConfig,
 };
 use template::check_names;
-pub use template::{Facts, Template};
+pub use template::{Ec2, Facts, Placeholder, Template};
 
 /// Where the configuration lies when no path is given: where the predecessor had it.
 pub const DEFAULT_PATH: &str = "/opt/aws/amazon-cloudwatch-publisher/etc/amazon-cloudwatch-publisher.json";

@@ -18,7 +18,13 @@ use super::tree::{Node, Value};
 use super::unbuilt;
 
 /// Where an object may be written as a plain value: the shape's name and the key that the plain value stands for.
-const SHORT_FORMS: [(&str, &str); 3] = [("Journal", "collect"), ("Measurement", "name"), ("MaskRule", "name")];
+const SHORT_FORMS: [(&str, &str); 5] = [
+    ("Journal", "collect"),
+    ("Collector", "collect"),
+    ("Statsd", "collect"),
+    ("Measurement", "name"),
+    ("MaskRule", "name"),
+];
 
 /// Reads a tree into its shape. An unknown section at the top is a warning, everything else that is wrong a problem.
 pub fn read<T: for<'de> Deserialize<'de> + Default>(

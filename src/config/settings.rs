@@ -56,6 +56,8 @@ pub struct Agent {
     pub log_file: Option<PathBuf>,
     /// More in the own log.
     pub debug: bool,
+    /// The host's name is none of the dimensions that metrics have by themselves.
+    pub omits_hostname: bool,
     /// Where the state lies, where the configuration says so.
     pub state_directory: Option<PathBuf>,
     /// Metrics that could not be sent for this long are given up.
@@ -300,6 +302,8 @@ pub(super) mod defaults {
 
     pub const PREFIX: &str = "sys";
     pub const METRICS_INTERVAL: Duration = Duration::from_secs(300);
+    /// The CloudWatch Agent's, for files that name what is measured as its own do.
+    pub const SECTIONS_INTERVAL: Duration = Duration::from_secs(60);
     pub const LOGS_INTERVAL: Duration = Duration::from_secs(10);
     pub const NAMESPACE: &str = "System/Default";
     pub const GROUP: &str = "/system/default/{instance_id}";
@@ -338,6 +342,7 @@ impl Config {
                 logs_interval: Duration::from_secs(2),
                 log_file: None,
                 debug: false,
+                omits_hostname: false,
                 state_directory: None,
                 metrics_buffer_age: Duration::from_secs(defaults::METRICS_BUFFER_DAYS * 86_400),
                 metrics_buffer_bytes: defaults::METRICS_BUFFER_MB * 1_048_576,

@@ -1,14 +1,16 @@
 //! Names with placeholders, and CloudWatch's rules for names.
 //!
-//! A template is checked twice: when the file is read (is every placeholder known, is the text around them allowed), and by
-//! [`check_names`] once the instance id and the host name are known.
+//! A template is checked twice: when the file is read (is every placeholder known, may it stand there, is the text around them
+//! allowed), and by [`check_names`] once the machine's own values are known. Easy to break: a value that is not known never makes a
+//! name: the placeholder stays, and [`unknown`] tells of it before anything is sent.
 //!
 //! Pure.
 
+use std::ffi::OsStr;
 use std::path::Path;
 
 use super::problem::{Place, Problem, nearest};
-use super::settings::Config;
+use super::settings::{Collected, Config};
 
 /// What is known of this machine: the values of placeholders.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +19,27 @@ pub struct Facts {
     pub instance_id: String,
     /// `{hostname}`, `{local_hostname}`.
     pub hostname: String,
+    /// `{ip_address}`; none without a network.
+    pub ip_address: Option<String>,
+    /// `{account_id}`; none until AWS was asked.
+    pub account_id: Option<String>,
+    /// `{aws_region}`.
+    pub region: Option<String>,
+    /// What EC2 says of this machine; nothing anywhere else.
+    pub ec2: Ec2,
+}
+
+/// What EC2 says of an instance: the CloudWatch Agent's `${aws:…}`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ec2 {
+    /// `${aws:InstanceId}`.
+    pub instance_id: Option<String>,
+    /// `${aws:ImageId}`.
+    pub image_id: Option<String>,
+    /// `${aws:InstanceType}`.
+    pub instance_type: Option<String>,
+    /// `${aws:AutoScalingGroupName}`: known where the instance's tags are shown in its metadata.
+    pub auto_scaling_group: Option<String>,
 }
 
 /// What a name is for: each has its own rules.
@@ -28,6 +51,8 @@ pub enum Purpose {
     Stream,
     /// A metric namespace.
     Namespace,
+    /// The value of a dimension.
+    Dimension,
 }
 
 /// A name in which `{placeholder}`s are filled in.
@@ -43,20 +68,117 @@ pub struct Template {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
     Text(String),
-    InstanceId,
-    Hostname,
-    FileName,
-    FilePath,
+    Placeholder(Placeholder),
 }
 
-const BUILT: [(&str, Part); 5] = [
-    ("instance_id", Part::InstanceId),
-    ("hostname", Part::Hostname),
-    ("local_hostname", Part::Hostname),
-    ("file_name", Part::FileName),
-    ("file_path", Part::FilePath),
+/// A value that a name is filled in with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placeholder {
+    /// This machine's id.
+    InstanceId,
+    /// Its host name.
+    Hostname,
+    /// The address of the interface with the default route.
+    IpAddress,
+    /// The AWS account.
+    AccountId,
+    /// The AWS region.
+    Region,
+    /// The base name of a file.
+    FileName,
+    /// The whole path of a file.
+    FilePath,
+    /// The UTC day of a record.
+    Date,
+    /// The id that EC2 gave.
+    Ec2InstanceId,
+    /// The image that an EC2 instance was made of.
+    Ec2ImageId,
+    /// The type of an EC2 instance.
+    Ec2InstanceType,
+    /// The group that an EC2 instance belongs to.
+    Ec2AutoScalingGroup,
+}
+
+const BUILT: [(&str, Placeholder); 9] = [
+    ("instance_id", Placeholder::InstanceId),
+    ("hostname", Placeholder::Hostname),
+    ("local_hostname", Placeholder::Hostname),
+    ("ip_address", Placeholder::IpAddress),
+    ("account_id", Placeholder::AccountId),
+    ("aws_region", Placeholder::Region),
+    ("file_name", Placeholder::FileName),
+    ("file_path", Placeholder::FilePath),
+    (DATE, Placeholder::Date),
 ];
-const NOT_BUILT: [&str; 4] = ["ip_address", "account_id", "aws_region", "date"];
+
+/// The CloudWatch Agent's, in `${…}`.
+const OF_EC2: [(&str, Placeholder); 4] = [
+    ("aws:InstanceId", Placeholder::Ec2InstanceId),
+    ("aws:ImageId", Placeholder::Ec2ImageId),
+    ("aws:InstanceType", Placeholder::Ec2InstanceType),
+    ("aws:AutoScalingGroupName", Placeholder::Ec2AutoScalingGroup),
+];
+
+const DATE: &str = "date";
+
+impl Placeholder {
+    /// As it is written.
+    fn written(self) -> String {
+        let among =
+            |names: &[(&str, Self)]| names.iter().find(|(_, other)| *other == self).map(|(name, _)| name.to_string());
+        match among(&BUILT) {
+            Some(name) => format!("{{{name}}}"),
+            None => format!("${{{}}}", among(&OF_EC2).unwrap_or_default()),
+        }
+    }
+
+    /// Whether it can stand in a name of this kind.
+    fn may_stand_in(self, purpose: Purpose) -> bool {
+        match purpose {
+            Purpose::Group | Purpose::Stream => !self.is_of_ec2(),
+            Purpose::Namespace => !self.is_of_record() && !self.is_of_ec2(),
+            Purpose::Dimension => !self.is_of_record(),
+        }
+    }
+
+    fn is_of_record(self) -> bool {
+        matches!(self, Self::FileName | Self::FilePath | Self::Date)
+    }
+
+    fn is_of_ec2(self) -> bool {
+        OF_EC2.iter().any(|(_, other)| *other == self)
+    }
+
+    /// Its value on this machine; none where it is not known, or differs from record to record.
+    fn value(self, facts: &Facts) -> Option<&str> {
+        match self {
+            Self::InstanceId => Some(&facts.instance_id),
+            Self::Hostname => Some(&facts.hostname),
+            Self::IpAddress => facts.ip_address.as_deref(),
+            Self::AccountId => facts.account_id.as_deref(),
+            Self::Region => facts.region.as_deref(),
+            Self::Ec2InstanceId => facts.ec2.instance_id.as_deref(),
+            Self::Ec2ImageId => facts.ec2.image_id.as_deref(),
+            Self::Ec2InstanceType => facts.ec2.instance_type.as_deref(),
+            Self::Ec2AutoScalingGroup => facts.ec2.auto_scaling_group.as_deref(),
+            Self::FileName | Self::FilePath | Self::Date => None,
+        }
+    }
+
+    /// Why there is no value, and what to do.
+    fn why_unknown(self) -> (&'static str, &'static str) {
+        match self {
+            Self::IpAddress => ("this machine has no address with a default route", "it is looked for again"),
+            Self::AccountId => (
+                "AWS did not tell the account yet",
+                "agent.authentication.accountId or the ARN of a role name it without asking",
+            ),
+            Self::Region => ("no region is set", "name it in agent.region"),
+            _ => ("EC2 does not tell it here", "it is known on EC2 only"),
+        }
+    }
+}
 
 impl Template {
     /// A template of our own, every placeholder of which is built.
@@ -65,42 +187,16 @@ impl Template {
         Self { text: text.to_string(), parts, purpose, written: None }
     }
 
-    /// Reads a template from the file. Wrong placeholders are problems; ones that are not built yet are warnings and stay as
-    /// they are, except where CloudWatch would refuse the braces.
-    pub(super) fn read(
-        text: &str,
-        purpose: Purpose,
-        key: &str,
-        place: Place,
-        problems: &mut Vec<Problem>,
-        warnings: &mut Vec<Problem>,
-    ) -> Self {
+    /// Reads a template from the file. Placeholders that there are not, or not there, are problems.
+    pub(super) fn read(text: &str, purpose: Purpose, key: &str, place: Place, problems: &mut Vec<Problem>) -> Self {
         let (parts, strange) = split(text);
         let template = Self { text: text.to_string(), parts, purpose, written: Some((key.to_string(), place)) };
-        let about_file = |part: &Part| matches!(part, Part::FileName | Part::FilePath);
-        if purpose == Purpose::Namespace && template.parts.iter().any(about_file) {
-            problems.push(
-                Problem::at(place, format!("{key} is `{text}`; metrics have no file"))
-                    .hint("`{instance_id}` and `{hostname}` can stand there"),
-            );
-        }
-        let mut refused = false;
-        for name in &strange {
-            if NOT_BUILT.contains(&name.as_str()) {
-                let message = format!("{key}: the placeholder `{{{name}}}` is known but not built yet");
-                if purpose == Purpose::Stream {
-                    warnings.push(Problem::at(place, format!("{message}: it stays in the name as it is")));
-                } else {
-                    refused = true;
-                    problems.push(Problem::at(place, message).hint("use `{instance_id}` or `{hostname}`"));
-                }
-            } else {
-                refused = true;
-                problems.push(unknown_placeholder(key, place, name));
-            }
-        }
-        if !refused {
-            problems.extend(template.refusal(&stand_ins()));
+        let misplaced: Vec<Placeholder> =
+            template.placeholders().filter(|placeholder| !placeholder.may_stand_in(purpose)).collect();
+        problems.extend(strange.iter().map(|name| unknown_placeholder(key, place, purpose, name)));
+        problems.extend(misplaced.first().map(|first| misplaced_placeholder(key, place, purpose, text, *first)));
+        if strange.is_empty() && misplaced.is_empty() {
+            problems.extend(template.refusal(&Facts::default()));
         }
         template
     }
@@ -110,67 +206,162 @@ impl Template {
         &self.text
     }
 
-    /// The name for this machine; `{file_name}` and `{file_path}` stay as they are.
+    /// The name for this machine. `{file_name}`, `{file_path}` and `{date}` stay as they are, and what is not known.
     pub fn resolve(&self, facts: &Facts) -> String {
         self.fill(facts, None)
     }
 
-    /// The name for a file of this machine. What a path may hold and the name may not becomes `-`.
+    /// The name for a file of this machine; `{date}` stays as it is. What a path may hold and the name may not becomes `-`.
     pub fn resolve_for(&self, facts: &Facts, file: &Path) -> String {
         self.fill(facts, Some(file))
     }
 
     /// Whether the name differs from file to file.
     pub fn is_per_file(&self) -> bool {
-        self.parts.iter().any(|part| matches!(part, Part::FileName | Part::FilePath))
+        self.uses(Placeholder::FileName) || self.uses(Placeholder::FilePath)
+    }
+
+    /// Whether this placeholder stands in it.
+    pub fn uses(&self, placeholder: Placeholder) -> bool {
+        self.placeholders().any(|other| other == placeholder)
+    }
+
+    /// Whether something stands in it that only EC2 tells.
+    pub fn is_of_ec2(&self) -> bool {
+        self.placeholders().any(Placeholder::is_of_ec2)
+    }
+
+    /// The first placeholder, as it is written, that has no value on this machine: the name is not to be used.
+    pub fn missing(&self, facts: &Facts) -> Option<String> {
+        self.placeholders_without(facts).next().map(Placeholder::written)
+    }
+
+    fn placeholders_without(&self, facts: &Facts) -> impl Iterator<Item = Placeholder> {
+        self.placeholders().filter(|placeholder| !placeholder.is_of_record() && placeholder.value(facts).is_none())
+    }
+
+    fn placeholders(&self) -> impl Iterator<Item = Placeholder> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Placeholder(placeholder) => Some(*placeholder),
+            Part::Text(_) => None,
+        })
     }
 
     fn fill(&self, facts: &Facts, file: Option<&Path>) -> String {
-        let safe = |name: &std::ffi::OsStr| -> String {
-            let name = name.to_string_lossy();
-            name.chars().map(|c| if is_allowed(self.purpose, c) { c } else { '-' }).collect()
-        };
-        let part = |part: &Part| match (part, file) {
-            (Part::Text(text), _) => text.clone(),
-            (Part::InstanceId, _) => facts.instance_id.clone(),
-            (Part::Hostname, _) => facts.hostname.clone(),
-            (Part::FileName, Some(file)) => safe(file.file_name().unwrap_or_default()),
-            (Part::FilePath, Some(file)) => safe(file.as_os_str()),
-            (Part::FileName, None) => "{file_name}".to_string(),
-            (Part::FilePath, None) => "{file_path}".to_string(),
+        self.fill_with(|placeholder| match (placeholder, file) {
+            (Placeholder::FileName, Some(file)) => Some(self.safe(file.file_name().unwrap_or_default())),
+            (Placeholder::FilePath, Some(file)) => Some(self.safe(file.as_os_str())),
+            // An IPv6 address has `:`.
+            (Placeholder::IpAddress, _) => placeholder.value(facts).map(|address| self.safe(address.as_ref())),
+            _ => placeholder.value(facts).map(str::to_string),
+        })
+    }
+
+    fn fill_with(&self, value: impl Fn(Placeholder) -> Option<String>) -> String {
+        let part = |part: &Part| match part {
+            Part::Text(text) => text.clone(),
+            Part::Placeholder(placeholder) => value(*placeholder).unwrap_or_else(|| placeholder.written()),
         };
         self.parts.iter().map(part).collect()
     }
 
+    fn safe(&self, name: &OsStr) -> String {
+        let name = name.to_string_lossy().replace("{date}", "-date-");
+        name.chars().map(|c| if is_allowed(self.purpose, c) { c } else { '-' }).collect()
+    }
+
     /// What CloudWatch would refuse in the name that `facts` give.
     fn refusal(&self, facts: &Facts) -> Option<Problem> {
-        // A file's name is made safe when the file is found: what is judged here is the rest.
-        let name = self.fill(facts, Some(Path::new("x")));
-        let (what, rule) = refused(self.purpose, &name)?;
-        let (key, place) = match &self.written {
-            Some((key, place)) => (key.clone(), Some(*place)),
-            None => (default_key(self.purpose).to_string(), None),
+        // A file's name is made safe when the file is found, and what is not known yet is judged when it is.
+        let stand_in = |placeholder: Placeholder| match placeholder {
+            Placeholder::Date => "2000-01-01".to_string(),
+            _ => "x".to_string(),
         };
+        let given =
+            |placeholder: Placeholder| {
+                let value = placeholder.value(facts).filter(|value| !value.is_empty());
+                value.map(|value| {
+                    if placeholder == Placeholder::IpAddress { self.safe(value.as_ref()) } else { value.to_string() }
+                })
+            };
+        let name = self.fill_with(|placeholder| Some(given(placeholder).unwrap_or_else(|| stand_in(placeholder))));
+        let (what, rule) = refused(self.purpose, &name)?;
         let given = if name == self.text { String::new() } else { format!(" (written `{}`)", self.text) };
+        let (key, place) = self.origin();
         let message = format!("{key} is `{name}`{given}, which CloudWatch refuses: {what}");
         Some(Problem { place, message, hint: rule.to_string() })
+    }
+
+    fn problem(&self, says: &str, hint: &str) -> Problem {
+        let (key, place) = self.origin();
+        Problem { place, message: format!("{key} is `{}`; {says}", self.text), hint: hint.to_string() }
+    }
+
+    fn origin(&self) -> (&str, Option<Place>) {
+        match &self.written {
+            Some((key, place)) => (key, Some(*place)),
+            None => (default_key(self.purpose), None),
+        }
     }
 }
 
 /// Judges every name of `config` now that this machine's own are known.
 pub(super) fn check_names(config: &Config, facts: &Facts) -> Vec<Problem> {
+    in_order(templates(config).filter_map(|name| name.refusal(facts)))
+}
+
+/// What stands in a name of `config` and is not known: without it nothing can be sent there. A dimension that only EC2 tells is left
+/// out instead ([`left_out`]).
+pub(super) fn unknown(config: &Config, facts: &Facts) -> Vec<Problem> {
+    let without = |name: &Template| {
+        let placeholder = name.placeholders_without(facts).find(|placeholder| !placeholder.is_of_ec2())?;
+        let (why, hint) = placeholder.why_unknown();
+        Some(name.problem(&format!("`{}` is not known: {why}", placeholder.written()), hint))
+    };
+    in_order(templates(config).filter_map(without))
+}
+
+/// Remarks on the dimensions of `config` that are left out since they are known on EC2 only.
+pub(super) fn left_out(config: &Config, facts: &Facts) -> Vec<Problem> {
+    let without = |name: &Template| {
+        let placeholder = name.placeholders_without(facts).find(|placeholder| placeholder.is_of_ec2())?;
+        let written = placeholder.written();
+        let hint = match placeholder {
+            Placeholder::Ec2AutoScalingGroup => "EC2 tells it where the instance's tags are allowed in its metadata",
+            _ => "`{instance_id}` and `{hostname}` are known everywhere",
+        };
+        Some(name.problem(&format!("EC2 does not tell `{written}` here: the dimension is left out"), hint))
+    };
+    in_order(templates(config).filter_map(without))
+}
+
+/// Whether this placeholder stands anywhere in `config`.
+pub(super) fn is_used(config: &Config, placeholder: Placeholder) -> bool {
+    templates(config).any(|name| name.uses(placeholder))
+}
+
+/// Whether anything stands in `config` that only EC2 tells.
+pub(super) fn asks_ec2(config: &Config) -> bool {
+    templates(config).any(Template::is_of_ec2)
+}
+
+fn templates(config: &Config) -> impl Iterator<Item = &Template> {
     let entries = config.logs.entries.iter().flat_map(|entry| [&entry.group, &entry.stream]);
     let journals = config.logs.journals.iter().flat_map(|journal| [&journal.group, &journal.stream]);
-    let names = entries.chain(journals).chain(std::iter::once(&config.metrics.namespace));
-    let mut problems: Vec<Problem> = names.filter_map(|name| name.refusal(facts)).collect();
+    let collectors = match &config.metrics.collected {
+        Collected::Standard => [].as_slice(),
+        Collected::Chosen { collectors, .. } => collectors,
+    };
+    let dimensions = collectors.iter().flat_map(|collector| &collector.append_dimensions);
+    let dimensions = config.metrics.append_dimensions.iter().flatten().chain(dimensions).map(|(_, value)| value);
+    entries.chain(journals).chain(std::iter::once(&config.metrics.namespace)).chain(dimensions)
+}
+
+fn in_order(problems: impl Iterator<Item = Problem>) -> Vec<Problem> {
+    let mut problems: Vec<Problem> = problems.collect();
     problems.sort_by_key(|problem| problem.place);
     problems.dedup();
     problems
-}
-
-/// Values that no rule refuses, for the first check.
-fn stand_ins() -> Facts {
-    Facts { instance_id: "x".to_string(), hostname: "x".to_string() }
 }
 
 fn default_key(purpose: Purpose) -> &'static str {
@@ -178,6 +369,7 @@ fn default_key(purpose: Purpose) -> &'static str {
         Purpose::Group => "the default of logs.log_group_name",
         Purpose::Stream => "the default of logs.log_stream_name",
         Purpose::Namespace => "the default of metrics.namespace",
+        Purpose::Dimension => "a default dimension",
     }
 }
 
@@ -187,10 +379,11 @@ fn refused(purpose: Purpose, name: &str) -> Option<(String, &'static str)> {
         Purpose::Group => (512, "1 to 512 of letters, digits and `_-/.#`, not beginning with `aws/`"),
         Purpose::Stream => (512, "1 to 512 characters without `:` and `*`"),
         Purpose::Namespace => (255, "1 to 255 of letters, digits and `_-/.#: `, not blank, not beginning with `AWS/`"),
+        Purpose::Dimension => (1024, "1 to 1024 visible ASCII characters and spaces, not blank"),
     };
     let reserved = match purpose {
         Purpose::Group => Some("aws/"),
-        Purpose::Stream => None,
+        Purpose::Stream | Purpose::Dimension => None,
         Purpose::Namespace => Some("AWS/"),
     };
     let length = name.chars().count();
@@ -212,16 +405,40 @@ fn is_allowed(purpose: Purpose, c: char) -> bool {
         Purpose::Group => c.is_ascii_alphanumeric() || "_-/.#".contains(c),
         Purpose::Stream => c != ':' && c != '*' && !c.is_control(),
         Purpose::Namespace => c.is_ascii_alphanumeric() || "_-/.#: ".contains(c),
+        Purpose::Dimension => c.is_ascii_graphic() || c == ' ',
     }
 }
 
-fn unknown_placeholder(key: &str, place: Place, name: &str) -> Problem {
-    let all = || BUILT.iter().map(|(known, _)| *known);
-    let hint = match nearest(name, all()) {
-        Some(meant) => format!("did you mean `{{{meant}}}`?"),
-        None => format!("there are {}", all().map(|known| format!("`{{{known}}}`")).collect::<Vec<_>>().join(", ")),
+fn unknown_placeholder(key: &str, place: Place, purpose: Purpose, name: &str) -> Problem {
+    let of_ec2 = name.starts_with("aws:");
+    let (names, sign) = if of_ec2 { (OF_EC2.as_slice(), "$") } else { (BUILT.as_slice(), "") };
+    let possible: Vec<&str> = names.iter().filter(|(_, it)| it.may_stand_in(purpose)).map(|(name, _)| *name).collect();
+    let hint = match nearest(name, possible.iter().copied()) {
+        Some(meant) => format!("did you mean `{sign}{{{meant}}}`?"),
+        None => format!("there are {}", listed(purpose)),
     };
-    Problem::at(place, format!("{key}: `{{{name}}}` is not a placeholder")).hint(hint)
+    Problem::at(place, format!("{key}: `{sign}{{{name}}}` is not a placeholder")).hint(hint)
+}
+
+fn misplaced_placeholder(key: &str, place: Place, purpose: Purpose, text: &str, which: Placeholder) -> Problem {
+    let why = match purpose {
+        Purpose::Group | Purpose::Stream => "of EC2 only dimensions are filled in",
+        Purpose::Namespace if which.is_of_ec2() => "of EC2 only dimensions are filled in",
+        Purpose::Namespace | Purpose::Dimension if which == Placeholder::Date => "metrics have no day",
+        Purpose::Namespace | Purpose::Dimension => "metrics have no file",
+    };
+    let message = format!("{key} is `{text}`; {why}: `{}` cannot stand there", which.written());
+    Problem::at(place, message).hint(format!("there are {}", listed(purpose)))
+}
+
+/// The placeholders that can stand in a name of this kind.
+fn listed(purpose: Purpose) -> String {
+    let all = BUILT.iter().chain(&OF_EC2).filter(|(_, placeholder)| placeholder.may_stand_in(purpose));
+    let written = |(name, _): &(&str, Placeholder)| match name.starts_with("aws:") {
+        true => format!("`${{{name}}}`"),
+        false => format!("`{{{name}}}`"),
+    };
+    all.map(written).collect::<Vec<_>>().join(", ")
 }
 
 /// Takes a template apart; what stands in braces and is not built comes second, and stays as text.
@@ -230,9 +447,11 @@ fn split(text: &str) -> (Vec<Part>, Vec<String>) {
     let mut strange = Vec::new();
     let mut rest = text;
     while let Some((before, name, after)) = next_braces(rest) {
-        parts.push(Part::Text(before.to_string()));
-        match BUILT.iter().find(|(known, _)| *known == name) {
-            Some((_, part)) => parts.push(part.clone()),
+        let of_ec2 = before.strip_suffix('$').filter(|_| name.starts_with("aws:"));
+        parts.push(Part::Text(of_ec2.unwrap_or(before).to_string()));
+        let names = if of_ec2.is_some() { OF_EC2.as_slice() } else { BUILT.as_slice() };
+        match names.iter().find(|(known, _)| *known == name) {
+            Some((_, placeholder)) => parts.push(Part::Placeholder(*placeholder)),
             None => {
                 parts.push(Part::Text(format!("{{{name}}}")));
                 strange.push(name.to_string());

@@ -31,7 +31,7 @@ fn warnings(text: &str) -> Vec<String> {
 }
 
 fn facts() -> Facts {
-    Facts { instance_id: "rpi-1".to_string(), hostname: "pi".to_string() }
+    Facts { instance_id: "rpi-1".to_string(), hostname: "pi".to_string(), ..Facts::default() }
 }
 
 #[test]

@@ -52,6 +52,11 @@ impl Places {
     pub fn of(&self, id: usize) -> (&str, Place) {
         self.0.get(id).map_or(("", Place::default()), |(path, place)| (path.as_str(), *place))
     }
+
+    /// Whether anything stands below a path.
+    pub fn has_below(&self, path: &str) -> bool {
+        self.0.iter().any(|(other, _)| other.strip_prefix(path).is_some_and(|rest| rest.starts_with(['.', '['])))
+    }
 }
 
 impl Node {

@@ -28,7 +28,6 @@ const fn unless(path: &'static str, harmless: &'static str, instead: &'static st
 
 /// Ours, known but not built yet.
 const LATER: &[Unbuilt] = &[
-    unless("agent.omit_hostname", "false", "the dimension `Hostname` is sent"),
     later("agent.run_as_user", "the program runs as whoever starts it; a service manager can choose the user"),
     later("agent.aws_sdk_log_level", "the AWS SDK logs warnings only"),
     unless("agent.quiet", "false", "the own log is as talkative as ever"),
@@ -54,9 +53,6 @@ const LATER: &[Unbuilt] = &[
     unless("logs.logs_collected.files.collect_list[].publish_multi_logs", "true", "every match is followed"),
     unless("logs.logs_collected.files.collect_list[].auto_removal", "false", "no file is removed"),
     unless("logs.logs_collected.files.collect_list[].mask", "[]", "records are sent unmasked"),
-    later("metrics.append_dimensions", "metrics have the dimensions `InstanceId` and `Hostname`"),
-    unless("metrics.aggregation_dimensions", "[]", "nothing is summed up"),
-    later("metrics.metrics_collected", "the 13 default metrics are published instead"),
 ];
 
 /// The CloudWatch Agent's, not supported: its sections and keys by `translator/config/schema.json` and its examples.
@@ -128,8 +124,7 @@ pub fn warn(tree: &Node, warnings: &mut Vec<Problem>) {
             return true;
         };
         warnings.push(Problem::at(node.place, message));
-        // Inside of what is collected there may be more to say: sections that will never be built.
-        general == "metrics.metrics_collected"
+        false
     });
 }
 

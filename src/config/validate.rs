@@ -6,7 +6,10 @@
 
 mod journal;
 mod logs;
+mod measurement;
+mod metrics;
 mod overlap;
+mod senders;
 mod sign_in;
 
 use std::path::{Component, Path, PathBuf};
@@ -15,7 +18,7 @@ use std::time::Duration;
 use super::file;
 use super::key::Key;
 use super::problem::{Place, Problem};
-use super::settings::{Agent, Collected, Config, Instance, Metrics, Network, defaults};
+use super::settings::{Agent, Config, Instance, Network, defaults};
 use super::template::{Purpose, Template};
 use super::tree::Places;
 
@@ -51,7 +54,11 @@ pub fn validate(
         agent.logs_interval = interval;
     }
     let logs = judge.logs(shape.logs.get().unwrap_or(&no_logs), &agent, endpoint.as_ref());
-    let metrics = judge.metrics(shape.metrics.get().unwrap_or(&no_metrics), endpoint);
+    let metrics_shape = shape.metrics.get().unwrap_or(&no_metrics);
+    if metrics_shape.metrics_collected.get().is_some() && agent_shape.metrics_collection_interval.is_absent() {
+        agent.metrics_interval = defaults::SECTIONS_INTERVAL;
+    }
+    let metrics = judge.metrics(metrics_shape, endpoint, agent.metrics_interval);
     Config { origin: Some(origin.to_path_buf()), agent, logs, metrics }
 }
 
@@ -100,6 +107,7 @@ impl Judge<'_> {
             logs_interval: defaults::LOGS_INTERVAL,
             log_file: self.log_file(&shape.logfile),
             debug: shape.debug.get().copied().unwrap_or(false),
+            omits_hostname: shape.omit_hostname.get().copied().unwrap_or(false),
             state_directory: self.text(&shape.state_directory).map(|text| self.absolute(&text)),
             metrics_buffer_age: self
                 .whole(&shape.metrics_buffer_days, 1, 14, "CloudWatch takes metrics of up to 14 days ago")
@@ -224,23 +232,7 @@ impl Judge<'_> {
     fn template(&mut self, key: &Key<String>, purpose: Purpose) -> Option<Template> {
         let (id, text) = key.placed()?;
         let (path, place) = (self.path(id), self.place(id));
-        Some(Template::read(text, purpose, &path, place, self.problems, self.warnings))
-    }
-
-    fn metrics(&mut self, shape: &file::Metrics, endpoint: Option<String>) -> Metrics {
-        Metrics {
-            namespace: self
-                .template(&shape.namespace, Purpose::Namespace)
-                .unwrap_or_else(|| Template::known(defaults::NAMESPACE, Purpose::Namespace)),
-            flush_interval: self
-                .seconds(&shape.force_flush_interval, MAX_INTERVAL_SECONDS)
-                .unwrap_or(defaults::METRICS_FLUSH),
-            role: self.role(&shape.credentials),
-            endpoint: self.endpoint(&shape.endpoint_override).or(endpoint),
-            collected: Collected::Standard,
-            append_dimensions: None,
-            aggregation_dimensions: Vec::new(),
-        }
+        Some(Template::read(text, purpose, &path, place, self.problems))
     }
 
     fn network(&mut self, shape: &file::Agent) -> Network {

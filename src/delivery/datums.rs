@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::record::{Sample, Value, Wall};
+use crate::record::{Distribution, Sample, Value, Wall};
 
 /// The most datums in a request.
 pub const MAX_DATUMS: usize = 1_000;
@@ -71,6 +71,9 @@ fn is_taken(value: &Value) -> bool {
         Value::Distribution(many) => {
             let all = many.counted.iter().flat_map(|(value, count)| [*value, *count]);
             many.counted.len() <= MAX_VALUES
+                && many.counted.iter().all(|(_, count)| *count > 0.0)
+                && many.count > 0.0
+                && many.minimum <= many.maximum
                 && all.chain([many.minimum, many.maximum, many.sum, many.count]).all(is_figure)
         }
     }
@@ -111,12 +114,46 @@ pub struct Requests {
     pub given_up: BTreeMap<&'static str, usize>,
 }
 
+/// Cuts a distribution with more values than a datum holds into several. The statistics of each part are its own, so that nothing
+/// counts twice; what the values tell less exactly than the statistics of the whole is made up for in the last part.
+fn in_parts(sample: Sample) -> Vec<Sample> {
+    let Value::Distribution(many) = &sample.value else { return vec![sample] };
+    if many.counted.len() <= MAX_VALUES {
+        return vec![sample];
+    }
+    let mut counted = many.counted.clone();
+    counted.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut parts: Vec<Distribution> = counted.chunks(MAX_VALUES).map(distribution).collect();
+    let sum_of = |parts: &[Distribution]| parts.iter().map(|part| part.sum).sum::<f64>();
+    let (sum, last_minimum) = (sum_of(&parts), parts.last().map_or(0.0, |part| part.minimum));
+    if let Some(first) = parts.first_mut() {
+        first.minimum = first.minimum.min(many.minimum);
+    }
+    if let Some(last) = parts.last_mut() {
+        last.sum += many.sum - sum;
+        last.maximum = many.maximum.max(last_minimum);
+    }
+    parts.into_iter().map(|part| Sample { value: Value::Distribution(part), ..sample.clone() }).collect()
+}
+
+/// The statistics of counted values, of which there is at least one, in their order.
+fn distribution(counted: &[(f64, f64)]) -> Distribution {
+    Distribution {
+        counted: counted.to_vec(),
+        minimum: counted.first().map_or(0.0, |(value, _)| *value),
+        maximum: counted.last().map_or(0.0, |(value, _)| *value),
+        sum: counted.iter().map(|(value, count)| value * count).sum(),
+        count: counted.iter().map(|(_, count)| count).sum(),
+    }
+}
+
 /// Makes requests of the samples of rounds, each taken at one time, as CloudWatch would take them at the time `now`. What is left out of the
-/// requests is taken out of the rounds, too: what is in both stands there in the same order.
+/// requests is taken out of the rounds, too, and what is cut is cut there: what is in both stands there in the same order.
 pub fn requests<'a>(rounds: impl Iterator<Item = (&'a mut Vec<Sample>, Wall)>, now: Option<Wall>) -> Requests {
     let mut made = Requests::default();
     let mut good = Vec::new();
     for (samples, at) in rounds {
+        *samples = std::mem::take(samples).into_iter().flat_map(in_parts).collect();
         samples.retain(|sample| {
             let datum = Datum { sample: sample.clone(), at };
             let problem = problem(&datum, now);
@@ -200,6 +237,45 @@ mod tests {
         let count = first_request(&large);
         assert!(count < 500 && count * 2_000 <= MAX_REQUEST_BYTES, "{count}");
         assert_eq!(first_request(&[]), 0);
+    }
+
+    fn many(counted: Vec<(f64, f64)>) -> Sample {
+        Sample { value: Value::Distribution(distribution(&counted)), ..datum("D", 0.0, &[], NOW).sample }
+    }
+
+    #[test]
+    fn a_distribution_of_too_many_values_becomes_several_that_count_nothing_twice() {
+        let counted: Vec<(f64, f64)> = (0..400).map(|value| (f64::from(value), f64::from(value % 3 + 1))).collect();
+        let mut samples = vec![many(counted.clone())];
+        let Value::Distribution(whole) = samples[0].value.clone() else { panic!("a distribution") };
+        let made = requests([(&mut samples, NOW)].into_iter(), Some(NOW));
+        assert!(made.given_up.is_empty(), "{:?}", made.given_up);
+        let parts: Vec<Distribution> = made
+            .requests
+            .iter()
+            .flatten()
+            .map(|datum| match &datum.sample.value {
+                Value::Distribution(part) => part.clone(),
+                Value::One(_) => panic!("a distribution"),
+            })
+            .collect();
+        assert_eq!(parts.iter().map(|part| part.counted.len()).collect::<Vec<_>>(), [150, 150, 100]);
+        assert_eq!(parts.iter().flat_map(|part| part.counted.clone()).collect::<Vec<_>>(), counted);
+        assert_eq!(parts.iter().map(|part| part.count).sum::<f64>(), whole.count);
+        assert_eq!(parts.iter().map(|part| part.sum).sum::<f64>(), whole.sum);
+        assert_eq!((parts[0].minimum, parts[2].maximum), (0.0, 399.0));
+        assert_eq!(samples.len(), 3, "the round has what the requests have");
+    }
+
+    #[test]
+    fn a_distribution_that_counts_nothing_is_left_out() {
+        let mut none = many(vec![(1.0, 1.0)]);
+        if let Value::Distribution(it) = &mut none.value {
+            it.counted[0].1 = 0.0;
+        }
+        for bad in [none, many(Vec::new()), many(vec![(f64::NAN, 1.0)])] {
+            assert!(problem(&Datum { sample: bad.clone(), at: NOW }, Some(NOW)).is_some(), "{bad:?}");
+        }
     }
 
     #[test]

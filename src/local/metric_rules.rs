@@ -189,17 +189,15 @@ fn check_dimensions(dimensions: &[(String, String)], at: &str) -> Result<(), Ref
     Ok(())
 }
 
-/// A single value, or a set of statistics, or values with counts: one of them, and within bounds.
+/// A single value; or a set of statistics, values with counts, or both of them, as the CloudWatch Agent sends them. Within bounds.
 fn check_values(datum: &Datum, at: &str) -> Result<(), Refusal> {
-    let given = [datum.value.is_some(), datum.statistics.is_some(), datum.values.is_some()];
-    match given.into_iter().filter(|given| *given).count() {
-        0 => return Err(missing(&format!("{at}.Value"))),
-        1 => {}
-        _ => {
-            let message =
-                format!("The parameters {at}.Value, {at}.StatisticValues and {at}.Values are mutually exclusive.");
-            return Err(Refusal::new("InvalidParameterCombinationException", message));
-        }
+    let are_many = datum.statistics.is_some() || datum.values.is_some();
+    if datum.value.is_none() && !are_many {
+        return Err(missing(&format!("{at}.Value")));
+    }
+    if datum.value.is_some() && are_many {
+        let message = format!("The parameter {at}.Value excludes {at}.StatisticValues and {at}.Values.");
+        return Err(Refusal::new("InvalidParameterCombinationException", message));
     }
     if let Some(value) = datum.value {
         check_number(value, &format!("{at}.Value"))?;

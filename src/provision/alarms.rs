@@ -13,7 +13,7 @@ use aws_sdk_cloudwatch::config::Builder;
 use aws_sdk_cloudwatch::types::{ComparisonOperator, MetricDataQuery};
 
 use super::call::CallError;
-use super::metric_names::{DISK_USED_PERCENT, HEARTBEAT, NOT_YET, SELF_RECORDS_REFUSED};
+use super::metric_names::{DISK_USED_PERCENT, HEARTBEAT, SELF_RECORDS_REFUSED};
 use super::pace::Category;
 use super::road::Road;
 
@@ -26,9 +26,6 @@ pub const QUOTA: usize = 200;
 
 /// How many alarms a system has.
 pub const A_SYSTEM: usize = 3;
-
-/// What they look at.
-const WATCHED: [&str; A_SYSTEM] = [HEARTBEAT, DISK_USED_PERCENT, SELF_RECORDS_REFUSED];
 
 /// Nine tenths of CloudWatch's 3 a second, as `pace` has it.
 const ALARMS_IN_TEN_SECONDS: usize = 27;
@@ -130,22 +127,6 @@ pub fn price(systems: usize) -> String {
         ));
     }
     text
-}
-
-/// What the alarms look at in vain, in words; none where the agents of this version publish all of it.
-pub fn in_vain() -> Option<String> {
-    let missing: Vec<_> = WATCHED.into_iter().filter(|name| NOT_YET.contains(name)).collect();
-    if missing.is_empty() {
-        return None;
-    }
-    let rings = match missing.contains(&HEARTBEAT) {
-        true => "\nevery heartbeat alarm will ring, and go on ringing, until a version that does is on the device",
-        false => "",
-    };
-    let names = missing.join(", ");
-    Some(format!(
-        "WARNING: agents of this version do not publish {names} yet: these alarms cost and see nothing{rings}"
-    ))
 }
 
 /// CloudWatch's alarms.
@@ -293,14 +274,12 @@ mod tests {
     }
 
     #[test]
-    fn what_the_agents_do_not_publish_is_named_before_it_costs() {
-        let text = in_vain().unwrap_or_default();
-        let watched = of_system("rpi-1", &watched());
-        for (alarm, name) in watched.iter().zip(WATCHED) {
+    fn each_alarm_looks_at_its_metric() {
+        for (alarm, name) in
+            of_system("rpi-1", &watched()).iter().zip([HEARTBEAT, DISK_USED_PERCENT, SELF_RECORDS_REFUSED])
+        {
             assert!(alarm.query.contains(&format!("MAX({name})")), "{}", alarm.query);
-            assert_eq!(text.contains(name), NOT_YET.contains(&name), "{text}");
         }
-        assert_eq!(text.contains("will ring"), NOT_YET.contains(&HEARTBEAT));
     }
 
     #[test]

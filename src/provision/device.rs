@@ -186,7 +186,7 @@ impl Blank {
             Ok(loaded) => loaded.config,
             Err(failure) => return vec![failure.to_string()],
         };
-        let facts = Facts { instance_id: id.to_string(), hostname: "x".to_string() };
+        let facts = Facts { instance_id: id.to_string(), hostname: "x".to_string(), ..Facts::default() };
         if let Err(failure) = config::check_for(&config, &facts) {
             return vec![failure.to_string()];
         }
@@ -220,7 +220,7 @@ impl Blank {
     pub fn watched(&self, id: &str) -> Result<Watched, String> {
         let text = self.fill(id, &Secret::new("x".to_string()))?;
         let config = understood(&text, &self.origin).map_err(|failure| failure.to_string())?.config;
-        let facts = Facts { instance_id: id.to_string(), hostname: "x".to_string() };
+        let facts = Facts { instance_id: id.to_string(), hostname: "x".to_string(), ..Facts::default() };
         let minutes = config.agent.metrics_interval.as_secs().div_ceil(60).max(SHORTEST_MINUTES);
         if minutes > LONGEST_MINUTES {
             return Err(format!(
@@ -350,7 +350,7 @@ mod tests {
             assert_eq!(id_of(&config), id);
             assert_eq!(config.agent.region.as_deref(), Some("eu-central-1"));
             assert_eq!(password_of(&text, id, POOL).unwrap(), secret());
-            let facts = Facts { instance_id: id.to_string(), hostname: "h".to_string() };
+            let facts = Facts { instance_id: id.to_string(), hostname: "h".to_string(), ..Facts::default() };
             for entry in &config.logs.entries {
                 assert_eq!(entry.group.resolve(&facts), format!("/system/rpi/{id}"));
                 assert_eq!(entry.retention_days, Some(30));

@@ -74,14 +74,21 @@ fn metric_datum(datum: Datum) -> MetricDatum {
     match sample.value {
         Value::One(value) => builder.value(value).build(),
         Value::Distribution(many) => {
-            let (values, counts) = many.counted.into_iter().unzip();
             let statistics = StatisticSet::builder()
                 .minimum(many.minimum)
                 .maximum(many.maximum)
                 .sum(many.sum)
                 .sample_count(many.count)
                 .build();
-            builder.set_values(Some(values)).set_counts(Some(counts)).statistic_values(statistics).build()
+            // As the CloudWatch Agent sends them: the statistics are exact, the values give percentiles.
+            let builder = builder.statistic_values(statistics);
+            match many.counted.is_empty() {
+                true => builder.build(),
+                false => {
+                    let (values, counts) = many.counted.into_iter().unzip();
+                    builder.set_values(Some(values)).set_counts(Some(counts)).build()
+                }
+            }
         }
     }
 }

@@ -6,6 +6,10 @@
 
 mod backlog;
 mod over;
+mod own;
+mod plan;
+mod programs;
+mod sections;
 mod work;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -24,21 +28,23 @@ use crate::clock::{Clock, TOLERANCE_MS};
 use crate::delivery::datums::{Datum, Requests, requests};
 use crate::delivery::outcome::{Receipt, SendError};
 use crate::delivery::retry::{Chance, Gate};
-use crate::record::{BootId, Dimensions, Monotonic, Offset, Round, Wall};
+use crate::record::{BootId, Monotonic, Offset, Round, Sample, Status, Wall};
 use crate::sinks::Sink;
 use crate::sinks::cloudwatch_metrics::{CloudWatchMetrics, MetricsRequest};
-use crate::sources::host::Host;
 use crate::state::{Changes, RoundId, Store};
+use plan::Planning;
+use sections::Sections;
+pub use sections::{Sampling, preview};
 use work::{Rest, Work};
 
-/// The first sampling comes this soon after the start, so that a new machine shows up at once.
-const FIRST_PAUSE: Duration = Duration::from_secs(5);
 /// Between two requests with samples that waited: a fleet that comes back must not flood its region's quota.
 const BACKLOG_PAUSE: Duration = Duration::from_millis(500);
 /// Permissions are given by people: asking more often helps nobody.
 const FORBIDDEN_PAUSE: Duration = Duration::from_secs(120);
 /// Rounds kept in memory until they are sent; beyond it they wait on disk alone.
 const MAX_FRESH: usize = 100;
+/// Samples kept in memory, likewise, as soon as they are on disk: some 2 MB.
+const MAX_FRESH_SAMPLES: usize = 10_000;
 /// How often what waits is looked through for what is too old or too much.
 const TIDY_PAUSE: Duration = Duration::from_secs(600);
 /// The same, where something was given up. Longer than a commit takes to come.
@@ -55,8 +61,9 @@ pub struct Parts {
     pub boot: BootId,
     /// What earlier boots learned of their clocks.
     pub offsets: BTreeMap<String, Offset>,
-    pub dimensions: Dimensions,
-    pub interval: Duration,
+    pub sampling: Sampling,
+    /// How the agent as a whole fares.
+    pub status: watch::Receiver<Status>,
     /// The longest a sample waits for others.
     pub flush: Duration,
     /// Samples that waited longer are given up.
@@ -79,6 +86,8 @@ pub struct Told {
 }
 
 type Answer = (Vec<Datum>, Result<Receipt, SendError>);
+/// A sampling that is over: who looked, when it began, and what was found.
+type Looked = (Sections, Monotonic, Planning);
 
 /// What samples are sent with.
 #[derive(Clone)]
@@ -92,7 +101,10 @@ pub struct Way {
 /// Sampling and sending of host metrics.
 pub struct Metrics {
     parts: Parts,
-    host: Host,
+    /// What is sampled; away while it looks.
+    sections: Option<Sections>,
+    /// Looking may take long: a disk that hangs must not keep what was found before from being sent.
+    looking: JoinSet<Looked>,
     way: Way,
     store: Arc<Store>,
     saver: Saver,
@@ -110,10 +122,11 @@ pub struct Metrics {
     /// to before here.
     backlog_end: RoundId,
     backlog_at: Monotonic,
-    next_sample: Monotonic,
     next_flush: Monotonic,
     next_tidy: Monotonic,
     saved_offset: Option<Offset>,
+    /// How many samples the last round had.
+    usual_len: u64,
     told: Told,
     status: watch::Sender<Told>,
 }
@@ -123,9 +136,10 @@ impl Metrics {
     pub fn new(parts: Parts, way: Way, store: Arc<Store>, saver: Saver) -> Self {
         let now = parts.clock.now();
         let waiting = store.waiting();
-        let first = now.after(FIRST_PAUSE.min(parts.interval));
+        let sections = Sections::new(parts.sampling.clone(), Path::new("/"), parts.status.clone(), now);
         Self {
-            host: Host::new(Path::new("/"), Arc::clone(&parts.dimensions), now),
+            sections: Some(sections),
+            looking: JoinSet::new(),
             way,
             store,
             saver,
@@ -138,10 +152,10 @@ impl Metrics {
             backlog: waiting.oldest.unwrap_or(waiting.next),
             backlog_end: waiting.next,
             backlog_at: now,
-            next_sample: first,
-            next_flush: first,
+            next_flush: now,
             next_tidy: now,
             saved_offset: None,
+            usual_len: 13,
             told: Told::default(),
             status: watch::Sender::new(Told::default()),
             parts,
@@ -173,6 +187,7 @@ impl Metrics {
                 Some(Ok((datums, result))) = self.under_way.join_next(), if !self.under_way.is_empty() => {
                     self.answered(datums, result);
                 }
+                Some(Ok(looked)) = self.looking.join_next(), if !self.looking.is_empty() => self.looked(looked),
                 () = self.way.session.changed() => {}
                 () = tokio::time::sleep(pause) => {}
             }
@@ -189,7 +204,8 @@ impl Metrics {
     }
 
     fn pause(&self, now: Monotonic) -> Duration {
-        let mut next = self.next_sample.min(self.next_tidy);
+        let sample = self.sections.as_ref().and_then(Sections::next);
+        let mut next = sample.unwrap_or(self.next_tidy).min(self.next_tidy);
         if self.under_way.is_empty() && self.way.session.has_answered() {
             let send = if self.work.is_some() {
                 Some(now)
@@ -207,23 +223,46 @@ impl Metrics {
     }
 
     fn sample(&mut self, now: Monotonic) {
-        if now < self.next_sample {
-            return;
+        let is_due = |sections: &Sections| sections.next().is_some_and(|next| next <= now);
+        let Some(mut sections) = self.sections.take_if(|sections| is_due(sections)) else { return };
+        let clock = self.parts.clock.clone();
+        self.looking.spawn_blocking(move || {
+            let found = sections.sample(now, &|| clock.now());
+            (sections, now, found)
+        });
+    }
+
+    /// What was found is of the moment at which looking began.
+    fn looked(&mut self, (sections, at, found): Looked) {
+        self.sections = Some(sections);
+        if found.left_out > 0 {
+            log::warn!(count = found.left_out; "figures that are no numbers were left out");
         }
-        // After a sleep of the machine the missed samplings are not made up for.
-        self.next_sample = self.next_sample.after(self.parts.interval).max(now.after(self.parts.interval / 2));
-        let samples = self.host.sample(now);
+        self.keep(at, found.samples);
+    }
+
+    /// Hands a round to the saver, and keeps it for the next request.
+    fn keep(&mut self, at: Monotonic, samples: Vec<Sample>) {
         if samples.is_empty() {
             return;
         }
-        let round = Round { boot: self.parts.boot.clone(), at: now, system: self.parts.clock.system(), samples };
+        self.usual_len = samples.len() as u64;
+        let round = Round { boot: self.parts.boot.clone(), at, system: self.parts.clock.system(), samples };
         let id = self.next_id;
         self.next_id = RoundId(id.0 + 1);
         let mut changes = Changes { add_rounds: vec![(id, round.clone())], ..Changes::default() };
         changes.boot_offset = self.new_offset().map(|offset| (self.parts.boot.clone(), offset));
         self.saver.save(changes, Urgency::Now);
         self.fresh.push_back((id, round));
-        if self.fresh.len() > MAX_FRESH {
+        self.make_room();
+    }
+
+    /// Leaves to the disk what is too much for memory.
+    fn make_room(&mut self) {
+        let count =
+            |fresh: &VecDeque<(RoundId, Round)>| fresh.iter().map(|(_, round)| round.samples.len()).sum::<usize>();
+        let is_saved = |this: &Self| this.fresh.front().is_some_and(|(id, _)| this.saver.has_saved(*id));
+        while self.fresh.len() > MAX_FRESH || (count(&self.fresh) > MAX_FRESH_SAMPLES && is_saved(self)) {
             self.leave_on_disk();
         }
     }
@@ -303,9 +342,7 @@ impl Metrics {
             self.saver.save(Changes { add_rounds: vec![cut.clone()], ..Changes::default() }, Urgency::Later);
             self.fresh.push_front(cut);
         }
-        while self.fresh.len() > MAX_FRESH {
-            self.leave_on_disk();
-        }
+        self.make_room();
     }
 
     fn wall(&self, round: &Round) -> Wall {
@@ -386,7 +423,7 @@ impl Metrics {
         let in_memory: usize = self.fresh.iter().map(|(_, round)| round.samples.len()).sum();
         let at_work = self.work.as_ref().map_or(0, Work::len);
         // Every round of a run has about as many samples as the next.
-        let on_disk = self.backlog_end.0.saturating_sub(self.backlog.0) * 13;
+        let on_disk = self.backlog_end.0.saturating_sub(self.backlog.0) * self.usual_len;
         self.told.waiting = (in_memory + at_work) as u64 + on_disk;
         self.status.send_replace(self.told.clone());
     }

@@ -40,8 +40,7 @@ pub async fn perform(options: &Users) -> Result<(), Failure> {
         // Their configs differ in the id alone.
         let watched = systems.ids.first().map_or(Ok(()), |id| blank.watched(id).map(drop));
         watched.map_err(|problem| Failure::new(CONFIG, format!("error: {problem}")))?;
-        let question = [Some(alarms::price(systems.ids.len())), alarms::in_vain()];
-        fleet::confirm(&question.into_iter().flatten().collect::<Vec<_>>().join("\n"), options.yes)?;
+        fleet::confirm(&alarms::price(systems.ids.len()), options.yes)?;
     }
     let stop = watch::Sender::new(false);
     let board = Rc::new(Board::new(&options.target, Some(&options.configs), "Added user", systems.ids.len()));

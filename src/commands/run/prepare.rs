@@ -61,7 +61,7 @@ pub async fn prepare(
     means: &Means,
     in_force: Option<&InForce>,
 ) -> Result<Prepared, Refused> {
-    let facts = Facts { instance_id, hostname: identity::host_name() };
+    let facts = Facts { instance_id, hostname: identity::host_name(), ..Facts::default() };
     config::check_for(&loaded.config, &facts).map_err(Refused::Config)?;
     let access = match in_force.filter(|in_force| in_force.signs_in_as(&loaded.config, &facts)) {
         Some(in_force) => in_force.access.clone(),

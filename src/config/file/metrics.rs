@@ -3,7 +3,7 @@
 //! Pure.
 
 use super::Credentials;
-use crate::config::key::{Anything, Key, List, Texts};
+use crate::config::key::{Key, List, Texts};
 use serde::Deserialize;
 
 /// Metrics of this machine.
@@ -18,9 +18,9 @@ pub struct Metrics {
     pub endpoint_override: Key<String>,
     /// A role that is assumed for metrics.
     pub credentials: Key<Credentials>,
-    /// Dimensions of one's own on every metric.
+    /// Dimensions that every metric has; placeholders and `${aws:InstanceId}` are filled in.
     pub append_dimensions: Texts,
-    /// Dimensions over which metrics are summed up.
+    /// Sets of dimensions: every metric that has them is published once more with these alone, summed up over all others.
     pub aggregation_dimensions: List<Vec<String>>,
     /// What is measured; absent = the 13 metrics of the predecessor.
     pub metrics_collected: Key<MetricsCollected>,
@@ -51,24 +51,26 @@ pub struct MetricsCollected {
     /// Metrics that programs of this machine send by StatsD.
     pub statsd: Key<Statsd>,
     /// Load over 1, 5 and 15 minutes.
-    pub load: Key<Anything>,
+    pub load: Key<Collector>,
     /// Time since the start.
-    pub uptime: Key<Anything>,
+    pub uptime: Key<Collector>,
     /// Every temperature sensor.
-    pub temperature: Key<Anything>,
+    pub temperature: Key<Collector>,
     /// Raspberry Pi: under-voltage and throttling.
-    pub throttled: Key<Anything>,
+    pub throttled: Key<Collector>,
     /// The agent itself.
     #[serde(rename = "self")]
-    pub itself: Key<Anything>,
+    pub itself: Key<Collector>,
     /// A 1 at each interval.
-    pub heartbeat: Key<Anything>,
+    pub heartbeat: Key<Collector>,
 }
 
-/// One subject's metrics.
+/// One subject's metrics, or `true` or `false`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Collector {
+    /// Whether it is measured; the section's value in place of the object is short for it.
+    pub collect: Key<bool>,
     /// Which metrics.
     pub measurement: List<Measurement>,
     /// Which devices; `*` = all.
@@ -119,10 +121,12 @@ pub struct Procstat {
     pub metrics_collection_interval: Key<i64>,
 }
 
-/// StatsD.
+/// StatsD, or `true` or `false`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Statsd {
+    /// Whether it is listened for; the section's value in place of the object is short for it.
+    pub collect: Key<bool>,
     /// Where it listens.
     pub service_address: Key<String>,
     /// Messages that may wait.

@@ -43,6 +43,13 @@ pub enum Collected {
     },
 }
 
+impl Collected {
+    /// Whether it is the 13 metrics.
+    pub fn is_standard(&self) -> bool {
+        *self == Self::Standard
+    }
+}
+
 /// One section of `metrics_collected`, or one entry of `procstat`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CollectorConfig {
@@ -55,7 +62,7 @@ pub struct CollectorConfig {
     /// Names and values of dimensions of its own.
     pub append_dimensions: Vec<(String, Template)>,
     /// Metrics of which only the sums over `aggregation_dimensions` are sent, by the name within the section.
-    pub drop_original: Vec<String>,
+    pub drop_original: Vec<&'static str>,
 }
 
 /// One metric of a section.
@@ -67,6 +74,13 @@ pub struct MeasurementConfig {
     pub rename: Option<String>,
     /// Its unit, in place of its own.
     pub unit: Option<Unit>,
+}
+
+impl MeasurementConfig {
+    /// The name it is sent under.
+    pub fn sent_as(&self) -> String {
+        self.rename.clone().unwrap_or_else(|| self.metric.name())
+    }
 }
 
 /// What a collector looks at.
@@ -180,4 +194,18 @@ pub struct StatsdConfig {
     pub separator: String,
     /// Packets that may wait.
     pub max_pending: usize,
+    /// Metrics of which only the sums over `aggregation_dimensions` are sent.
+    pub drop_original: Vec<String>,
+}
+
+impl StatsdConfig {
+    /// Whether what listens under one hears just what it would under the other.
+    pub fn is_heard_alike(&self, other: &Self) -> bool {
+        *self == Self { drop_original: self.drop_original.clone(), ..other.clone() }
+    }
+
+    /// Time between two times at which what was summed up is taken.
+    pub fn pause(&self) -> Duration {
+        if self.aggregation.is_zero() { self.interval } else { self.aggregation }
+    }
 }

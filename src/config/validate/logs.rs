@@ -184,7 +184,7 @@ impl Judge<'_> {
         placed.filter_map(|(id, text)| self.regular_expression(id, text)).collect()
     }
 
-    fn regular_expression(&mut self, id: usize, text: &str) -> Option<String> {
+    pub(super) fn regular_expression(&mut self, id: usize, text: &str) -> Option<String> {
         match Pattern::new(text) {
             Ok(_) => Some(text.to_string()),
             Err(error) => {
