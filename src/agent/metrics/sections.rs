@@ -101,7 +101,7 @@ struct Section {
 enum Eyes {
     Host(Box<Host>),
     Collector(Box<Collector>),
-    Itself(Own),
+    Itself(Box<Own>),
     Programs(Programs),
 }
 
@@ -183,7 +183,7 @@ impl Subject {
     fn open(&self, root: &Path, status: &watch::Receiver<Status>, now: Monotonic) -> Eyes {
         match self {
             Self::Standard => Eyes::Host(Box::new(Host::new(root, Dimensions::default(), now))),
-            Self::Section(PluginConfig::Itself, _) => Eyes::Itself(Own::new(status.clone())),
+            Self::Section(PluginConfig::Itself, _) => Eyes::Itself(Box::new(Own::new(status.clone()))),
             Self::Section(plugin, _) => Eyes::Collector(Box::new(Collector::new(root, plugin.clone(), now))),
             Self::Statsd(config) => Eyes::Programs(Programs::listen(config)),
         }
