@@ -39,3 +39,5 @@ mod service;
 mod sign_in;
 #[path = "agent/stopping.rs"]
 mod stopping;
+#[path = "agent/times.rs"]
+mod times;

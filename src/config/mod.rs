@@ -4,7 +4,8 @@
 //! JSON, `edit` changes single values of a text, `unbuilt` lists what is known and not done, `validate` judges and resolves. What comes out knows no serde: durations
 //! are durations, paths are absolute, defaults are filled in.
 //!
-//! Only [`load`] and [`password`] touch the system (they read the file, the first the environment too); [`parse`] is pure.
+//! Only [`load`] and [`password`] touch the system (they read the file, the first the environment too); [`parse`] is pure, but that
+//! `zones` looks a time zone's name up in the system's database.
 
 pub mod catalogue;
 mod describe;
@@ -18,6 +19,7 @@ mod template;
 mod tree;
 mod unbuilt;
 mod validate;
+mod zones;
 
 #[cfg(test)]
 mod tests;
@@ -33,7 +35,7 @@ pub use settings::{
     Agent, Cognito, Collected, CollectorConfig, Compression, Config, FileEntryConfig, FilterConfig, GroupClass,
     InitialPosition, Instance, Iot, JournalConfig, JournalFormat, JournalLevel, LONGEST_SINCE, Logs, MaskConfig,
     MeasurementConfig, Metrics, MultiLineConfig, Network, PasswordSource, PluginConfig, ProcessesOf, Resources, Secret,
-    SignIn, Since, StatsdConfig, TimeConfig,
+    SignIn, Since, StatsdConfig, TimeConfig, ZoneConfig,
 };
 use template::check_names;
 pub use template::{Ec2, Facts, Placeholder, Template};

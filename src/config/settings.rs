@@ -258,10 +258,21 @@ pub enum MultiLineConfig {
 pub struct TimeConfig {
     /// Directives of strftime, or `auto`. Checked.
     pub format: String,
-    /// Times without a zone are UTC; else this machine's.
-    pub is_utc: bool,
+    /// The zone of times that name none.
+    pub zone: ZoneConfig,
     /// The time is left out of the record.
     pub is_trimmed: bool,
+}
+
+/// The zone of times that name none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ZoneConfig {
+    /// This machine's.
+    Local,
+    /// UTC.
+    Utc,
+    /// The one that the system's time zone database has under this name. Checked.
+    Named(String),
 }
 
 /// A rule of what must not leave the device.

@@ -32,8 +32,6 @@ const LATER: &[Unbuilt] = &[
     later("agent.aws_sdk_log_level", "the AWS SDK logs warnings only"),
     unless("agent.quiet", "false", "the own log is as talkative as ever"),
     unless("logs.log_group_class", "\"STANDARD\"", "groups are made as `STANDARD`"),
-    unless("logs.mask", "[]", "records are sent unmasked"),
-    unless("logs.logs_collected.journal.mask", "[]", "records are sent unmasked"),
     unless(
         "logs.logs_collected.journald.collect_list[].log_group_class",
         "\"STANDARD\"",
@@ -44,15 +42,8 @@ const LATER: &[Unbuilt] = &[
         "\"STANDARD\"",
         "the group is made as `STANDARD`",
     ),
-    later(
-        "logs.logs_collected.files.collect_list[].timestamp_format",
-        "records carry the time at which they were read",
-    ),
-    later("logs.logs_collected.files.collect_list[].timezone", "records carry the time at which they were read"),
-    unless("logs.logs_collected.files.collect_list[].trim_timestamp", "false", "records are sent whole"),
     unless("logs.logs_collected.files.collect_list[].publish_multi_logs", "true", "every match is followed"),
     unless("logs.logs_collected.files.collect_list[].auto_removal", "false", "no file is removed"),
-    unless("logs.logs_collected.files.collect_list[].mask", "[]", "records are sent unmasked"),
 ];
 
 /// The CloudWatch Agent's, not supported: its sections and keys by `translator/config/schema.json` and its examples.

@@ -2,15 +2,17 @@
 //!
 //! Goes on after a problem with some value, so that the rest is judged too: what comes out is used only where there were none.
 //!
-//! Pure.
+//! Pure, but that names of time zones are looked up (`config/zones.rs`).
 
 mod journal;
 mod logs;
+mod mask;
 mod measurement;
 mod metrics;
 mod overlap;
 mod senders;
 mod sign_in;
+mod time;
 
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;

@@ -9,6 +9,7 @@
 use std::ops::Range;
 
 use super::ledger::Ticket;
+use super::outcome::Cause;
 use crate::record::{Monotonic, Offset, StreamId, Wall};
 
 /// The most that the records of a batch may weigh together, each with [`EVENT_OVERHEAD_BYTES`].
@@ -23,6 +24,10 @@ pub const MAX_MESSAGE_BYTES: usize = MAX_BATCH_BYTES - EVENT_OVERHEAD_BYTES;
 pub const MAX_SPAN_MS: u64 = 24 * 60 * 60 * 1000;
 /// CloudWatch takes nothing older than 14 days; an hour of it is left for the way.
 pub const MAX_AGE_MS: i64 = (14 * 24 - 1) * 60 * 60 * 1000;
+/// What is older than this when it is read is refused for certain: 14 days, and a minute by which our clock may be wrong.
+const CERTAINLY_TOO_OLD_MS: i64 = (14 * 24 * 60 + 1) * 60 * 1000;
+/// CloudWatch takes nothing more than two hours ahead. A day ahead is more than any batch waits, and no clock but a wrong one.
+const CERTAINLY_TOO_NEW_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// When a record happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +44,19 @@ impl Time {
         match self {
             Self::Own(at) => i64::try_from(at.0).unwrap_or(i64::MAX),
             Self::Parsed(at) => at.0,
+        }
+    }
+
+    /// Why CloudWatch will refuse a record of this time, where that is certain. `now`: the true time, where it is known.
+    pub fn refusal(self, now: Option<Wall>) -> Option<Cause> {
+        let Self::Parsed(at) = self else { return None };
+        // A time before 1970 does not even fit into a request, and would have all of it refused.
+        let is_before = |time: i64| at.0 < time;
+        match now {
+            _ if is_before(0) => Some(Cause::TooOld),
+            Some(now) if is_before(now.0.saturating_sub(CERTAINLY_TOO_OLD_MS)) => Some(Cause::TooOld),
+            Some(now) if at.0 > now.0.saturating_add(CERTAINLY_TOO_NEW_MS) => Some(Cause::TooNew),
+            _ => None,
         }
     }
 
@@ -110,10 +128,15 @@ impl Batch {
 
     /// Whether a record of `length` bytes at `time` can be added without breaking a limit.
     pub fn fits(&self, time: Time, length: usize) -> bool {
-        let is_near = |other: Time| other.distance_ms(time).is_some_and(|span| span.unsigned_abs() < MAX_SPAN_MS);
-        self.span.is_none_or(|(earliest, latest)| is_near(earliest) && is_near(latest))
+        self.is_near(time)
             && self.events.len() < MAX_BATCH_EVENTS
             && self.bytes() + length + EVENT_OVERHEAD_BYTES <= MAX_BATCH_BYTES
+    }
+
+    /// Whether `time` lies within a day of all its times, and is of their kind.
+    pub fn is_near(&self, time: Time) -> bool {
+        let is_near = |other: Time| other.distance_ms(time).is_some_and(|span| span.unsigned_abs() < MAX_SPAN_MS);
+        self.span.is_none_or(|(earliest, latest)| is_near(earliest) && is_near(latest))
     }
 
     /// Adds a record; the caller has asked [`Batch::fits`].

@@ -57,10 +57,13 @@ const NAMES: [&str; 39] = [
 
 /// How a file's bytes become text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Encoding(&'static encoding_rs::Encoding);
+pub struct Encoding {
+    charset: &'static encoding_rs::Encoding,
+    units: Units,
+}
 
 /// How many bytes a line feed has, and in which order.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Units {
     One,
     LittleEndian,
@@ -69,18 +72,29 @@ enum Units {
 
 impl Encoding {
     /// What a file has that says nothing else.
-    pub const UTF_8: Self = Self(&encoding_rs::UTF_8_INIT);
+    pub const UTF_8: Self = Self { charset: &encoding_rs::UTF_8_INIT, units: Units::One };
 
     /// The encoding of a label of the WHATWG, in any case; none where there is none of that label, or none that can be decoded.
     pub fn of(label: &str) -> Option<Self> {
         // The CloudWatch Agent's manual spells this one without its first hyphen.
         let label = if label.trim().eq_ignore_ascii_case("iso2022-jp") { "iso-2022-jp" } else { label };
-        encoding_rs::Encoding::for_label_no_replacement(label.as_bytes()).map(Self)
+        encoding_rs::Encoding::for_label_no_replacement(label.as_bytes()).map(Self::new)
+    }
+
+    fn new(charset: &'static encoding_rs::Encoding) -> Self {
+        let units = if charset == encoding_rs::UTF_16LE {
+            Units::LittleEndian
+        } else if charset == encoding_rs::UTF_16BE {
+            Units::BigEndian
+        } else {
+            Units::One
+        };
+        Self { charset, units }
     }
 
     /// Its name.
     pub fn name(self) -> &'static str {
-        self.0.name()
+        self.charset.name()
     }
 
     /// The names of all.
@@ -90,32 +104,24 @@ impl Encoding {
 
     /// The encoding of a file of this one that begins with `first`: a byte order mark knows better than any configuration.
     pub fn or_marked(self, first: &[u8]) -> Self {
-        encoding_rs::Encoding::for_bom(first).map_or(self, |(marked, _)| Self(marked))
+        encoding_rs::Encoding::for_bom(first).map_or(self, |(marked, _)| Self::new(marked))
     }
 
     /// How long the byte order mark is with which `first`, a file's beginning, begins.
     pub(super) fn mark_bytes(self, first: &[u8]) -> usize {
-        encoding_rs::Encoding::for_bom(first).filter(|(marked, _)| *marked == self.0).map_or(0, |(_, bytes)| bytes)
-    }
-
-    fn units(self) -> Units {
-        if self.0 == encoding_rs::UTF_16LE {
-            Units::LittleEndian
-        } else if self.0 == encoding_rs::UTF_16BE {
-            Units::BigEndian
-        } else {
-            Units::One
-        }
+        encoding_rs::Encoding::for_bom(first)
+            .filter(|(marked, _)| *marked == self.charset)
+            .map_or(0, |(_, bytes)| bytes)
     }
 
     /// How many bytes a line feed has; every line begins at a multiple of it.
     pub fn unit_bytes(self) -> usize {
-        if self.units() == Units::One { 1 } else { 2 }
+        if self.units == Units::One { 1 } else { 2 }
     }
 
     /// Where the first line feed in `bytes` begins; `offset` is theirs in the file.
     pub fn line_feed(self, bytes: &[u8], offset: u64) -> Option<usize> {
-        match self.units() {
+        match self.units {
             Units::One => memchr::memchr(b'\n', bytes),
             units => memchr::memchr_iter(b'\n', bytes).find_map(|at| line_feed_at(units, bytes, offset, at)),
         }
@@ -123,13 +129,12 @@ impl Encoding {
 
     /// Where the line feeds in `bytes` begin, the last one first; `offset` is theirs in the file.
     pub fn line_feeds_from_end(self, bytes: &[u8], offset: u64) -> impl Iterator<Item = usize> {
-        let units = self.units();
-        memchr::memrchr_iter(b'\n', bytes).filter_map(move |at| line_feed_at(units, bytes, offset, at))
+        memchr::memrchr_iter(b'\n', bytes).filter_map(move |at| line_feed_at(self.units, bytes, offset, at))
     }
 
     /// How many bytes the carriage return has that ends `line`.
     pub(super) fn carriage_return_bytes(self, line: &[u8]) -> usize {
-        let end: &[u8] = match self.units() {
+        let end: &[u8] = match self.units {
             Units::One => b"\r",
             Units::LittleEndian => b"\r\0",
             Units::BigEndian => b"\0\r",
@@ -145,17 +150,17 @@ impl Encoding {
 
     /// The text; each invalid place becomes U+FFFD.
     pub(super) fn decode(self, bytes: &[u8]) -> Cow<'_, str> {
-        self.0.decode_without_bom_handling(bytes).0
+        self.charset.decode_without_bom_handling(bytes).0
     }
 
     /// The last place at or before `limit`, which is over 4, that cuts no character of `bytes`, which begin at a border; `offset`
     /// is theirs in the file.
     pub(super) fn border(self, bytes: &[u8], limit: usize, offset: u64) -> usize {
-        match self.units() {
+        match self.units {
             Units::One if self == Self::UTF_8 => character_border(bytes, limit),
-            Units::One if self.0.is_single_byte() => limit,
+            Units::One if self.charset.is_single_byte() => limit,
             // Behind its return to ASCII: what stands before it needs what shifted there.
-            Units::One if self.0 == encoding_rs::ISO_2022_JP => {
+            Units::One if self.charset == encoding_rs::ISO_2022_JP => {
                 memchr::memmem::rfind(&bytes[..limit], b"\x1b(B").map_or(limit, |at| at + 3)
             }
             Units::One => {
@@ -175,7 +180,7 @@ impl Encoding {
     fn is_whole(self, bytes: &[u8]) -> bool {
         // No byte below 0x30 is the second of a character: counting may begin behind the last of them.
         let from = bytes.iter().rposition(|byte| *byte < 0x30).map_or(0, |at| at + 1);
-        let mut decoder = self.0.new_decoder_without_bom_handling();
+        let mut decoder = self.charset.new_decoder_without_bom_handling();
         let mut text = String::with_capacity(decoder.max_utf8_buffer_length(bytes.len() - from).unwrap_or_default());
         let _ = decoder.decode_to_string(&bytes[from..], &mut text, false);
         let (.., is_cut) = decoder.decode_to_string(&[], &mut text, true);
@@ -265,7 +270,7 @@ mod tests {
             let bytes: Vec<u8> = match name {
                 "utf-16le" => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
                 "utf-16be" => text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
-                _ => encoding.0.encode(&text).0.into_owned(),
+                _ => encoding.charset.encode(&text).0.into_owned(),
             };
             for limit in 5..bytes.len() {
                 let at = encoding.border(&bytes, limit, 0);
@@ -279,7 +284,7 @@ mod tests {
     #[test]
     fn a_cut_of_iso_2022_jp_is_made_where_it_is_in_ascii() {
         let encoding = Encoding::of("iso-2022-jp").unwrap();
-        let bytes = encoding.0.encode("ab漢字cd漢字").0.into_owned();
+        let bytes = encoding.charset.encode("ab漢字cd漢字").0.into_owned();
         let at = encoding.border(&bytes, bytes.len() - 4, 0);
         assert_eq!([encoding.decode(&bytes[..at]), encoding.decode(&bytes[at..])], ["ab漢字", "cd漢字"]);
     }

@@ -17,7 +17,7 @@ enum Engine {
 }
 
 /// How many steps a backtracking pattern may take on one line.
-const STEP_LIMIT: usize = 100_000;
+pub(super) const STEP_LIMIT: usize = 100_000;
 
 impl Pattern {
     /// Compiles `pattern`; the error says what is wrong with it, in the engine's words.

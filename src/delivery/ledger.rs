@@ -67,6 +67,12 @@ impl Ledger {
         }
     }
 
+    /// Lets what is open of `file` reach to `end`, where anything is: what lies between has nothing to settle.
+    pub fn reach(&mut self, file: FileId, end: Mark) -> bool {
+        let newest = self.accounts.get_mut(&file).and_then(|account| account.stretches.back_mut());
+        newest.map(|stretch| stretch.end = end).is_some()
+    }
+
     /// Settles a ticket; answers the file's new position where the settled run grew.
     pub fn settle(&mut self, ticket: Ticket) -> Option<Mark> {
         let account = self.accounts.get_mut(&ticket.file)?;
@@ -135,6 +141,17 @@ mod tests {
         assert_eq!(ledger.settle(second), None);
         assert!(!ledger.extend(second, mark(30)));
         assert_eq!(ledger.settle(first), Some(mark(20)));
+    }
+
+    #[test]
+    fn what_needs_no_settling_moves_the_position_with_what_is_open_before_it() {
+        let mut ledger = Ledger::default();
+        assert!(!ledger.reach(FILE, mark(5)), "nothing is open");
+        let (first, second) = (ledger.open(FILE, mark(10)), ledger.open(FILE, mark(20)));
+        assert_eq!(ledger.settle(second), None);
+        assert!(ledger.reach(FILE, mark(30)));
+        assert_eq!(ledger.settle(first), Some(mark(30)));
+        assert!(!ledger.reach(FILE, mark(40)));
     }
 
     #[test]

@@ -9,6 +9,9 @@
 //! Pure: no I/O, no clock, no tasks; the time and chance are handed in.
 
 mod intake;
+mod open;
+#[cfg(test)]
+mod times;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::Range;
@@ -20,8 +23,9 @@ use super::ledger::Ledger;
 use super::outcome::{Cause, Receipt, SendError};
 use super::retry::{Chance, Gate, delay};
 use super::treatment::{Memory, Treatment};
-use crate::record::{FileId, Mark, Monotonic, Offset, StreamId};
+use crate::record::{FileId, Mark, Monotonic, Offset, StreamId, Wall};
 pub use intake::Record;
+use open::Open;
 
 /// What the pipeline is told once.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +45,7 @@ const MAX_RETIMED: u8 = 3;
 
 #[derive(Debug, Default)]
 struct Stream {
-    open: Option<Batch>,
+    open: Open,
     closed: VecDeque<Batch>,
     in_flight: bool,
     held_until: Monotonic,
@@ -81,6 +85,8 @@ pub struct Counts {
     pub refused: u64,
     /// Records left out by patterns.
     pub filtered: u64,
+    /// Records of which nothing was sent: a pattern of the mask took too many steps on them.
+    pub unsearchable: u64,
     /// Records read and neither sent nor given up.
     pub waiting: u64,
     /// What they weigh: text and what a record costs beside it.
@@ -95,6 +101,8 @@ pub struct Pipeline {
     treatments: Vec<Arc<Treatment>>,
     /// What turns our own times into the world's, as well as it is known.
     offset: Offset,
+    /// CloudWatch's clock was asked: the offset is right.
+    is_clock_known: bool,
     streams: Vec<Stream>,
     files: HashMap<FileId, Followed>,
     ledger: Ledger,
@@ -105,6 +113,8 @@ pub struct Pipeline {
     effects: Effects,
     /// Where the search for the next batch begins, so that every stream has its turn.
     turn: usize,
+    /// The open batch that took what was read last and no ticket covers yet.
+    run: Option<usize>,
 }
 
 impl Pipeline {
@@ -114,6 +124,7 @@ impl Pipeline {
             settings,
             treatments: treatments.into_iter().map(Arc::new).collect(),
             offset: Offset::default(),
+            is_clock_known: false,
             streams: Vec::new(),
             files: HashMap::new(),
             ledger: Ledger::default(),
@@ -123,12 +134,18 @@ impl Pipeline {
             counts: Counts::default(),
             effects: Effects::default(),
             turn: 0,
+            run: None,
         }
     }
 
-    /// Tells what turns our own times into the world's: to be told anew when it is known better.
-    pub fn set_offset(&mut self, offset: Offset) {
-        self.offset = offset;
+    /// Tells what turns our own times into the world's, and whether that was measured: to be told anew when it is known better.
+    pub fn set_offset(&mut self, offset: Offset, is_measured: bool) {
+        (self.offset, self.is_clock_known) = (offset, is_measured);
+    }
+
+    /// The true time, where it is known.
+    fn true_time(&self, now: Monotonic) -> Option<Wall> {
+        self.is_clock_known.then(|| self.offset.wall(now))
     }
 
     /// Takes up a file: where its records go and what is done with them.
@@ -177,7 +194,7 @@ impl Pipeline {
             return None;
         }
         let due = if stream.closed.is_empty() {
-            let opened = stream.open.as_ref()?.opened;
+            let opened = stream.open.since()?;
             if self.is_draining || self.is_pressed() { Monotonic(0) } else { opened.after(self.settings.interval) }
         } else {
             Monotonic(0)
@@ -195,7 +212,7 @@ impl Pipeline {
         let index = turns.into_iter().find(|index| self.due(&self.streams[*index]).is_some_and(|due| due <= now))?;
         self.turn = index + 1;
         let stream = &mut self.streams[index];
-        let mut batch = stream.closed.pop_front().or_else(|| stream.open.take())?;
+        let mut batch = stream.closed.pop_front().or_else(|| stream.open.close(1).next())?;
         batch.sort();
         stream.in_flight = true;
         self.in_flight += 1;
@@ -296,6 +313,15 @@ impl Pipeline {
         }
     }
 
+    /// Gives up a record that CloudWatch would refuse for certain.
+    fn give_up(&mut self, stream: StreamId, cause: Cause) {
+        self.counts.refused += 1;
+        match self.effects.refused.last_mut() {
+            Some((of, why, count)) if (*of, *why) == (stream, cause) => *count += 1,
+            _ => self.effects.refused.push((stream, cause, 1)),
+        }
+    }
+
     fn remove_from_waiting(&mut self, batch: &Batch) {
         self.counts.waiting = self.counts.waiting.saturating_sub(batch.len() as u64);
         self.counts.waiting_bytes = self.counts.waiting_bytes.saturating_sub(batch.bytes());
@@ -310,7 +336,7 @@ impl Pipeline {
         let pause = delay(stream.failures + 3, LONGEST_HOLD, Chance(0.5 + chance.0 / 2.0));
         stream.held_until = now.after(pause);
         self.effects.held.push((batch.stream, detail, pause));
-        let mut dropped: Vec<Batch> = stream.closed.drain(..).chain(stream.open.take()).collect();
+        let mut dropped: Vec<Batch> = stream.closed.drain(..).chain(stream.open.close(usize::MAX)).collect();
         dropped.push(batch);
         for batch in dropped {
             self.remove_from_waiting(&batch);
@@ -336,7 +362,7 @@ impl Pipeline {
 
     /// When the oldest record that waits was read; those under way do not count.
     pub fn oldest(&self) -> Option<Monotonic> {
-        let batches = self.streams.iter().flat_map(|stream| stream.closed.iter().chain(&stream.open));
+        let batches = self.streams.iter().flat_map(|stream| stream.closed.iter().chain(stream.open.iter()));
         batches.map(|batch| batch.opened).min()
     }
 
@@ -540,7 +566,7 @@ mod tests {
             arrived.push(texts(&batch));
             pipeline.outcome(batch, Ok(Receipt::default()), NOW, Chance(0.5));
         }
-        assert_eq!(arrived.concat(), ["a", "b", "c", "d"]);
+        assert_eq!(arrived, [["a", "c"], ["b", "d"]]);
         assert_eq!(settled(&mut pipeline), Some(4));
     }
 

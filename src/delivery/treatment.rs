@@ -9,7 +9,9 @@ use std::borrow::Cow;
 
 use super::batch::Time;
 use super::filter::{Filter, Pattern};
+use super::mask::{self, Mask, Masked};
 use super::multiline::Inside;
+use super::timestamp::{TimeFormat, without};
 use crate::record::Wall;
 
 /// What is done with the records of one entry.
@@ -19,6 +21,19 @@ pub struct Treatment {
     pub multi_line: Option<Start>,
     /// Which of them are sent.
     pub filter: Filter,
+    /// How their times are read; none where they carry the time of reading, or their source knows better.
+    pub time: Option<TimeStep>,
+    /// What of them must not leave the device.
+    pub mask: Mask,
+}
+
+/// What is done with the times of records.
+#[derive(Clone, Debug)]
+pub struct TimeStep {
+    /// Finds them.
+    pub format: TimeFormat,
+    /// They are left out of what is sent.
+    pub is_trimmed: bool,
 }
 
 /// What the first line of a record has.
@@ -35,6 +50,12 @@ pub enum Start {
 pub struct Memory {
     /// What was taken ends in the middle of a line or a record too long for one event.
     pub inside: Inside,
+    /// What is treated now goes on a record whose beginning was taken before.
+    pub is_rest: bool,
+    /// When the record before happened, where its text said so.
+    pub time: Option<Wall>,
+    /// Where it stands between the lines of a private key.
+    pub private_key: mask::Block,
 }
 
 /// A record that is to be sent.
@@ -44,6 +65,8 @@ pub struct Treated<'a> {
     pub text: Cow<'a, str>,
     /// When it happened.
     pub time: Time,
+    /// Nothing of it is left: a pattern of the mask took too many steps.
+    pub is_given_up: bool,
 }
 
 impl Treatment {
@@ -51,19 +74,101 @@ impl Treatment {
     pub fn is_start(&self, line: &str) -> bool {
         match &self.multi_line {
             Some(Start::Pattern(pattern)) => pattern.matches(line),
-            Some(Start::Time) | None => false,
+            Some(Start::Time) => self.time.as_ref().is_some_and(|step| step.format.finds(line)),
+            None => false,
         }
     }
 
     /// What of the record is sent; none where the filter leaves it out. `time` is when it was read, or when its source says
     /// that it happened; `now` is the time of this moment as well as it is known.
-    pub fn treat<'a>(&self, text: Cow<'a, str>, time: Time, _now: Wall, _memory: &mut Memory) -> Option<Treated<'a>> {
-        self.filter.keeps(&text).then_some(Treated { text, time })
+    pub fn treat<'a>(&self, text: Cow<'a, str>, time: Time, now: Wall, memory: &mut Memory) -> Option<Treated<'a>> {
+        let is_kept = self.filter.keeps(&text);
+        let (text, time) = match &self.time {
+            // Also of what is left out: the lines after it, which have no time of their own, are as old as it.
+            Some(step) => step.treat(text, time, now, memory),
+            None => (text, time),
+        };
+        if !is_kept {
+            // It may hold lines of a private key that others follow.
+            self.mask.pass(&text, &mut memory.private_key);
+            return None;
+        }
+        let Masked { text, is_given_up } = self.mask.apply(text, &mut memory.private_key);
+        Some(Treated { text, time, is_given_up })
+    }
+
+    /// A treated piece of a line too long for one event, without what may be a part of what must not leave the device.
+    pub fn piece<'a>(&self, text: Cow<'a, str>, continued: bool, goes_on: bool) -> Cow<'a, str> {
+        if self.mask.is_empty() { text } else { mask::without_edges(&text, continued, goes_on).into() }
+    }
+}
+
+impl TimeStep {
+    /// The record with the time in its text. One without has that of the record before it, and the first ones `time`.
+    fn treat<'a>(&self, text: Cow<'a, str>, time: Time, now: Wall, memory: &mut Memory) -> (Cow<'a, str>, Time) {
+        let found = if memory.is_rest { None } else { self.format.find_after(&text, now, memory.time) };
+        let text = match &found {
+            Some(found) if self.is_trimmed => Cow::Owned(without(&text, &found.range)),
+            _ => text,
+        };
+        memory.time = found.map(|found| found.at).or(memory.time);
+        (text, memory.time.map_or(time, Time::Parsed))
     }
 }
 
 impl From<Filter> for Treatment {
     fn from(filter: Filter) -> Self {
         Self { filter, ..Self::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::*;
+    use crate::record::Monotonic;
+
+    const NOW: Wall = Wall(1_795_255_200_000);
+    const READ: Time = Time::Own(Monotonic(7));
+    const AT: Time = Time::Parsed(Wall(1_795_168_801_000));
+
+    fn treatment(is_trimmed: bool) -> Treatment {
+        let format = TimeFormat::new("%Y-%m-%d %H:%M:%S", TimeZone::UTC).unwrap();
+        let filter = Filter { exclude: vec![Pattern::new("2026.*debug").unwrap()], ..Filter::default() };
+        Treatment { time: Some(TimeStep { format, is_trimmed }), ..Treatment::from(filter) }
+    }
+
+    fn treat(treatment: &Treatment, text: &str, memory: &mut Memory) -> Option<(String, Time)> {
+        let treated = treatment.treat(text.into(), READ, NOW, memory);
+        treated.map(|treated| (treated.text.into_owned(), treated.time))
+    }
+
+    #[test]
+    fn a_record_without_a_time_has_that_of_the_record_before_it() {
+        let (treatment, mut memory) = (treatment(false), Memory::default());
+        let mut time = |text| treat(&treatment, text, &mut memory).map(|(_, time)| time);
+        assert_eq!(time("first"), Some(READ));
+        assert_eq!(time("2026-11-20 10:00:01 up"), Some(AT));
+        assert_eq!(time("  at main"), Some(AT));
+        assert_eq!(time("2026-11-20 10:00:02 debug"), None);
+        assert_eq!(time("  at main"), Some(Time::Parsed(Wall(1_795_168_802_000))), "it belongs to what was left out");
+    }
+
+    #[test]
+    fn the_filter_sees_what_is_cut_off_and_what_is_sent_lacks_it() {
+        let (treatment, mut memory) = (treatment(true), Memory::default());
+        assert_eq!(treat(&treatment, "[2026-11-20 10:00:01] up", &mut memory), Some(("up".to_owned(), AT)));
+        assert_eq!(treat(&treatment, "2026-11-20 10:00:01", &mut memory), Some((String::new(), AT)));
+        assert_eq!(treat(&treatment, "2026-11-20 10:00:01 debug", &mut memory), None);
+    }
+
+    #[test]
+    fn the_rest_of_a_long_line_keeps_its_time_whatever_stands_in_it() {
+        let (treatment, mut memory) = (treatment(true), Memory::default());
+        treat(&treatment, "2026-11-20 10:00:01 up", &mut memory);
+        memory.is_rest = true;
+        let rest = "2024-11-20 10:00:01 is part of it";
+        assert_eq!(treat(&treatment, rest, &mut memory), Some((rest.to_owned(), AT)));
     }
 }

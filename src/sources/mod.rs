@@ -7,4 +7,5 @@ pub mod file;
 pub mod host;
 pub mod journal;
 pub mod records;
+pub mod statsd;
 pub mod unified_log;

@@ -100,7 +100,7 @@ fn expecting(scene: &Scene, stream: &str, records: Vec<String>) -> Written {
 }
 
 #[test]
-fn traces_come_whole_and_in_order_over_the_borders_of_batches_and_through_rotations() {
+fn traces_come_whole_and_in_order_over_the_borders_of_batches_and_through_a_rotation() {
     let scene = scene_of_traces();
     let agent = scene.start();
     for (name, trace, _) in LANGUAGES {
@@ -117,10 +117,13 @@ fn traces_come_whole_and_in_order_over_the_borders_of_batches_and_through_rotati
                 file.write_all(&text.as_bytes()[..text.len() - 333]).unwrap();
                 text.drain(..text.len() - 333);
             }
-            if number == 1500 || number == 3000 {
-                // The log is rotated in the middle of a trace, and the writer notices after it.
-                fs::rename(&path, scene.path(&format!("{name}.log.{number}"))).unwrap();
-                file.write_all(text.as_bytes()).unwrap();
+            if number == 2000 {
+                // The log is rotated in the middle of a trace, and its writer notices after that one.
+                let (before, after) = text.split_at(text.len() - 333);
+                file.write_all(before.as_bytes()).unwrap();
+                scene.wait_for_taken(&format!("{name}.log"), number as u64, PATIENCE);
+                fs::rename(&path, scene.path(&format!("{name}.log.1"))).unwrap();
+                file.write_all(after.as_bytes()).unwrap();
                 text.clear();
                 file = append(&path);
             }

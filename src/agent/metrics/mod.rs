@@ -8,7 +8,6 @@ mod backlog;
 mod over;
 mod own;
 mod plan;
-mod programs;
 mod sections;
 mod work;
 
@@ -103,6 +102,8 @@ pub struct Metrics {
     parts: Parts,
     /// What is sampled; away while it looks.
     sections: Option<Sections>,
+    /// What kept programs from being heard when it was looked last.
+    deaf: Option<String>,
     /// Looking may take long: a disk that hangs must not keep what was found before from being sent.
     looking: JoinSet<Looked>,
     way: Way,
@@ -139,6 +140,7 @@ impl Metrics {
         let sections = Sections::new(parts.sampling.clone(), Path::new("/"), parts.status.clone(), now);
         Self {
             sections: Some(sections),
+            deaf: None,
             looking: JoinSet::new(),
             way,
             store,
@@ -234,6 +236,7 @@ impl Metrics {
 
     /// What was found is of the moment at which looking began.
     fn looked(&mut self, (sections, at, found): Looked) {
+        self.deaf = sections.trouble();
         self.sections = Some(sections);
         if found.left_out > 0 {
             log::warn!(count = found.left_out; "figures that are no numbers were left out");
@@ -425,6 +428,7 @@ impl Metrics {
         // Every round of a run has about as many samples as the next.
         let on_disk = self.backlog_end.0.saturating_sub(self.backlog.0) * self.usual_len;
         self.told.waiting = (in_memory + at_work) as u64 + on_disk;
-        self.status.send_replace(self.told.clone());
+        let trouble = self.told.trouble.clone().or_else(|| self.deaf.clone());
+        self.status.send_replace(Told { trouble, ..self.told.clone() });
     }
 }

@@ -12,12 +12,12 @@ use tokio::sync::watch;
 
 use super::own::Own;
 use super::plan::{Common, Plan, Planning, is_high_resolution};
-use super::programs::Programs;
 use crate::config::{Collected, Config, Facts, PluginConfig, StatsdConfig};
 use crate::record::{Dimensions, Monotonic, Sample, Status};
 use crate::sources::host::Host;
 use crate::sources::host::collector::Collector;
 use crate::sources::host::scan::Scan;
+use crate::sources::statsd::Statsd;
 
 /// The first sampling comes this soon after the start, so that a new machine shows up at once.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
@@ -102,7 +102,7 @@ enum Eyes {
     Host(Box<Host>),
     Collector(Box<Collector>),
     Itself(Box<Own>),
-    Programs(Programs),
+    Programs(Statsd),
 }
 
 impl Sections {
@@ -158,6 +158,14 @@ impl Sections {
         self.sample(now, &|| now)
     }
 
+    /// What keeps programs from being heard.
+    pub fn trouble(&self) -> Option<String> {
+        self.all.iter().find_map(|section| match &section.eyes {
+            Some(Eyes::Programs(programs)) => programs.trouble(),
+            _ => None,
+        })
+    }
+
     /// What programs sent that was not taken yet.
     pub fn rest(&mut self, now: Monotonic) -> Planning {
         let (mut all, mut scan) = (Planning::default(), Scan::new(&self.root));
@@ -185,7 +193,7 @@ impl Subject {
             Self::Standard => Eyes::Host(Box::new(Host::new(root, Dimensions::default(), now))),
             Self::Section(PluginConfig::Itself, _) => Eyes::Itself(Box::new(Own::new(status.clone()))),
             Self::Section(plugin, _) => Eyes::Collector(Box::new(Collector::new(root, plugin.clone(), now))),
-            Self::Statsd(config) => Eyes::Programs(Programs::listen(config)),
+            Self::Statsd(config) => Eyes::Programs(Statsd::listen(config)),
         }
     }
 }

@@ -112,10 +112,10 @@ pub struct FileEntry {
     pub filters: List<Filter>,
     /// A regular expression that finds the first line of a record of several lines, or `{timestamp_format}`: a line with a time.
     pub multi_line_start_pattern: Key<String>,
-    /// How the time stands in a record.
+    /// How the time stands in a record: directives as `%Y-%m-%d %H:%M:%S`, or `auto`; without it records carry the time of reading.
     pub timestamp_format: Key<String>,
-    /// The zone of times without one.
-    pub timezone: Key<Timezone>,
+    /// The zone of times that name none: `Local`, `UTC` or a name such as `Europe/Berlin`.
+    pub timezone: Key<String>,
     /// Leaves the time out of the record.
     pub trim_timestamp: Key<bool>,
     /// The files' encoding, by a label of the WHATWG; a byte order mark knows better.
@@ -138,19 +138,6 @@ pub enum InitialPosition {
     Beginning,
     /// At the end.
     End,
-}
-
-/// The zone of times without one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub enum Timezone {
-    /// This machine's.
-    Local,
-    /// This machine's: the CloudWatch Agent's other spelling.
-    #[serde(rename = "LOCAL")]
-    AlsoLocal,
-    /// UTC.
-    #[serde(rename = "UTC")]
-    Utc,
 }
 
 /// The CloudWatch Agent's filter.

@@ -24,6 +24,7 @@ impl Judge<'_> {
         let mut journals: Vec<(usize, JournalConfig)> = Vec::new();
         let mut base = JournalConfig::new("journal");
         (base.group, base.retention_days) = (standard.group.clone(), standard.retention_days);
+        base.mask = standard.mask.clone();
         if logs.log_stream_name.get().is_some() {
             base.stream = standard.stream.clone();
         }
@@ -112,6 +113,9 @@ impl Judge<'_> {
         journal.include_patterns = self.regular_expressions(&shape.include_patterns);
         journal.exclude_patterns = self.regular_expressions(&shape.exclude_patterns);
         journal.filters = self.filters(&shape.filters);
+        if let Some(mask) = self.mask(&shape.mask) {
+            journal.mask = mask;
+        }
         // Another journal has other places.
         if let Some(namespace) = &journal.namespace {
             journal.key = format!("journal of {namespace}");

@@ -60,6 +60,7 @@ impl Judge<'_> {
         if let Some(stream) = self.template(&shape.log_stream_name, Purpose::Stream) {
             standard.stream = stream;
         }
+        standard.mask = self.mask(&shape.mask).unwrap_or_default();
         standard
     }
 
@@ -142,10 +143,14 @@ impl Judge<'_> {
         entry.include_patterns = self.regular_expressions(&shape.include_patterns);
         entry.exclude_patterns = self.regular_expressions(&shape.exclude_patterns);
         entry.filters = self.filters(&shape.filters);
+        if let Some(mask) = self.mask(&shape.mask) {
+            entry.mask = mask;
+        }
         entry.multi_line = self.multi_line(shape);
         if let Some(encoding) = self.encoding(&shape.encoding) {
             entry.encoding = encoding;
         }
+        entry.time = self.time(shape);
         (!entry.pattern.is_empty()).then_some(entry)
     }
 
@@ -248,6 +253,7 @@ fn is_same(one: &FileEntryConfig, other: &FileEntryConfig) -> bool {
         && one.group.text() == other.group.text()
         && one.stream.text() == other.stream.text()
         && one.blacklist == other.blacklist
+        && one.time == other.time
         && same_filters
 }
 

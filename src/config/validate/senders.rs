@@ -73,7 +73,12 @@ impl Judge<'_> {
             address: self.address(&shape.service_address).unwrap_or(STATSD),
             aggregation: aggregation.map_or(STATSD_AGGREGATION, Duration::from_secs),
             interval: interval.unwrap_or(STATSD_INTERVAL),
-            separator: shape.metric_separator.get().cloned().unwrap_or_else(|| "_".to_string()),
+            separator: shape
+                .metric_separator
+                .get()
+                .filter(|text| !text.is_empty())
+                .cloned()
+                .unwrap_or_else(|| "_".to_string()),
             max_pending: pending.and_then(|count| usize::try_from(count).ok()).unwrap_or(STATSD_PENDING),
             drop_original: self.distinct(&shape.drop_original_metrics),
         })

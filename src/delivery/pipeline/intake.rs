@@ -6,8 +6,9 @@
 
 use std::sync::Arc;
 
-use super::Pipeline;
-use crate::delivery::batch::{Batch, EVENT_OVERHEAD_BYTES, Time};
+use super::open::Place;
+use super::{Pipeline, Stream};
+use crate::delivery::batch::{EVENT_OVERHEAD_BYTES, Time};
 use crate::delivery::lines::{Block, Line, is_blank, pieces};
 use crate::delivery::multiline::Records;
 use crate::delivery::treatment::Treated;
@@ -96,20 +97,32 @@ impl Pipeline {
     ) {
         let Some(followed) = self.files.get_mut(&file) else { return };
         let stream = followed.stream;
-        let treated = match self.treatments.get(followed.treatment) {
+        followed.memory.is_rest = line.continued;
+        let treatment = self.treatments.get(followed.treatment);
+        let treated = match treatment {
             Some(treatment) => treatment.treat(line.text, time, self.offset.wall(now), &mut followed.memory),
-            None => Some(Treated { text: line.text, time }),
+            None => Some(Treated { text: line.text, time, is_given_up: false }),
         };
-        let Some(Treated { text, time }) = treated else {
+        let Some(Treated { text, time, is_given_up }) = treated else {
             self.counts.filtered += 1;
             return;
         };
-        if !is_blank(&text) {
-            pieces(&Line { text, ..line }, |text| self.append(file, stream, time, text, now, &mut before));
+        self.counts.unsearchable += u64::from(is_given_up);
+        let is_piece = line.continued || line.goes_on;
+        let text = match treatment {
+            Some(treatment) if is_piece => treatment.piece(text, line.continued, line.goes_on),
+            _ => text,
+        };
+        if is_blank(&text) {
+            return;
         }
+        if let Some(cause) = time.refusal(self.true_time(now)) {
+            return self.give_up(stream, cause);
+        }
+        pieces(&Line { text, ..line }, |text| self.append(file, stream, time, text, now, &mut before));
     }
 
-    /// Adds one record; `before` is the mark before its line, to which a batch that closes here is settled.
+    /// Adds one record; `before` is the mark before its line, up to which is covered what another batch took.
     fn append(
         &mut self,
         file: FileId,
@@ -119,30 +132,42 @@ impl Pipeline {
         now: Monotonic,
         before: impl FnOnce() -> Mark,
     ) {
-        let is_full = self.streams[id.0 as usize].open.as_ref().is_some_and(|open| !open.fits(time, text.len()));
-        if is_full {
+        let place = self.streams[id.0 as usize].open.place(time, text.len());
+        if self.run.is_some_and(|run| place != Place::Into(run)) {
             self.cover(file, id, before());
-            let stream = &mut self.streams[id.0 as usize];
-            stream.closed.extend(stream.open.take());
         }
-        let stream = &mut self.streams[id.0 as usize];
-        stream.open.get_or_insert_with(|| Batch::new(id, now)).push(time, text);
+        let Stream { open, closed, .. } = &mut self.streams[id.0 as usize];
+        let index = match place {
+            Place::Into(index) => index,
+            Place::NewAfter(count) => {
+                closed.extend(open.close(count));
+                open.begin(id, now)
+            }
+        };
+        if let Some(batch) = open.get(index) {
+            batch.push(time, text);
+        }
+        self.run = Some(index);
         self.counts.waiting += 1;
         self.counts.waiting_bytes += text.len() + EVENT_OVERHEAD_BYTES;
     }
 
-    /// Has `file` settle up to `end` with what the open batch of the stream holds now; at once where it holds nothing.
+    /// Has `file` settle up to `end` with the batch that took what was read last; where none did, with what is open of the
+    /// file, and at once where nothing is.
     fn cover(&mut self, file: FileId, id: StreamId, end: Mark) {
-        let Some(open) = self.streams[id.0 as usize].open.as_mut() else {
-            let ticket = self.ledger.open(file, end);
-            self.effects.settled.extend(self.ledger.settle(ticket).map(|mark| (file, mark)));
+        let batch = self.run.take().and_then(|index| self.streams[id.0 as usize].open.get(index));
+        let Some(batch) = batch else {
+            if !self.ledger.reach(file, end) {
+                let ticket = self.ledger.open(file, end);
+                self.effects.settled.extend(self.ledger.settle(ticket).map(|mark| (file, mark)));
+            }
             return;
         };
-        let own = open.newest_ticket().filter(|ticket| ticket.file() == file);
+        let own = batch.newest_ticket().filter(|ticket| ticket.file() == file);
         if own.is_some_and(|ticket| self.ledger.extend(ticket, end)) {
-            open.retie_newest();
+            batch.retie_newest();
         } else {
-            open.tie(self.ledger.open(file, end));
+            batch.tie(self.ledger.open(file, end));
         }
     }
 }

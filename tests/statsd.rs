@@ -1,0 +1,196 @@
+//! Metrics that programs send by StatsD: other people's client libraries against the real program, and what arrives at CloudWatch.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    dead_code,
+    reason = "tests state what must be, and a scene has more than one test needs"
+)]
+
+#[path = "support/python.rs"]
+mod environment;
+#[path = "support/agent.rs"]
+mod scene;
+
+use std::net::UdpSocket;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use cloudwatch_publisher::local::Series;
+use scene::{Agent, NAMESPACE, PATIENCE, Scene, wait_until};
+use serde_json::json;
+
+/// Packets of the burst.
+const BURST: u32 = 100_000;
+/// What the program may weigh while it hears a burst.
+const MAX_RESIDENT_KIB: u64 = 64 * 1024;
+
+/// A program that listens on a free port and sums up over `seconds`.
+struct Stage {
+    scene: Scene,
+    port: u16,
+}
+
+impl Stage {
+    fn new(seconds: u64) -> Self {
+        let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut scene = Scene::new(&["app.log"]);
+        scene.set("/metrics/append_dimensions", json!({}));
+        scene.set(
+            "/metrics/metrics_collected",
+            json!({"statsd": {"service_address": format!("127.0.0.1:{port}"), "metrics_aggregation_interval": seconds}}),
+        );
+        Self { scene, port }
+    }
+
+    fn start(&self) -> Agent {
+        let agent = self.scene.start();
+        self.wait_for_words("listening for StatsD");
+        agent
+    }
+
+    fn wait_for_words(&self, words: &str) {
+        wait_until(words, PATIENCE, || self.scene.own_log().contains(words));
+    }
+
+    fn send(&self, text: &str) {
+        UdpSocket::bind("127.0.0.1:0").unwrap().send_to(text.as_bytes(), ("127.0.0.1", self.port)).unwrap();
+    }
+
+    fn series(&self, name: &str, kind: &str) -> Option<Series> {
+        let all = self.scene.endpoint.metrics();
+        all.into_iter().find(|series| series.name == name && series.dimension("metric_type") == Some(kind))
+    }
+
+    /// The sum over all that arrived, and of how many values.
+    fn total(&self, name: &str, kind: &str) -> (f64, f64) {
+        let points = self.series(name, kind).map(|series| series.points).unwrap_or_default();
+        points.iter().fold((0.0, 0.0), |(sum, count), point| (sum + point.value * point.count, count + point.count))
+    }
+}
+
+#[test]
+fn what_other_people_s_libraries_send_arrives_with_names_kinds_values_and_tags() {
+    let Some(python) = environment::python("statsd", "clients of StatsD") else { return };
+    let stage = Stage::new(2);
+    let agent = stage.start();
+    let sent = Command::new(python)
+        .arg(environment::script("statsd", "send.py"))
+        .arg(stage.port.to_string())
+        .status()
+        .unwrap();
+    assert!(sent.success());
+    wait_until("the last metric arrives", PATIENCE, || {
+        stage.series("dog_users", "set").is_some() && stage.total("py_hits", "counter").0 >= 22.0
+    });
+    agent.stop();
+    let sums = [
+        ("py_hits", "counter", 22.0),
+        ("py_piped", "counter", 2.0),
+        ("py_users", "set", 2.0),
+        ("py_spent", "timing", 900.0),
+        ("py_piped_spent", "timing", 7.0),
+        ("dog_hits", "counter", 5.0),
+        ("dog_size", "histogram", 0.5),
+        ("dog_wide", "histogram", 8.0),
+        ("dog_spent", "timing", 42.0),
+        ("dog_users", "set", 1.0),
+    ];
+    for (name, kind, sum) in sums {
+        assert!((stage.total(name, kind).0 - sum).abs() < 1e-6, "{name}: {:?}", stage.series(name, kind));
+    }
+    for (name, last) in [("py_level", 6.0), ("py_below", -7.0), ("dog_level", -1.5)] {
+        let series = stage.series(name, "gauge").unwrap_or_else(|| panic!("{name} is missing"));
+        assert_eq!(series.points.back().map(|point| point.value), Some(last), "{name}");
+    }
+    assert_eq!(stage.total("py_spent", "timing").1, 4.0, "each value counts");
+    let spent = stage.series("py_spent", "timing").unwrap();
+    let ends = spent.points.iter().map(|point| (point.minimum, point.maximum));
+    let ends = ends.reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)));
+    assert_eq!((ends, spent.namespace.as_str()), (Some((100.0, 300.0)), NAMESPACE));
+    let hits = stage.series("dog_hits", "counter").unwrap();
+    let tags = ["env", "page", "lonely"].map(|name| hits.dimension(name));
+    assert_eq!(tags, [Some("test"), Some("start"), Some("<empty>")]);
+    assert!(stage.scene.own_log().contains("some of what was sent by StatsD was not used"), "the event is counted");
+    stage.scene.assert_nothing_refused_but(&[]);
+}
+
+#[test]
+fn what_was_summed_up_is_sent_before_the_program_ends() {
+    let stage = Stage::new(3_600);
+    let agent = stage.start();
+    stage.send("last.words:3|c\nnot a line\nlast.words:4|c");
+    // It has been heard once the socket is empty; nothing tells that to others.
+    std::thread::sleep(Duration::from_secs(1));
+    agent.stop();
+    assert_eq!(stage.total("last_words", "counter").0, 7.0);
+}
+
+#[test]
+fn a_reload_that_changes_no_address_keeps_the_socket_and_the_sums() {
+    let mut stage = Stage::new(3_600);
+    let agent = stage.start();
+    stage.send("kept:1|c");
+    std::thread::sleep(Duration::from_secs(1));
+    stage.scene.set("/metrics/force_flush_interval", 2);
+    let reload = stage.scene.program(&["reload"]).arg(stage.scene.config()).output().unwrap();
+    assert!(reload.status.success(), "{}", String::from_utf8_lossy(&reload.stderr));
+    stage.send("kept:2|c");
+    std::thread::sleep(Duration::from_secs(1));
+    agent.stop();
+    assert_eq!(stage.total("kept", "counter").0, 3.0);
+    assert_eq!(stage.scene.own_log().matches("listening for StatsD").count(), 1);
+}
+
+#[test]
+fn an_address_that_is_taken_is_told_and_tried_again() {
+    let stage = Stage::new(1);
+    let other = UdpSocket::bind(("127.0.0.1", stage.port)).unwrap();
+    let agent = stage.scene.start();
+    stage.wait_for_words("cannot listen for StatsD");
+    drop(other);
+    stage.wait_for_words("listening for StatsD address");
+    stage.send("late:1|c");
+    wait_until("it is heard", PATIENCE, || stage.total("late", "counter").0 >= 1.0);
+    assert_eq!(stage.scene.own_log().matches("metrics that programs send are not heard").count(), 1);
+    agent.stop();
+}
+
+#[test]
+fn a_burst_takes_bounded_memory_and_what_is_lost_of_it_is_known() {
+    let stage = Stage::new(1);
+    let agent = stage.start();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let start = Instant::now();
+    for number in 0..BURST {
+        let packet = format!("burst:1|c\ntime:{}|ms|#n:{}", number % 1_000, number % 50);
+        socket.send_to(packet.as_bytes(), ("127.0.0.1", stage.port)).unwrap();
+    }
+    let took = start.elapsed();
+    let resident = peak_resident_kib(&agent);
+    wait_until("a packet after the burst is heard", PATIENCE, || {
+        stage.send("after:1|c");
+        stage.total("after", "counter").0 >= 1.0
+    });
+    agent.stop();
+    let (heard, _) = stage.total("burst", "counter");
+    println!("{heard} of {BURST} packets heard, sent in {took:?}; peak resident memory {resident:?} KiB");
+    assert!(heard >= f64::from(BURST) / 100.0 && heard <= f64::from(BURST), "{heard}");
+    assert!(resident.is_none_or(|resident| resident < MAX_RESIDENT_KIB), "{resident:?} KiB");
+    let times: f64 = {
+        let all = stage.scene.endpoint.metrics();
+        let timings = all.iter().filter(|series| series.name == "time").flat_map(|series| series.points.iter());
+        timings.map(|point| point.count).sum()
+    };
+    assert_eq!(times, heard, "each packet brought one of both");
+}
+
+/// Where the system tells it.
+fn peak_resident_kib(agent: &Agent) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", agent.pid())).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().trim_end_matches(" kB").trim().parse().ok()
+}
