@@ -11,6 +11,8 @@
 
 #[path = "agent/answers.rs"]
 mod answers;
+#[path = "agent/check.rs"]
+mod check;
 #[path = "agent/clocks.rs"]
 mod clocks;
 #[path = "agent/commands.rs"]
@@ -35,6 +37,8 @@ mod resources;
 mod resuming;
 #[path = "support/agent.rs"]
 mod scene;
+#[path = "agent/sections.rs"]
+mod sections;
 #[path = "agent/service.rs"]
 mod service;
 #[path = "agent/sign_in.rs"]

@@ -3,7 +3,19 @@
 //!
 //! `UPDATE_EXPECTED=1 cargo test --test configs` writes the messages anew; then read the difference.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails, in its helpers too")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a panic is how a test fails, in its helpers too"
+)]
+
+#[path = "configs/cwagent.rs"]
+mod cwagent;
+#[path = "support/python.rs"]
+mod python;
+#[path = "configs/schema.rs"]
+mod schema;
 
 use std::path::{Path, PathBuf};
 
@@ -22,6 +34,13 @@ fn json_files(folder: &str) -> Vec<PathBuf> {
     files
 }
 
+/// The ready configurations. The schema lies beside them.
+fn examples() -> Vec<PathBuf> {
+    let mut files = json_files("configs");
+    files.retain(|path| !path.ends_with("schema.json"));
+    files
+}
+
 fn example(name: &str) -> Loaded {
     config::load(&root().join("configs").join(name)).unwrap_or_else(|failure| panic!("{failure}"))
 }
@@ -36,7 +55,7 @@ fn every_example_is_accepted_with_the_expected_warnings_only() {
         ("raspberry-pi.json", &[]),
     ];
     let names: Vec<String> =
-        json_files("configs").iter().map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect();
+        examples().iter().map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect();
     assert_eq!(names, expected.map(|(name, _)| name), "an example without its line here");
     for (name, warnings) in expected {
         let mut given: Vec<String> = example(name).warnings.into_iter().map(|warning| warning.message).collect();
@@ -53,7 +72,7 @@ fn every_example_has_names_that_cloudwatch_takes() {
         hostname: "raspberrypi".to_string(),
         ..Facts::default()
     };
-    for path in json_files("configs") {
+    for path in examples() {
         let loaded = config::load(&path).unwrap_or_else(|failure| panic!("{failure}"));
         assert_eq!(config::check_for(&loaded.config, &facts), Ok(()));
         assert!(!loaded.config.logs.entries.is_empty());

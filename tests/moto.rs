@@ -103,6 +103,25 @@ fn a_line_over_the_limit_arrives_in_pieces_between_whole_neighbours() {
 }
 
 #[test]
+fn check_asks_for_rights_and_leaves_nothing_behind() {
+    let Some(scene) = Scene::new() else { return };
+    let mut app = Written::open(&scene.path("app.log"));
+    Written::open(&scene.path("other.log")).line("x");
+    let agent = scene.start();
+    app.line("from the agent");
+    scene.wait_for("app.log", &app);
+    assert!(stop(agent).success());
+    let metrics = scene.stand_in.ask(&["metrics", NAMESPACE]);
+    let report = scene.check_aws();
+    let rights = report["aws"]["rights"].as_array().unwrap();
+    let verdicts: Vec<&Value> = rights.iter().map(|right| &right["verdict"]).collect();
+    assert!(verdicts.len() == 5 && verdicts.iter().all(|verdict| *verdict == "allowed"), "{rights:#?}");
+    assert_eq!(scene.read_back("app.log"), app.lines);
+    assert_eq!(scene.stand_in.ask(&["metrics", NAMESPACE]), metrics);
+    assert_eq!(scene.stand_in.ask(&["group", GROUP]), json!({"retention": 7, "streams": ["app.log", "other.log"]}));
+}
+
+#[test]
 fn a_group_that_is_deleted_under_way_is_made_again() {
     let Some(scene) = Scene::new() else { return };
     let mut app = Written::open(&scene.path("app.log"));
@@ -217,6 +236,19 @@ impl Scene {
             .spawn()
             .unwrap();
         Agent { process, log: self.path("agent.log") }
+    }
+
+    /// Has the program judge the configuration of the last start, rights at AWS included; what it printed.
+    fn check_aws(&self) -> Value {
+        let output = Command::new(env!("CARGO_BIN_EXE_cloudwatch-publisher"))
+            .args(["check", "--json", "--aws"])
+            .arg(self.path("config.json"))
+            .envs([("AWS_ACCESS_KEY_ID", "made-up"), ("AWS_SECRET_ACCESS_KEY", "made-up"), ("AWS_REGION", "eu-west-1")])
+            .env("NO_PROXY", "127.0.0.1")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
     }
 
     fn read_back(&self, stream: &str) -> Vec<String> {

@@ -32,7 +32,7 @@ use crate::state::{Opened, Store};
 use metrics::Metrics;
 pub use metrics::preview as metrics_preview;
 use saver::Saver;
-pub use setup::preview;
+pub use setup::{preview, stream_of};
 use shift::Shift;
 use tally::Tally;
 

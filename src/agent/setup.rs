@@ -164,7 +164,7 @@ fn is_readable(journal: &JournalConfig) -> bool {
 }
 
 /// Where a journal's records go. What a file's name is in the name of a stream, the journal is in it.
-fn stream_of(facts: &Facts, config: &JournalConfig) -> StreamName {
+pub fn stream_of(facts: &Facts, config: &JournalConfig) -> StreamName {
     let named = |template: &Template| template.resolve_for(facts, Path::new("journal")).into();
     StreamName { group: named(&config.group), stream: named(&config.stream) }
 }

@@ -46,10 +46,7 @@ pub enum Command {
         config: Option<PathBuf>,
     },
     /// Say everything that is wrong with a configuration, or how it is understood.
-    Check {
-        /// The configuration [default: as without a command]
-        config: Option<PathBuf>,
-    },
+    Check(Check),
     /// Publish to an endpoint in this process and show it on a page: no AWS account, no costs.
     Local {
         /// A configuration to try [default: this machine's metrics, and the logs under /var/log that can be read]
@@ -72,6 +69,23 @@ pub enum Command {
     #[cfg(feature = "provision")]
     #[command(subcommand)]
     Provision(provision::Provision),
+}
+
+/// What `check` tells.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 right, 78 wrong; with --aws also 69 where AWS cannot be reached or the sign-in fails, 77 where AWS \
+                  denies what is needed. Nothing is written, neither here nor at AWS."
+)]
+pub struct Check {
+    /// The configuration [default: as without a command]
+    pub config: Option<PathBuf>,
+    /// Print all of it as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Sign in, too, and ask AWS for each right that the configuration needs
+    #[arg(long)]
+    pub aws: bool,
 }
 
 /// What `configure` changes.

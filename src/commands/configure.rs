@@ -39,7 +39,8 @@ pub fn perform(wish: &Configure) -> Result<(), Failure> {
     let text = start_from(wish, present.as_ref())?;
     let mut edit = Edit::new(text).map_err(|problems| refused(&config::Failure::Wrong(origin.clone(), problems)))?;
     apply(&mut edit, wish)?;
-    let parsed = config::parse(edit.text(), &origin, &|name| std::env::var(name).ok());
+    // With what lies over it: that is what has to be right. Only this file is written.
+    let parsed = config::load_text(edit.text(), &origin);
     let remarks = config::warnings_text(&origin, &parsed.map_err(|failure| refused(&failure))?.warnings);
     if wish.print {
         return print(edit.text());

@@ -63,7 +63,7 @@ pub fn perform(cli: Cli) -> u8 {
         Command::Run { config } => run::perform(&path(config)),
         Command::Status { config, wait, json } => status::perform(config.as_deref(), wait, json),
         Command::Reload { config } => reload::perform(&path(config)),
-        Command::Check { config } => check::perform(&path(config)),
+        Command::Check(wish) => check::perform(&path(wish.config.clone()), &wish),
         Command::Local { config, port } => local::perform(config.as_deref(), port),
         Command::Configure(wish) => configure::perform(&wish),
         Command::InstanceId { config, serial } => instance_id::perform(&path(config), serial),

@@ -89,7 +89,8 @@ pub fn refused(failure: config::Failure) -> Failure {
 pub fn log_warnings(loaded: &Loaded) {
     for warning in &loaded.warnings {
         let line = warning.place.map_or(0, |place| place.line);
-        log::warn!(cause = warning.message, line, hint = warning.hint; "configuration");
+        let file = warning.file.as_deref().unwrap_or(Path::new("")).display().to_string();
+        log::warn!(cause = warning.message, file, line, hint = warning.hint; "configuration");
     }
     if identity::is_nameless(&loaded.config.agent.instance) {
         log::warn!(

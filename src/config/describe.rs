@@ -7,11 +7,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::settings::{
-    Compression, Config, FileEntryConfig, FilterConfig, InitialPosition, JournalConfig, JournalFormat, JournalLevel,
-    Network, PasswordSource, SignIn, Since,
+    Compression, Config, FileEntryConfig, FilterConfig, GroupClass, InitialPosition, JournalConfig, JournalFormat,
+    JournalLevel, MaskConfig, MultiLineConfig, Network, PasswordSource, SignIn, Since, ZoneConfig,
 };
 use super::template::Facts;
 use super::{DEFAULT_LOG_FILE, DEFAULT_STATE_DIRECTORY};
+use crate::delivery::encoding::Encoding;
 
 /// The settings for this machine, a line each, ending in a newline.
 pub fn describe(config: &Config, facts: &Facts) -> String {
@@ -23,6 +24,9 @@ pub fn describe(config: &Config, facts: &Facts) -> String {
     };
     if let Some(origin) = &config.origin {
         line("configuration", &origin.display().to_string());
+    }
+    for fragment in &config.fragments {
+        line("  merged", &fragment.display().to_string());
     }
     line("instance id", &facts.instance_id);
     line("host name", &facts.hostname);
@@ -136,27 +140,74 @@ fn logs(config: &Config) -> String {
 fn describe_entry(entry: &FileEntryConfig, facts: &Facts) -> String {
     let mut text =
         format!("  {}\n    to {} / {}", entry.pattern, entry.group.resolve(facts), entry.stream.resolve(facts));
-    if let Some(kept) = entry.retention_days {
-        let _ = write!(text, ", kept {}", days(u64::from(kept)));
-    }
+    text.push_str(&group_settings(entry.retention_days, entry.group_class));
     text.push_str(match entry.initial_position {
         InitialPosition::Beginning => "; at the first start from the beginning\n",
         InitialPosition::End => "; at the first start from the end\n",
     });
+    text.push_str(&framing(entry));
     text.push_str(&patterns(&entry.include_patterns, &entry.exclude_patterns, &entry.filters));
+    text.push_str(&masks(&entry.mask));
     if let Some(blacklist) = &entry.blacklist {
         let _ = writeln!(text, "    no files named like `{blacklist}`");
     }
+    if entry.is_newest_only {
+        text.push_str("    only the newest file that matches\n");
+    }
+    if entry.is_removed {
+        text.push_str("    rotated files are deleted once CloudWatch has all of them\n");
+    }
     text
+}
+
+/// What makes a record of bytes, and where its time comes from.
+fn framing(entry: &FileEntryConfig) -> String {
+    let mut text = String::new();
+    if entry.encoding != Encoding::UTF_8 {
+        let _ = writeln!(text, "    read as {}", entry.encoding.name());
+    }
+    let _ = match &entry.multi_line {
+        None => Ok(()),
+        Some(MultiLineConfig::Pattern(pattern)) => writeln!(text, "    a record begins at a line with `{pattern}`"),
+        Some(MultiLineConfig::Time) => writeln!(text, "    a record begins at a line with its time"),
+    };
+    if let Some(time) = &entry.time {
+        let zone = match &time.zone {
+            ZoneConfig::Local => "this machine's zone",
+            ZoneConfig::Utc => "UTC",
+            ZoneConfig::Named(name) => name,
+        };
+        let trimmed = if time.is_trimmed { ", which is left out" } else { "" };
+        let _ = writeln!(text, "    times as `{}`, without a zone in {zone}{trimmed}", time.format);
+    }
+    text
+}
+
+/// What a group is made with.
+fn group_settings(retention_days: Option<u16>, class: GroupClass) -> String {
+    let kept = retention_days.map(|kept| format!(", kept {}", days(u64::from(kept)))).unwrap_or_default();
+    match class {
+        GroupClass::Standard => kept,
+        GroupClass::InfrequentAccess => format!("{kept}, class INFREQUENT_ACCESS"),
+    }
+}
+
+fn masks(masks: &[MaskConfig]) -> String {
+    let shown: Vec<String> = masks
+        .iter()
+        .map(|mask| match mask {
+            MaskConfig::BuiltIn(name) => name.clone(),
+            MaskConfig::Pattern { pattern, replace } => format!("`{pattern}` becomes `{replace}`"),
+        })
+        .collect();
+    if shown.is_empty() { String::new() } else { format!("    masked: {}\n", shown.join(", ")) }
 }
 
 fn describe_journal(journal: &JournalConfig, facts: &Facts) -> String {
     let stream = journal.stream.resolve_for(facts, Path::new("journal"));
     let mut text =
         format!("  {}\n    to {} / {stream}", journal.key, journal.group.resolve_for(facts, Path::new("journal")));
-    if let Some(kept) = journal.retention_days {
-        let _ = write!(text, ", kept {}", days(u64::from(kept)));
-    }
+    text.push_str(&group_settings(journal.retention_days, journal.group_class));
     let _ = match journal.since {
         Since::Now => write!(text, "; at the first start from now on"),
         Since::Boot => write!(text, "; at the first start from the boot on"),
@@ -194,6 +245,7 @@ fn describe_journal(journal: &JournalConfig, facts: &Facts) -> String {
         JournalFormat::Message => text.push_str("    the message alone\n"),
     }
     text.push_str(&patterns(&journal.include_patterns, &journal.exclude_patterns, &journal.filters));
+    text.push_str(&masks(&journal.mask));
     text
 }
 

@@ -16,6 +16,7 @@ pub use metrics::*;
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 #[serde(default)]
 pub struct File {
     /// The agent as a whole.
@@ -28,6 +29,7 @@ pub struct File {
 
 /// The agent as a whole.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 #[serde(default)]
 pub struct Agent {
     /// What names this machine.
@@ -78,6 +80,7 @@ pub struct Agent {
 
 /// What the instance id is made of: `{prefix}-{serial}`.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 #[serde(default)]
 pub struct Instance {
     /// The first part of the instance id.
@@ -90,6 +93,7 @@ pub struct Instance {
 
 /// A Cognito user or an IoT device.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Authentication {
     /// Cognito: the AWS account, 12 digits.
@@ -125,6 +129,7 @@ impl<'de> Deserialize<'de> for Secret {
 
 /// How the password is proved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum AuthFlow {
     /// By SRP: it never leaves the device.
     #[serde(rename = "USER_SRP_AUTH")]
@@ -136,6 +141,7 @@ pub enum AuthFlow {
 
 /// A role to assume.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 #[serde(default)]
 pub struct Credentials {
     /// The role's ARN.

@@ -1,17 +1,20 @@
 //! The configuration: a JSON file becomes a [`Config`], or every problem in it at once.
 //!
-//! `tree` reads the text and keeps the place of every value, `read` lets serde look at the tree (`key` is what it finds), `file` is the shape of the
+//! `tree` reads the text and keeps the place of every value, `environment` fills in variables, `read` lets serde look at the tree (`key` is what it finds), `file` is the shape of the
 //! JSON, `edit` changes single values of a text, `unbuilt` lists what is known and not done, `validate` judges and resolves. What comes out knows no serde: durations
-//! are durations, paths are absolute, defaults are filled in.
+//! are durations, paths are absolute, defaults are filled in. `fragments` finds the files of the folder beside it, `merge` lays them over it.
 //!
-//! Only [`load`] and [`password`] touch the system (they read the file, the first the environment too); [`parse`] is pure, but that
-//! `zones` looks a time zone's name up in the system's database.
+//! Only [`load`], [`load_text`] and [`password`] touch the system (they read files, the first two the environment too); [`parse`] is pure,
+//! but that `zones` looks a time zone's name up in the system's database.
 
 pub mod catalogue;
 mod describe;
 pub mod edit;
+mod environment;
 mod file;
+mod fragments;
 mod key;
+mod merge;
 mod problem;
 mod read;
 mod settings;
@@ -22,6 +25,8 @@ mod validate;
 mod zones;
 
 #[cfg(test)]
+mod schema;
+#[cfg(test)]
 mod tests;
 
 use std::os::unix::fs::PermissionsExt;
@@ -30,6 +35,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 pub use describe::describe;
+use fragments::Fragments;
 pub use problem::{Failure, Place, Problem, warnings_text};
 pub use settings::{
     Agent, Cognito, Collected, CollectorConfig, Compression, Config, FileEntryConfig, FilterConfig, GroupClass,
@@ -60,6 +66,7 @@ const MAX_BYTES: u64 = 16 * 1024 * 1024;
 pub fn check_for(config: &Config, facts: &Facts) -> Result<(), Failure> {
     let problems = check_names(config, facts);
     let origin = config.origin.clone().unwrap_or_else(|| PathBuf::from("the built-in configuration"));
+    let problems: Vec<Problem> = problems.into_iter().map(|problem| in_its_file(problem, &config.fragments)).collect();
     if problems.is_empty() { Ok(()) } else { Err(Failure::Wrong(origin, problems)) }
 }
 
@@ -100,7 +107,8 @@ pub struct Loaded {
 /// What looks up a variable of the environment.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// Reads a configuration file. Relative paths in it are relative to the folder it lies in.
+/// Reads a configuration file, and what lies in `<name>.d/` beside it over it. Relative paths in all of them are relative to the folder that the
+/// main file lies in.
 ///
 /// # Errors
 /// When there is no such file, it cannot be read, or anything in it is wrong.
@@ -108,13 +116,21 @@ pub fn load(path: &Path) -> Result<Loaded, Failure> {
     let text = read_text(path)?;
     let origin =
         std::path::absolute(path).map_err(|error| Failure::Unreadable(path.to_path_buf(), error.to_string()))?;
-    let mut loaded = parse(&text, &origin, &|name| std::env::var(name).ok())?;
+    let mut loaded = load_text(&text, &origin)?;
     loaded.warnings.extend(readable_password(&loaded.config));
-    loaded.warnings.extend(unread_folder(&origin));
     Ok(loaded)
 }
 
-/// Reads `agent.authentication.password` from a configuration file, as it is now. Nothing else of the file is judged.
+/// Reads a configuration as [`load`] does, as if `text` were in the file at `origin`, an absolute path.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_text(text: &str, origin: &Path) -> Result<Loaded, Failure> {
+    let fragments = fragments::read(origin, text.len())?;
+    parse_all(text, &fragments, origin, &|name| std::env::var(name).ok())
+}
+
+/// Reads `agent.authentication.password` from the file of a configuration that holds it, as it is now. Nothing else of the file is judged.
 ///
 /// # Errors
 /// When there is no such file, it cannot be read, or it holds no password; never with a part of what it holds.
@@ -167,30 +183,54 @@ fn readable_password(config: &Config) -> Option<Problem> {
 /// # Errors
 /// When anything is wrong with it: all of it, in the order of the file.
 pub fn parse(text: &str, origin: &Path, environment: Environment<'_>) -> Result<Loaded, Failure> {
+    parse_all(text, &Fragments::default(), origin, environment)
+}
+
+/// Reads a configuration from its text and those that are merged over it.
+fn parse_all(
+    text: &str,
+    fragments: &Fragments,
+    origin: &Path,
+    environment: Environment<'_>,
+) -> Result<Loaded, Failure> {
     let mut problems = Vec::new();
-    let mut warnings = Vec::new();
-    let loaded = tree::parse(text, &mut problems).map(|mut tree| {
-        tree::expand_environment(&mut tree, environment, &mut problems);
+    let mut warnings = fragments.remarks.clone();
+    let loaded = merged(text, fragments, origin, &mut problems).map(|mut tree| {
+        environment::expand(&mut tree, environment, &mut problems);
         unbuilt::warn(&tree, &mut warnings);
-        let places = tree.places();
+        let places = tree.places(&fragments.names);
         let shape: file::File = read::read(&tree, &mut problems, &mut warnings);
         let config = validate::validate(&shape, &places, origin, &mut problems, &mut warnings);
-        Loaded { config, warnings }
+        Loaded { config, warnings: Vec::new() }
     });
-    problems.sort_by_key(|problem| problem.place);
+    let in_order = |mut told: Vec<Problem>| -> Vec<Problem> {
+        told.sort_by_key(|problem| problem.place);
+        told.into_iter().map(|problem| in_its_file(problem, &fragments.names)).collect()
+    };
     match loaded {
-        Some(mut loaded) if problems.is_empty() => {
-            loaded.warnings.sort_by_key(|warning| warning.place);
-            Ok(loaded)
-        }
-        _ => Err(Failure::Wrong(origin.to_path_buf(), problems)),
+        Some(loaded) if problems.is_empty() => Ok(Loaded { warnings: in_order(warnings), ..loaded }),
+        _ => Err(Failure::Wrong(origin.to_path_buf(), in_order(problems))),
     }
 }
 
-/// The warning for a `<name>.d/` beside the file, which will be merged over it one day.
-fn unread_folder(origin: &Path) -> Option<Problem> {
-    let beside = |extension: &str| -> PathBuf { origin.with_extension(extension) };
-    [beside("d"), beside("json.d")].into_iter().find(|folder| folder.is_dir()).map(|folder| {
-        Problem::general(format!("the folder `{}` is known but not built yet: nothing in it is read", folder.display()))
-    })
+/// The tree of all files; none where the main one is no JSON object. A wrong one of the others does not keep the rest from being judged.
+fn merged(text: &str, fragments: &Fragments, origin: &Path, problems: &mut Vec<Problem>) -> Option<tree::Node> {
+    let mut ids = 0;
+    let mut tree = tree::parse_file(text, 0, &mut ids, problems);
+    let names = merge::Names { main: origin, others: &fragments.names };
+    for (index, text) in fragments.texts.iter().enumerate() {
+        let over = tree::parse_file(text, index + 1, &mut ids, problems);
+        if let (Some(tree), Some(over)) = (&mut tree, over) {
+            merge::merge(tree, over, &names, problems);
+        }
+    }
+    tree
+}
+
+/// The same with the name of its file, where it is not the main one.
+fn in_its_file(problem: Problem, names: &[PathBuf]) -> Problem {
+    match problem.place.and_then(|place| tree::name_of(names, place)) {
+        Some(name) => problem.of_file(Some(name.to_path_buf())),
+        None => problem,
+    }
 }

@@ -7,13 +7,22 @@
 use std::fmt;
 use std::path::PathBuf;
 
-/// A point in the file.
+/// A point in a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
+    /// Which file of the configuration: 0 is the main one, then what is merged over it, in order.
+    pub file: usize,
     /// From 1.
     pub line: usize,
     /// Characters from 1.
     pub column: usize,
+}
+
+impl Place {
+    /// A point in the main file.
+    pub fn new(line: usize, column: usize) -> Self {
+        Self { file: 0, line, column }
+    }
 }
 
 /// One thing that is wrong (or, as a warning, different from what one may think).
@@ -21,6 +30,8 @@ pub struct Place {
 pub struct Problem {
     /// Where in the file; none where it is about the file as a whole.
     pub place: Option<Place>,
+    /// The file, where it is not the main one: as it is named beside that one.
+    pub file: Option<PathBuf>,
     /// What is wrong, beginning with the path of the key.
     pub message: String,
     /// What would be right, or what to do; empty where the message says it all.
@@ -30,12 +41,19 @@ pub struct Problem {
 impl Problem {
     /// A problem at a place in the file.
     pub fn at(place: Place, message: impl Into<String>) -> Self {
-        Self { place: Some(place), message: message.into(), hint: String::new() }
+        Self { place: Some(place), file: None, message: message.into(), hint: String::new() }
     }
 
     /// A problem of the file as a whole.
     pub fn general(message: impl Into<String>) -> Self {
-        Self { place: None, message: message.into(), hint: String::new() }
+        Self { place: None, file: None, message: message.into(), hint: String::new() }
+    }
+
+    /// The same of a file that is not the main one.
+    #[must_use]
+    pub fn of_file(mut self, file: Option<PathBuf>) -> Self {
+        self.file = file;
+        self
     }
 
     /// The same with the way out.
@@ -46,12 +64,15 @@ impl Problem {
     }
 }
 
-/// `  line 12, column 5: message`, and the hint below the message.
+/// `  line 12, column 5: message`, and the hint below the message; in front the file, where it is not the main one.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lead = match self.place {
-            Some(place) => format!("  line {}, column {}: ", place.line, place.column),
-            None => "  ".to_string(),
+        let file = self.file.as_ref().map(|file| file.display().to_string());
+        let lead = match (file, self.place) {
+            (None, None) => "  ".to_string(),
+            (None, Some(place)) => format!("  line {}, column {}: ", place.line, place.column),
+            (Some(file), None) => format!("  {file}: "),
+            (Some(file), Some(place)) => format!("  {file}, line {}, column {}: ", place.line, place.column),
         };
         write!(f, "{lead}{}", self.message)?;
         for line in self.hint.lines() {

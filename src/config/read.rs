@@ -18,7 +18,7 @@ use super::tree::{Node, Value};
 use super::unbuilt;
 
 /// Where an object may be written as a plain value: the shape's name and the key that the plain value stands for.
-const SHORT_FORMS: [(&str, &str); 5] = [
+pub(super) const SHORT_FORMS: [(&str, &str); 5] = [
     ("Journal", "collect"),
     ("Collector", "collect"),
     ("Statsd", "collect"),
@@ -97,7 +97,8 @@ impl<'a> Reader<'a> {
 
     fn unknown_key(self, key: &str, node: &Node, fields: &[&'static str]) {
         let general = node.general_path();
-        if unbuilt::is_listed(&general) {
+        // What an editor looks the schema up by.
+        if unbuilt::is_listed(&general) || general == "$schema" {
             return;
         }
         let parent = &self.node.general_path();

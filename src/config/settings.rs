@@ -25,6 +25,8 @@ pub use metrics::{
 pub struct Config {
     /// The file it was read from, absolute; none for the built-in one.
     pub origin: Option<PathBuf>,
+    /// The files of its folder that were merged over it, as they are named beside it; in order.
+    pub fragments: Vec<PathBuf>,
     /// The agent as a whole.
     pub agent: Agent,
     /// Log files.
@@ -354,6 +356,7 @@ impl Config {
             ["*.log", "*/*.log", "syslog", "messages"].map(|name| FileEntryConfig::new(&format!("{folder}/{name}")));
         Self {
             origin: None,
+            fragments: Vec::new(),
             agent: Agent {
                 instance: Instance {
                     prefix: defaults::PREFIX.to_string(),

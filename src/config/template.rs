@@ -289,12 +289,12 @@ impl Template {
         let given = if name == self.text { String::new() } else { format!(" (written `{}`)", self.text) };
         let (key, place) = self.origin();
         let message = format!("{key} is `{name}`{given}, which CloudWatch refuses: {what}");
-        Some(Problem { place, message, hint: rule.to_string() })
+        Some(Problem { place, file: None, message, hint: rule.to_string() })
     }
 
     fn problem(&self, says: &str, hint: &str) -> Problem {
         let (key, place) = self.origin();
-        Problem { place, message: format!("{key} is `{}`; {says}", self.text), hint: hint.to_string() }
+        Problem { place, file: None, message: format!("{key} is `{}`; {says}", self.text), hint: hint.to_string() }
     }
 
     fn origin(&self) -> (&str, Option<Place>) {

@@ -7,11 +7,11 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use zeroize::Zeroizing;
 
-use super::Environment;
 use super::problem::{Place, Problem};
 
 /// A value, where it stands, and what leads to it.
@@ -45,23 +45,58 @@ pub enum Value {
 }
 
 /// Path and place of every value, by the value's number.
-pub struct Places(Vec<(String, Place)>);
+pub struct Places {
+    by_id: Vec<(String, Place)>,
+    names: Vec<PathBuf>,
+}
 
 impl Places {
     /// The path of a value and where it stands.
     pub fn of(&self, id: usize) -> (&str, Place) {
-        self.0.get(id).map_or(("", Place::default()), |(path, place)| (path.as_str(), *place))
+        self.by_id.get(id).map_or(("", Place::default()), |(path, place)| (path.as_str(), *place))
+    }
+
+    /// The names of the files that were merged over the main one.
+    pub fn names(&self) -> &[PathBuf] {
+        &self.names
+    }
+
+    /// The name of the file in which a value stands; none where it is the main one.
+    pub fn file(&self, id: usize) -> Option<&Path> {
+        name_of(&self.names, self.of(id).1)
+    }
+
+    /// The path of a value as it is named in a message about another one: with its file where that is another.
+    pub fn seen_from(&self, other: usize, id: usize) -> String {
+        let (path, place) = self.of(id);
+        if place.file == self.of(other).1.file { path.to_string() } else { format!("{path} in {}", self.file_name(id)) }
+    }
+
+    /// `line 3`, with its file where it is not that of another value.
+    pub fn line_seen_from(&self, other: usize, id: usize) -> String {
+        let place = self.of(id).1;
+        let line = format!("line {}", place.line);
+        if place.file == self.of(other).1.file { line } else { format!("{line} of {}", self.file_name(id)) }
+    }
+
+    fn file_name(&self, id: usize) -> String {
+        self.file(id).map_or_else(|| "the main file".to_string(), |file| file.display().to_string())
     }
 
     /// Whether anything stands below a path.
     pub fn has_below(&self, path: &str) -> bool {
-        self.0.iter().any(|(other, _)| other.strip_prefix(path).is_some_and(|rest| rest.starts_with(['.', '['])))
+        self.by_id.iter().any(|(other, _)| other.strip_prefix(path).is_some_and(|rest| rest.starts_with(['.', '['])))
     }
 }
 
+/// The name of the file in which a place is; none where it is the main one. `names` are those of the others.
+pub fn name_of(names: &[PathBuf], place: Place) -> Option<&Path> {
+    names.get(place.file.checked_sub(1)?).map(PathBuf::as_path)
+}
+
 impl Node {
-    /// Path and place of every value below.
-    pub fn places(&self) -> Places {
+    /// Path and place of every value below. `names` are those of the files that were merged over the main one.
+    pub fn places(&self, names: &[PathBuf]) -> Places {
         let mut by_id = HashMap::new();
         let mut last = 0;
         self.walk(&mut |node| {
@@ -69,7 +104,8 @@ impl Node {
             by_id.insert(node.id, (node.path.clone(), node.place));
             true
         });
-        Places((0..=last).map(|id| by_id.remove(&id).unwrap_or_default()).collect())
+        let by_id = (0..=last).map(|id| by_id.remove(&id).unwrap_or_default()).collect();
+        Places { by_id, names: names.to_vec() }
     }
 
     /// Shows this value and everything below it to `visit`; what is below is left out where it answers false.
@@ -112,10 +148,8 @@ impl Node {
 pub fn not_utf8(error: &std::string::FromUtf8Error) -> Problem {
     let good = error.utf8_error().valid_up_to();
     let before = String::from_utf8_lossy(error.as_bytes().get(..good).unwrap_or_default());
-    let place = Place {
-        line: before.matches('\n').count() + 1,
-        column: before.rsplit('\n').next().unwrap_or_default().chars().count() + 1,
-    };
+    let line = before.matches('\n').count() + 1;
+    let place = Place::new(line, before.rsplit('\n').next().unwrap_or_default().chars().count() + 1);
     let byte = error.as_bytes().get(good).copied().unwrap_or_default();
     Problem::at(place, format!("the file is not UTF-8: the byte `0x{byte:02x}` cannot stand here"))
         .hint("save it as UTF-8; `iconv -f latin1 -t utf-8` converts an older file")
@@ -123,13 +157,20 @@ pub fn not_utf8(error: &std::string::FromUtf8Error) -> Problem {
 
 /// Reads a text. None, with a problem, where it is not JSON or not an object.
 pub fn parse(text: &str, problems: &mut Vec<Problem>) -> Option<Node> {
+    parse_file(text, 0, &mut 0, problems)
+}
+
+/// Reads the text of one file of several. `ids` is the number of the next value.
+pub fn parse_file(text: &str, file: usize, ids: &mut usize, problems: &mut Vec<Problem>) -> Option<Node> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let start = Place { file, ..Place::new(1, 1) };
     if let Err(error) = serde_json::from_str::<Judged>(text) {
-        problems.push(not_json(text, &error));
+        problems.push(not_json(text, start, &error));
         return None;
     }
-    let mut scanner = Scanner { text, at: 0, place: Place { line: 1, column: 1 }, ids: 0, problems };
+    let mut scanner = Scanner { text, at: 0, place: start, ids: *ids, problems };
     let tree = scanner.value(String::new(), None)?;
+    *ids = scanner.ids;
     if !matches!(tree.value, Value::Object(_)) {
         problems.push(Problem::at(tree.place, "the file holds no JSON object").hint("it begins with `{`"));
         return None;
@@ -188,12 +229,11 @@ impl<'de> Visitor<'de> for Judged {
     }
 }
 
-fn not_json(text: &str, error: &serde_json::Error) -> Problem {
+fn not_json(text: &str, start: Place, error: &serde_json::Error) -> Problem {
     if text.trim().is_empty() {
-        return Problem::at(Place { line: 1, column: 1 }, "the file is empty")
-            .hint("`{}` is the smallest configuration");
+        return Problem::at(start, "the file is empty").hint("`{}` is the smallest configuration");
     }
-    let place = Place { line: error.line().max(1), column: error.column().max(1) };
+    let place = Place { line: error.line().max(1), column: error.column().max(1), ..start };
     let full = error.to_string();
     let what = full.split(" at line ").next().unwrap_or(&full);
     let problem = Problem::at(place, format!("the file is not JSON: {what}"));
@@ -222,8 +262,8 @@ impl Scanner<'_> {
     fn advance(&mut self, length: usize) -> Option<()> {
         for c in self.text.get(self.at..self.at + length)?.chars() {
             self.place = match c {
-                '\n' => Place { line: self.place.line + 1, column: 1 },
-                _ => Place { line: self.place.line, column: self.place.column + 1 },
+                '\n' => Place { line: self.place.line + 1, column: 1, ..self.place },
+                _ => Place { column: self.place.column + 1, ..self.place },
             };
         }
         self.at += length;
@@ -309,68 +349,4 @@ impl Scanner<'_> {
         self.advance(length)?;
         Some(value)
     }
-}
-
-/// Keys whose text is taken as it stands: commands and passwords have a `$` of their own, patterns too.
-const AS_IT_STANDS: [&str; 9] = [
-    "command",
-    "password",
-    "include_patterns",
-    "exclude_patterns",
-    "expression",
-    "pattern",
-    "blacklist",
-    "multi_line_start_pattern",
-    "replace",
-];
-
-/// Puts the environment's values in place of `${NAME}`.
-pub fn expand_environment(node: &mut Node, environment: Environment<'_>, problems: &mut Vec<Problem>) {
-    match &mut node.value {
-        Value::Text(text) => match expanded(text, environment) {
-            Ok(new) => *text = new.into(),
-            Err(name) => {
-                problems.push(
-                    Problem::at(node.place, format!("{}: the environment has no `{name}`", node.path))
-                        .hint("set it where the program is started, or write the value here"),
-                );
-                // What is not known is not judged.
-                node.value = Value::Null;
-            }
-        },
-        Value::List(items) => items.iter_mut().for_each(|item| expand_environment(item, environment, problems)),
-        Value::Object(pairs) => {
-            let expands = |key: &str| !AS_IT_STANDS.contains(&key);
-            for (_, below) in pairs.iter_mut().filter(|(key, _)| expands(key)) {
-                expand_environment(below, environment, problems);
-            }
-        }
-        _ => {}
-    }
-}
-
-/// The text with its variables filled in, or the name of one that is not set. `${aws:…}` is no variable.
-fn expanded(text: &str, environment: Environment<'_>) -> Result<String, String> {
-    let is_name = |name: &str| {
-        !name.starts_with(|c: char| c.is_ascii_digit())
-            && !name.is_empty()
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-    };
-    let mut new = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, behind)) = rest.split_once("${") {
-        new.push_str(before);
-        match behind.split_once('}').filter(|(name, _)| is_name(name)) {
-            Some((name, after)) => {
-                new.push_str(&environment(name).ok_or_else(|| name.to_string())?);
-                rest = after;
-            }
-            None => {
-                new.push_str("${");
-                rest = behind;
-            }
-        }
-    }
-    new.push_str(rest);
-    Ok(new)
 }

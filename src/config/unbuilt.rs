@@ -37,6 +37,8 @@ const FOREIGN: &[&str] = &[
     "metrics.metrics_collected.nvidia_smi",
     "metrics.metrics_collected.otlp",
     "metrics.metrics_collected.prometheus",
+    "metrics.metrics_collected.statsd.deployment.environment",
+    "metrics.metrics_collected.statsd.service.name",
     "metrics.metrics_collected.system",
 ];
 

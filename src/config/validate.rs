@@ -73,7 +73,7 @@ pub fn validate(
         agent.metrics_interval = defaults::SECTIONS_INTERVAL;
     }
     let metrics = judge.metrics(metrics_shape, endpoint, agent.metrics_interval);
-    Config { origin: Some(origin.to_path_buf()), agent, logs, metrics }
+    Config { origin: Some(origin.to_path_buf()), fragments: places.names().to_vec(), agent, logs, metrics }
 }
 
 impl Judge<'_> {
@@ -85,6 +85,19 @@ impl Judge<'_> {
         self.places.of(id).0.to_string()
     }
 
+    /// The path of a value as it is named in a message about `other`.
+    fn seen_from(&self, other: usize, id: usize) -> String {
+        self.places.seen_from(other, id)
+    }
+
+    /// The file in which a value stands.
+    fn file<T>(&self, key: &Key<T>) -> PathBuf {
+        match key.placed().and_then(|(id, _)| self.places.file(id)) {
+            Some(name) => self.folder.join(name),
+            None => self.origin.to_path_buf(),
+        }
+    }
+
     /// Notes that the value is wrong: `path` and what follows it.
     fn wrong(&mut self, id: usize, says: &str, hint: &str) {
         let message = format!("{}{says}", self.path(id));
@@ -92,8 +105,12 @@ impl Judge<'_> {
     }
 
     fn remark(&mut self, id: usize, says: &str) {
+        self.remark_with(id, says, "");
+    }
+
+    fn remark_with(&mut self, id: usize, says: &str, hint: &str) {
         let message = format!("{}{says}", self.path(id));
-        self.warnings.push(Problem::at(self.place(id), message));
+        self.warnings.push(Problem::at(self.place(id), message).hint(hint));
     }
 
     fn agent(&mut self, shape: &file::Agent) -> Agent {
@@ -306,11 +323,9 @@ impl Judge<'_> {
         let is_role = matches!(parts[..], ["arn", _, "iam", "", account, role]
             if account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()) && role.len() > 5 && role.starts_with("role/"));
         if !is_role {
-            self.wrong(
-                id,
-                &format!(" is `{text}`, which is no ARN of a role"),
-                "one looks like `arn:aws:iam::123456789012:role/name`",
-            );
+            // The CloudWatch Agent takes any text: AWS refuses it when it is used.
+            let hint = "one looks like `arn:aws:iam::123456789012:role/name`";
+            self.remark_with(id, &format!(" is `{text}`, which is no ARN of a role: AWS will refuse it"), hint);
         }
         Some(text.clone())
     }

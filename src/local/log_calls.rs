@@ -35,6 +35,7 @@ struct Named {
     log_group_name: Option<String>,
     log_stream_name: Option<String>,
     log_group_class: Option<String>,
+    kms_key_id: Option<String>,
     retention_in_days: Option<i64>,
     log_group_name_prefix: Option<String>,
     log_stream_name_prefix: Option<String>,
@@ -63,6 +64,10 @@ pub fn call(
             if !["STANDARD", "INFREQUENT_ACCESS", "DELIVERY"].contains(&class) {
                 let offered = "satisfy enum value set: [STANDARD, INFREQUENT_ACCESS, DELIVERY]";
                 return Err(Refusal::constraint(class, "logGroupClass", offered));
+            }
+            if let Some(key) = asked.kms_key_id.as_deref() {
+                // Nobody has keys here.
+                return Err(Refusal::parameter(format!("The specified KMS Key Id could not be found: {key}")));
             }
             logs.create_group(name, class, now).map(|()| None)
         }

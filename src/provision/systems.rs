@@ -106,7 +106,7 @@ impl Reader {
 
     fn take(&mut self, line: usize, column: usize, id: &str) {
         let mut warn = |message: String, hint: &str| {
-            self.warnings.push(Problem::at(Place { line, column }, message).hint(hint));
+            self.warnings.push(Problem::at(Place::new(line, column), message).hint(hint));
         };
         if let Some(first) = self.lines.get(id) {
             return warn(format!("`{id}` stands on line {first} already"), "");
@@ -126,7 +126,7 @@ impl Reader {
     }
 
     fn wrong(&mut self, line: usize, column: usize, what: &str, right: &str) {
-        self.problems.push(Problem::at(Place { line, column }, what).hint(right));
+        self.problems.push(Problem::at(Place::new(line, column), what).hint(right));
     }
 }
 

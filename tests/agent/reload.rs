@@ -251,3 +251,26 @@ fn sigterm_wins_over_many_hang_ups() {
     scene.wait_for_exactly(&app);
     agent.stop();
 }
+
+#[test]
+fn what_is_laid_beside_the_configuration_is_taken_over_and_what_is_wrong_in_it_is_refused_by_name() {
+    let scene = Scene::new(&["app.log"]);
+    let (mut app, mut other) = (Written::open(&scene, "app.log"), Written::open(&scene, "other.log"));
+    let agent = scene.start();
+    app.lines(3);
+    scene.wait_for_exactly(&app);
+    fs::create_dir(scene.path("config.d")).unwrap();
+    let entry = json!({"file_path": scene.path("other.log"), "initial_position": "beginning"});
+    let fragment = json!({"logs": {"logs_collected": {"files": {"collect_list": [entry]}}}});
+    fs::write(scene.path("config.d/10-other.json"), fragment.to_string()).unwrap();
+    assert_reloads(&scene);
+    other.lines(3);
+    scene.wait_for_exactly(&other);
+    fs::write(scene.path("config.d/20-wrong.json"), "{\"agent\": {\"region\": \"eu-central-1\"}}").unwrap();
+    let (code, said) = reload(&scene);
+    assert_eq!(code, Some(78), "{said}");
+    assert!(said.contains("config.d/20-wrong.json, line 1, column 12: agent.region is set differently"), "{said}");
+    app.lines(3);
+    scene.wait_for_exactly(&app);
+    agent.stop();
+}

@@ -56,6 +56,7 @@ pub fn refuse(refused: &Refused) -> (Refusal, String) {
         Refused::Config(config::Failure::Wrong(path, problems)) => {
             for problem in problems {
                 let line = problem.place.map_or(0, |place| place.line);
+                let path = problem.file.as_ref().map_or_else(|| path.clone(), |file| path.with_file_name(file));
                 log::error!(path:% = path.display(), cause = problem.message, line, hint = problem.hint; "{message}");
             }
         }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 /// Logs and where they go.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 #[serde(default)]
 pub struct Logs {
     /// The log group of every entry that names none.
@@ -36,6 +37,7 @@ pub struct Logs {
 
 /// The class of a log group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum GroupClass {
     /// Everything.
@@ -46,6 +48,7 @@ pub enum GroupClass {
 
 /// What becomes of a request's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Compression {
     /// Compressed.
@@ -56,6 +59,7 @@ pub enum Compression {
 
 /// A built-in rule by name, or a pattern and what stands in place of what it finds.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 #[serde(default)]
 pub struct MaskRule {
     /// A built-in rule.
@@ -68,6 +72,7 @@ pub struct MaskRule {
 
 /// Where records come from.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 #[serde(default)]
 pub struct LogsCollected {
     /// Log files.
@@ -80,6 +85,7 @@ pub struct LogsCollected {
 
 /// Log files.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 #[serde(default)]
 pub struct Files {
     /// What is followed.
@@ -88,6 +94,7 @@ pub struct Files {
 
 /// A pattern of files and what is done with their records.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 #[serde(default)]
 pub struct FileEntry {
     /// A path or a glob; every match is followed.
@@ -132,6 +139,7 @@ pub struct FileEntry {
 
 /// Where reading begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum InitialPosition {
     /// At the beginning.
@@ -142,6 +150,7 @@ pub enum InitialPosition {
 
 /// The CloudWatch Agent's filter.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 #[serde(default)]
 pub struct Filter {
     /// `include` or `exclude`.
@@ -153,6 +162,7 @@ pub struct Filter {
 
 /// What a filter does with what it finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum FilterKind {
     /// Keeps it.
@@ -163,6 +173,7 @@ pub enum FilterKind {
 
 /// The journal. `true` stands for `{"collect": true}`.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 #[serde(default)]
 pub struct Journal {
     /// Whether it is read.
@@ -211,6 +222,7 @@ pub struct Journal {
 
 /// What a record of the journal looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum JournalFormat {
     /// A line with host, program and process id.
@@ -223,6 +235,7 @@ pub enum JournalFormat {
 
 /// The journal in the CloudWatch Agent's form.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 #[serde(default)]
 pub struct Journald {
     /// Several readings of the journal.
@@ -231,6 +244,7 @@ pub struct Journald {
 
 /// One reading of the journal.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 #[serde(default)]
 pub struct JournaldEntry {
     /// Only these units.
@@ -253,6 +267,7 @@ pub struct JournaldEntry {
 
 /// The least level of the unified log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum JournalLevel {
     /// Default, error and fault.

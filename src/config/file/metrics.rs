@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 /// Metrics of this machine.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 #[serde(default)]
 pub struct Metrics {
     /// The CloudWatch namespace.
@@ -28,6 +29,7 @@ pub struct Metrics {
 
 /// What is measured.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 #[serde(default)]
 pub struct MetricsCollected {
     /// Processors.
@@ -67,6 +69,7 @@ pub struct MetricsCollected {
 
 /// One subject's metrics, or `true` or `false`.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 #[serde(default)]
 pub struct Collector {
     /// Whether it is measured; the section's value in place of the object is short for it.
@@ -91,6 +94,7 @@ pub struct Collector {
 
 /// A metric: its name, or an object. A text stands for its name.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 #[serde(default)]
 pub struct Measurement {
     /// Its name.
@@ -103,6 +107,7 @@ pub struct Measurement {
 
 /// Processes that are measured one by one.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 #[serde(default)]
 pub struct Procstat {
     /// A file that holds the process id.
@@ -123,6 +128,7 @@ pub struct Procstat {
 
 /// StatsD, or `true` or `false`.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 #[serde(default)]
 pub struct Statsd {
     /// Whether it is listened for; the section's value in place of the object is short for it.

@@ -127,7 +127,7 @@ impl<'de> MapAccess<'de> for Fields<'_> {
 }
 
 /// Every key of the shape with whether it is built.
-fn known_keys() -> BTreeMap<String, bool> {
+pub fn known_keys() -> BTreeMap<String, bool> {
     let keys = RefCell::new(Vec::new());
     file::File::deserialize(Any { path: String::new(), keys: &keys }).unwrap();
     let is_built = |path: &str| {
@@ -137,16 +137,21 @@ fn known_keys() -> BTreeMap<String, bool> {
     keys.into_inner().into_iter().map(|path| (path.clone(), is_built(&path))).collect()
 }
 
+/// The cells of the rows about keys: key, type, default, whether it is built, and what it means.
+fn rows() -> impl Iterator<Item = Vec<&'static str>> {
+    let rows = DOCUMENT.lines().filter_map(|line| line.strip_prefix("| `"));
+    rows.map(|row| row.split(" | ").collect::<Vec<_>>()).filter(|cells| cells.len() == 5)
+}
+
 /// The rows of the document's tables: keys, with braces expanded, whether it calls them built, and their sentence.
 fn documented() -> Vec<(String, bool, String)> {
-    let rows = DOCUMENT.lines().filter_map(|line| line.strip_prefix("| `"));
-    rows.flat_map(|row| {
-        let cells: Vec<&str> = row.split(" | ").collect();
-        let (key, is_built) = (cells[0].trim_end_matches('`'), cells[3] == "yes");
-        let sentence = cells[4].trim_end_matches(" |").to_string();
-        expanded(key).into_iter().map(move |key| (key, is_built, sentence.clone()))
-    })
-    .collect()
+    rows()
+        .flat_map(|cells| {
+            let (key, is_built) = (cells[0].trim_end_matches('`'), cells[3] == "yes");
+            let sentence = cells[4].trim_end_matches(" |").to_string();
+            expanded(key).into_iter().map(move |key| (key, is_built, sentence.clone()))
+        })
+        .collect()
 }
 
 /// `a.{b,c}.d` is `a.b.d` and `a.c.d`.
@@ -156,6 +161,81 @@ fn expanded(key: &str) -> Vec<String> {
     };
     let (choices, after) = rest.split_once('}').unwrap();
     choices.split(',').flat_map(|choice| expanded(&format!("{before}{choice}{after}"))).collect()
+}
+
+/// What the document has in its list of examples, braces expanded.
+pub fn examples() -> Vec<(String, serde_json::Value)> {
+    let section = DOCUMENT.split("\n## Examples, key by key\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("- `")?.split_once("`: `"));
+    rows.flat_map(|(key, example)| {
+        let example = example.trim_end_matches('`');
+        let value: serde_json::Value =
+            serde_json::from_str(example).unwrap_or_else(|error| panic!("the example of {key}, {example}: {error}"));
+        expanded(key).into_iter().map(move |key| (key, value.clone()))
+    })
+    .collect()
+}
+
+/// The defaults of the document that are values, not words: the key, the value, and the cell.
+pub fn defaults() -> Vec<(String, serde_json::Value, String)> {
+    rows()
+        .flat_map(|cells| {
+            let (key, cell) = (cells[0].trim_end_matches('`'), cells[2].to_string());
+            let text =
+                cell.strip_prefix('`').and_then(|rest| rest.strip_suffix('`')).filter(|text| !text.contains('`'));
+            // `$HTTP_PROXY` and `logs.mask` say where the default comes from.
+            let is_value =
+                |text: &&str| !text.starts_with('$') && !text.starts_with("logs.") && !text.starts_with("agent.");
+            let value = serde_json::from_str(&cell).ok();
+            let value = value.or_else(|| text.filter(is_value).map(|text| serde_json::json!(text)));
+            expanded(key).into_iter().filter_map(move |key| Some((key, value.clone()?, cell.clone())))
+        })
+        .collect()
+}
+
+#[test]
+fn every_key_has_an_example_and_it_is_read_without_a_problem() {
+    let examples: BTreeMap<String, serde_json::Value> = examples().into_iter().collect();
+    let mut wrong = Vec::new();
+    for (path, _) in known_keys() {
+        let Some(example) = examples.get(&path) else {
+            // The examples of what an object holds are its own.
+            let is_object = known_keys()
+                .keys()
+                .any(|key| key.starts_with(&format!("{path}.")) || key.starts_with(&format!("{path}[].")));
+            if !is_object {
+                wrong.push(format!("{path} has no example"));
+            }
+            continue;
+        };
+        let config = around(&path, example.clone());
+        let mut problems = Vec::new();
+        let tree = super::super::tree::parse(&config.to_string(), &mut problems).unwrap();
+        let _: file::File = super::super::read::read(&tree, &mut problems, &mut Vec::new());
+        wrong.extend(problems.iter().map(|problem| format!("{path}: {}", problem.message)));
+    }
+    let known = known_keys();
+    wrong.extend(examples.keys().filter(|path| !known.contains_key(*path)).map(|path| format!("{path} is no key")));
+    assert_eq!(wrong, [] as [&str; 0]);
+}
+
+/// A configuration with one value in it.
+fn around(path: &str, value: serde_json::Value) -> serde_json::Value {
+    let Some((parent, key)) = path.rsplit_once('.') else {
+        return serde_json::json!({ path: value });
+    };
+    let object = serde_json::json!({ key: value });
+    match parent.strip_suffix("[]") {
+        Some(list) => around(list, serde_json::json!([object])),
+        None => around(parent, object),
+    }
+}
+
+#[test]
+fn every_key_that_is_built_has_a_default() {
+    let empty: Vec<&str> =
+        rows().filter(|cells| cells[3] == "yes" && matches!(cells[2].trim(), "" | "–")).map(|cells| cells[0]).collect();
+    assert_eq!(empty, [] as [&str; 0]);
 }
 
 #[test]

@@ -54,14 +54,14 @@ impl Judge<'_> {
         for (id, mut journal) in journals {
             let is_same = |other: &JournalConfig| *other == JournalConfig { key: other.key.clone(), ..journal.clone() };
             if let Some((first, _)) = named.iter().find(|(_, other)| is_same(other)) {
-                let first = self.path(*first);
+                let first = self.seen_from(id, *first);
                 self.wrong(
                     id,
                     &format!(" reads the same of the journal into the same stream as {first}"),
                     "keep one of them",
                 );
             } else if let Some((first, _)) = named.iter().find(|(_, other)| shares(&journal, other)) {
-                let first = self.path(*first);
+                let first = self.seen_from(id, *first);
                 self.remark(
                     id,
                     &format!(" may read entries that {first} reads too: in their one stream they come twice"),

@@ -109,7 +109,7 @@ impl Judge<'_> {
             groups.add(self, id, &entry.group, Wish::of(&shape.retention_in_days, entry.retention_days));
             groups.add(self, id, &entry.group, Wish::class(&shape.log_group_class, entry.group_class));
             if let Some(first) = entries.iter().position(|other| is_same(other, &entry)) {
-                let first = ids.get(first).map(|id| self.path(*id)).unwrap_or_default();
+                let first = ids.get(first).map(|first| self.seen_from(id, *first)).unwrap_or_default();
                 self.wrong(id, &format!(" follows the same files to the same stream as {first}"), "keep one of them");
             }
             if Path::new(&entry.pattern) == own_log {
@@ -330,16 +330,16 @@ impl Groups {
             self.0.push(Asked { group: group.to_string(), wish, at });
             return;
         };
-        let line = judge.place(*first).line;
+        let line = judge.places.line_seen_from(at, *first);
         match (wish.what, earlier.what) {
             (What::Retention(days), What::Retention(other)) if days != other => {
                 let says = format!(" gives the group `{group}` a retention of `{days}` days; it has `{other}` already");
-                judge.wrong(at, &says, &format!("line {line} says `{other}`: a group has one retention"));
+                judge.wrong(at, &says, &format!("{line} says `{other}`: a group has one retention"));
             }
             (What::Class(class), What::Class(other)) if class != other => {
                 let (class, other) = (class.name(), other.name());
                 let says = format!(" gives the group `{group}` the class `{class}`; it has `{other}` already");
-                judge.wrong(at, &says, &format!("line {line} says `{other}`: a group has one class"));
+                judge.wrong(at, &says, &format!("{line} says `{other}`: a group has one class"));
             }
             _ => {}
         }

@@ -235,6 +235,11 @@ impl Judge<'_> {
                     "1 to 255 visible ASCII characters and spaces, not beginning with `:`",
                 );
             }
+            if let Some((id, text)) = value.placed().filter(|(_, text)| text.starts_with("${!")) {
+                // What CloudFormation makes `${…}` of; the CloudWatch Agent takes it, and fills nothing in.
+                self.remark(id, &format!(" is `{text}`, which nobody fills in: the dimension is left out"));
+                continue;
+            }
             pairs.extend(self.template(value, Purpose::Dimension).map(|value| (name.clone(), value)));
         }
         pairs

@@ -65,7 +65,7 @@ fn cognito(
         judge.wrong(id, " is empty", "leave the key out where the password comes from elsewhere");
     }
     let password = if !shape.password.is_absent() {
-        PasswordSource::Config(judge.origin.to_path_buf())
+        PasswordSource::Config(judge.file(&shape.password))
     } else if let Some(path) = judge.text(&shape.password_file) {
         PasswordSource::File(judge.absolute(&path))
     } else {

@@ -76,6 +76,15 @@ fn since(time: i64) -> String {
     format!("--since=@{}.{:03}", time / 1_000, time % 1_000)
 }
 
+/// To measure how much there was in the last hour, a line an entry.
+pub fn to_measure(config: &JournalConfig) -> Vec<String> {
+    let mut arguments = common(config);
+    arguments.retain(|argument| argument != "--output=export");
+    arguments.extend(["--quiet", "--output=short", "--since=-1h"].map(str::to_owned));
+    arguments.extend(filters(config));
+    arguments
+}
+
 /// What journalctl chooses by.
 pub fn filters(config: &JournalConfig) -> Vec<String> {
     let mut arguments = Vec::new();

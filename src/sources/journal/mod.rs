@@ -9,7 +9,7 @@
 //! Never waits: the child has threads of its own.
 
 mod answer;
-mod arguments;
+pub mod arguments;
 mod cursor;
 pub mod export;
 mod gaps;
