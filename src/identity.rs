@@ -4,6 +4,7 @@
 //! since a device under a wrong id mixes its logs with another's. It has 10 s; then it ends with everything it started.
 
 use std::io::Read;
+use std::net::{IpAddr, UdpSocket};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -102,6 +103,30 @@ pub fn is_nameless(instance: &Instance) -> bool {
 /// The host's name, as the system has it.
 pub fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// The address of the interface with the default route, as the routing table says: nothing is sent. None without a network.
+pub fn ip_address() -> Option<IpAddr> {
+    // Of documentation (RFC 5737, RFC 3849): to be told of a route nobody has to be there.
+    let routes = [("0.0.0.0:0", "198.51.100.1:9"), ("[::]:0", "[2001:db8::1]:9")];
+    routes.into_iter().find_map(|(own, other)| {
+        let socket = UdpSocket::bind(own).ok()?;
+        socket.connect(other).ok()?;
+        let address = socket.local_addr().ok()?.ip();
+        (!address.is_unspecified() && !address.is_loopback()).then_some(address)
+    })
+}
+
+/// The name of the user that this process runs as; its number where it has none.
+pub fn user_name() -> String {
+    let number = rustix::process::geteuid().as_raw().to_string();
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let own = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == number).then(|| name.to_owned())
+    });
+    own.unwrap_or(number)
 }
 
 /// What tells this run of the machine from others.

@@ -31,6 +31,21 @@ impl Monotonic {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Wall(pub i64);
 
+const DAY_MS: i64 = 86_400_000;
+
+impl Wall {
+    /// The number of its UTC day, counted from 1970-01-01.
+    pub fn day_number(self) -> i64 {
+        self.0.div_euclid(DAY_MS)
+    }
+
+    /// Its UTC day, as ISO 8601 writes it: `2026-11-21`.
+    fn day(self) -> String {
+        let time = jiff::Timestamp::from_millisecond(self.0).unwrap_or_default();
+        time.to_zoned(jiff::tz::TimeZone::UTC).date().to_string()
+    }
+}
+
 /// What turns [`Monotonic`] into [`Wall`] time: the wall time, in milliseconds, at which this machine started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Offset(pub i64);
@@ -53,6 +68,25 @@ pub struct StreamName {
     pub group: Arc<str>,
     /// The stream within the group, 1–512 characters without `:` and `*`.
     pub stream: Arc<str>,
+}
+
+/// What stands in a stream's name for the UTC day of its records.
+const DATE: &str = "{date}";
+
+impl StreamName {
+    /// Whether it is a stream a day.
+    pub fn is_dated(&self) -> bool {
+        self.group.contains(DATE) || self.stream.contains(DATE)
+    }
+
+    /// The stream of the UTC day of `time`; the same where it has none.
+    pub fn on_day_of(&self, time: Wall) -> Self {
+        if !self.is_dated() {
+            return self.clone();
+        }
+        let day = time.day();
+        Self { group: self.group.replace(DATE, &day).into(), stream: self.stream.replace(DATE, &day).into() }
+    }
 }
 
 impl fmt::Display for StreamName {
@@ -120,6 +154,8 @@ pub struct SavedFile {
     pub head: Fingerprint,
     /// Everything before this point is settled.
     pub settled: Mark,
+    /// Bytes at its beginning that were there when reading began at its end: nobody sent them.
+    pub skipped: u64,
 }
 
 /// What the state keeps of a journal that is read: where to go on. A journal has a [`FileId`] too, and a [`Mark`] whose `offset`
@@ -305,6 +341,8 @@ pub struct Status {
     pub lag_ms: u64,
     /// Files followed.
     pub files: u64,
+    /// Rotated files that were deleted by `auto_removal`.
+    pub files_removed: u64,
     /// Readings of the journal.
     pub journals: u64,
     /// How long ago the oldest entry of a journal was written that is known of and not settled, in milliseconds.
@@ -339,4 +377,26 @@ pub struct Status {
     pub clock_skew_ms: Option<i64>,
     /// Resident memory of the agent, in bytes.
     pub resident_bytes: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dated_stream_is_named_after_the_utc_day_of_a_record() {
+        let name = |stream: &str| StreamName { group: "/g/{date}".into(), stream: stream.into() };
+        for (time, day) in [
+            (0, "1970-01-01"),
+            (-1, "1969-12-31"),
+            (1_795_219_199_999, "2026-11-20"),
+            (1_795_219_200_000, "2026-11-21"),
+            (1_709_164_800_000, "2024-02-29"),
+        ] {
+            let given = name("app-{date}").on_day_of(Wall(time));
+            assert_eq!((&*given.group, &*given.stream), (&*format!("/g/{day}"), &*format!("app-{day}")));
+        }
+        let plain = StreamName { group: "g".into(), stream: "s".into() };
+        assert!(!plain.is_dated() && plain.on_day_of(Wall(0)) == plain);
+    }
 }

@@ -23,6 +23,8 @@ mod metrics;
 mod million;
 #[path = "agent/multi_line.rs"]
 mod multi_line;
+#[path = "agent/names.rs"]
+mod names;
 #[path = "agent/network.rs"]
 mod network;
 #[path = "agent/own_log.rs"]

@@ -27,6 +27,7 @@ fn position(number: u64, offset: u64) -> SavedFile {
         stream: StreamName { group: "device-0001".into(), stream: format!("application-{number}.log").into() },
         head: Fingerprint { length: 1024, hash: number },
         settled: Mark { offset, tail: offset },
+        skipped: 0,
     }
 }
 

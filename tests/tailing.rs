@@ -49,6 +49,7 @@ fn entry(root: &Path, pattern: &str) -> FileEntry {
         is_multi_line: false,
         encoding: Encoding::UTF_8,
         newest_only: false,
+        removes: false,
         blacklist: None,
     }
 }
@@ -791,6 +792,36 @@ fn only_the_newest_match_is_followed_where_the_entry_says_so() {
     rig.step();
     rig.expect("b.log", &["b1", "b2"]);
     rig.expect("c.log", &["c1"]);
+}
+
+#[test]
+fn where_only_the_newest_match_is_followed_the_older_is_read_to_its_end_first_in_the_one_stream() {
+    let root = tempfile::tempdir().unwrap();
+    let one = FileEntry { newest_only: true, stream: Some("one".to_owned()), ..entry(root.path(), "*.log") };
+    let mut rig = Rig::with(root, vec![FileEntry { is_new: false, ..one }], 10);
+    let tick = || std::thread::sleep(Duration::from_millis(20)); // Times of files advance with the kernel's tick.
+    rig.append("1.log", "a\nb\nunfinished");
+    rig.look();
+    tick();
+    rig.append("2.log", "c\n");
+    rig.step();
+    rig.expect("one", &["a", "b", "c"]);
+    rig.pass(31);
+    rig.step();
+    rig.expect("one", &["a", "b", "c", "unfinished"]);
+    rig.pass(31);
+    rig.step();
+    assert_eq!(rig.files.open(), 1, "the older one is let go");
+    tick();
+    rig.append("2.log", "d\n");
+    rig.restart();
+    rig.step();
+    rig.expect("one", &["a", "b", "c", "unfinished", "d"]);
+    // A program that goes back to the older one loses nothing, and nothing comes twice.
+    tick();
+    rig.append("1.log", "\ne\n");
+    rig.step();
+    rig.expect("one", &["a", "b", "c", "unfinished", "d", "e"]);
 }
 
 #[test]

@@ -44,7 +44,11 @@ pub async fn deliver(way: Way, mut batch: Batch, to: Destination) -> Delivered {
     }
     let (mut is_created, mut has_made_group) = (false, false);
     loop {
-        let (writer, name, offset, now) = (sink.clone(), to.stream.clone(), clock.offset(), clock.now());
+        let (writer, offset, now) = (sink.clone(), clock.offset(), clock.now());
+        // The day is that of the times which CloudWatch gets.
+        let first = batch.records(offset, now).next().map(|(time, _)| time);
+        let to = to.on_day_of(first);
+        let name = to.stream.clone();
         let written = tokio::task::spawn_blocking(move || {
             let request = writer.request(&batch, &name, offset, now);
             (batch, request)
@@ -61,7 +65,7 @@ pub async fn deliver(way: Way, mut batch: Batch, to: Destination) -> Delivered {
         };
         let result = match result {
             Err(SendError::MissingDestination { .. }) if !is_created => {
-                match sink.create(&to.stream, &mut has_made_group).await {
+                match sink.create(&to.stream, to.group.is_infrequent, &mut has_made_group).await {
                     Ok(()) => {
                         is_created = true;
                         log::info!(stream:% = to.stream; "made a log stream");

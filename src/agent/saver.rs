@@ -42,15 +42,15 @@ const MAX_PENDING_ROUNDS: usize = 200;
 #[allow(clippy::large_enum_variant, reason = "nearly all are the large one")]
 enum Order {
     Save(Box<Changes>, Urgency),
-    /// To save at once, and to say so.
-    Flush(oneshot::Sender<()>),
+    /// To save at once, and to say whether that went well.
+    Flush(oneshot::Sender<bool>),
 }
 
 /// What the next commit is about.
 #[derive(Default)]
 struct Pending {
     changes: Changes,
-    flushes: Vec<oneshot::Sender<()>>,
+    flushes: Vec<oneshot::Sender<bool>>,
 }
 
 impl Pending {
@@ -90,9 +90,14 @@ impl Saver {
 
     /// Comes back when all that was handed over before is on disk, or a commit has failed.
     pub async fn flush(&self) {
+        self.is_flushed().await;
+    }
+
+    /// The same; whether it is on disk.
+    pub async fn is_flushed(&self) -> bool {
         let (done, flushed) = oneshot::channel();
         let _ = self.inbox.send(Order::Flush(done));
-        let _ = flushed.await;
+        flushed.await.unwrap_or(false)
     }
 
     /// Comes back when the store had to be begun anew: everything is to be saved again.
@@ -153,7 +158,7 @@ async fn run(
                 saved.send_modify(|saved| *saved = (*saved).max(newest_round));
                 // Who has stopped waiting has nothing to hear.
                 for done in flushes {
-                    let _ = done.send(());
+                    let _ = done.send(true);
                 }
             }
             Err(error) => {

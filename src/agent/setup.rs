@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::logs::{RecordsOf, RecordsParts};
+use super::logs::{GroupWish, RecordsOf, RecordsParts};
 use super::saver::Urgency;
 use super::{Agent, Setup, logs, metrics, resources, treatments};
 use crate::clock::Clock;
 use crate::config::{
-    Config, Facts, FileEntryConfig, InitialPosition, JournalConfig, JournalFormat, JournalLevel, LONGEST_SINCE, Since,
-    Template,
+    Config, Facts, FileEntryConfig, GroupClass, InitialPosition, JournalConfig, JournalFormat, JournalLevel,
+    LONGEST_SINCE, Since, Template,
 };
 use crate::delivery::pipeline::Settings;
 use crate::record::{SavedJournal, StreamName, Wall};
@@ -42,8 +42,11 @@ pub fn parts(setup: &Setup, agent: &mut Agent) -> anyhow::Result<Parts> {
     let of_files = config.logs.entries.iter().map(treatments::of_file);
     let treatments =
         of_files.chain(journals.iter().map(|journal| treatments::of_journal(journal))).collect::<Result<_, _>>()?;
-    let of_files = config.logs.entries.iter().map(|entry| entry.retention_days);
-    let retention_days = of_files.chain(journals.iter().map(|journal| journal.retention_days)).collect();
+    let wish =
+        |retention_days, class| GroupWish { retention_days, is_infrequent: class == GroupClass::InfrequentAccess };
+    let of_files = config.logs.entries.iter().map(|entry| wish(entry.retention_days, entry.group_class));
+    let of_journals = journals.iter().map(|journal| wish(journal.retention_days, journal.group_class));
+    let groups = of_files.chain(of_journals).collect();
     let saved_journals = saved_journals(agent)?;
     let forget_journals = unused_journals(&saved_journals, &config.logs.journals);
     if !forget_journals.is_empty() {
@@ -58,7 +61,7 @@ pub fn parts(setup: &Setup, agent: &mut Agent) -> anyhow::Result<Parts> {
         entries,
         treatments,
         settings,
-        retention_days,
+        groups,
         saved: stored(agent, agent.store.files(), "files that were not followed until now are read anew")?,
         records: journals.into_iter().map(|journal| records(setup, agent, journal, &saved_journals)).collect(),
         held: std::mem::take(&mut agent.left.logs.files),
@@ -150,6 +153,7 @@ fn file_entry(
         is_multi_line: entry.multi_line.is_some(),
         encoding: entry.encoding,
         newest_only: entry.is_newest_only,
+        removes: entry.is_removed,
         blacklist: entry.blacklist.as_deref().map(regex::Regex::new).transpose()?,
     })
 }

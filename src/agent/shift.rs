@@ -13,7 +13,7 @@ use super::saver::Urgency;
 use super::{Agent, LAST_COMMIT_LIMIT, STOP_LIMIT, Setup, Stop, logs, metrics, setup};
 use crate::auth::Session;
 use crate::config::Compression;
-use crate::record::Phase;
+use crate::record::{FileId, Phase, SavedFile};
 use crate::sinks::cloudwatch_logs::CloudWatchLogs;
 use crate::sinks::cloudwatch_metrics::CloudWatchMetrics;
 use crate::state::Changes;
@@ -164,7 +164,7 @@ impl<'a> Shift<'a> {
         metrics.abort();
         self.agent.left.metrics = over;
         self.tell();
-        self.agent.tally.end(self.logs_told.counts);
+        self.agent.tally.end(self.logs_told.counts, self.logs_told.removed);
     }
 
     fn perform(&mut self, action: logs::Action) {
@@ -174,9 +174,21 @@ impl<'a> Shift<'a> {
                 self.sends.spawn(deliver(Way { sink, session, clock }, batch, to));
             }
             logs::Action::Save(changes, urgency) => self.agent.saver.save(changes, urgency),
+            logs::Action::Retire(file, saved) => self.retire(file, saved),
             logs::Action::Tell(told) => self.logs_told = told,
             logs::Action::Leave(left) => self.agent.left.logs = left,
         }
+    }
+
+    /// Has a file's position saved, and tells when that is done: only then it may be deleted.
+    fn retire(&self, file: FileId, saved: SavedFile) {
+        let (saver, logs) = (self.agent.saver.clone(), self.logs.clone());
+        saver.save(Changes { save: vec![saved], ..Changes::default() }, Urgency::Now);
+        tokio::spawn(async move {
+            if saver.is_flushed().await {
+                logs.tell(logs::Event::Remove(file));
+            }
+        });
     }
 
     fn sent(&mut self, sent: Result<Delivered, tokio::task::JoinError>) {

@@ -17,6 +17,8 @@ pub struct Tally {
     was_stuck_since: Option<Monotonic>,
     /// What shifts before this one counted.
     before: Counts,
+    /// Files that they deleted.
+    removed_before: u64,
 }
 
 impl Tally {
@@ -41,7 +43,8 @@ impl Tally {
     }
 
     /// A shift is over that counted `counts`.
-    pub fn end(&mut self, counts: Counts) {
+    pub fn end(&mut self, counts: Counts, removed: u64) {
+        self.removed_before += removed;
         self.before.sent += counts.sent;
         self.before.bytes_sent += counts.bytes_sent;
         self.before.refused += counts.refused;
@@ -72,6 +75,7 @@ impl Tally {
             lag_bytes: logs.lag_bytes,
             lag_ms: logs.oldest.map_or(0, age),
             files: logs.files,
+            files_removed: self.removed_before + logs.removed,
             journals: logs.journals,
             journal_lag_ms: logs.journal_lag_ms,
             samples_sent: metrics.sent,

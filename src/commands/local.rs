@@ -37,13 +37,15 @@ const LONGEST_LOGS_INTERVAL: Duration = Duration::from_secs(1);
 #[allow(clippy::print_stdout, reason = "what the command is for")]
 pub fn perform(path: Option<&Path>, port: u16) -> Result<(), Failure> {
     let loaded = path.map(start::load).transpose()?;
-    let debug = loaded.as_ref().is_some_and(|loaded| loaded.config.agent.debug);
-    crate::service::log::start(&Destination::Stderr, debug);
+    crate::service::log::start(&Destination::Stderr, loaded.as_ref().map(|loaded| &loaded.config.agent));
     if let Some(loaded) = &loaded {
         start::log_warnings(loaded);
     }
     let mut config = loaded.map_or_else(Config::built_in, |loaded| loaded.config);
-    let facts = start::facts(&config)?;
+    let mut facts = start::facts(&config)?;
+    // Nobody is asked who we are: this is a CloudWatch of our own.
+    facts.account_id.get_or_insert_with(|| "000000000000".to_owned());
+    facts.region.get_or_insert_with(|| "local".to_owned());
     let state = tempfile::tempdir().map_err(|error| anyhow::Error::from(error).context("making a temporary state"))?;
     let (store, _) = Store::open(state.path()).map_err(anyhow::Error::from)?;
     start::block_on(async {

@@ -4,6 +4,7 @@ mod access;
 mod check;
 mod configure;
 mod instance_id;
+mod known;
 mod local;
 mod print;
 #[cfg(feature = "provision")]

@@ -6,9 +6,9 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use super::{CONFIG, Failure};
+use super::{CONFIG, Failure, known};
 use crate::agent::Stop;
-use crate::config::{self, Config, Facts, JournalConfig, Loaded, Problem};
+use crate::config::{self, Config, Facts, JournalConfig, Loaded, Placeholder, Problem};
 use crate::identity::{self, IdentityError};
 use crate::sources::unified_log;
 
@@ -27,6 +27,7 @@ pub fn load(path: &Path) -> Result<Loaded, Failure> {
 pub fn read(path: &Path) -> Result<Loaded, config::Failure> {
     let mut loaded = config::load(path)?;
     loaded.warnings.extend(unified_log_warnings(&loaded.config));
+    loaded.warnings.extend(another_user(&loaded.config));
     Ok(loaded)
 }
 
@@ -40,12 +41,38 @@ fn unified_log_warnings(config: &Config) -> Vec<Problem> {
     config.logs.journals.iter().filter_map(warning).map(Problem::general).collect()
 }
 
+/// A remark where the configuration names another user than the one who runs this program: it changes none.
+fn another_user(config: &Config) -> Option<Problem> {
+    let wanted = config.agent.run_as_user.as_deref()?;
+    let own = identity::user_name();
+    let manager = if cfg!(target_os = "macos") {
+        "`UserName` in the property list of launchd"
+    } else {
+        "`User=` in the unit of systemd"
+    };
+    let message = format!("agent.run_as_user is `{wanted}`; this process runs as `{own}`: the program changes no user");
+    (wanted != own).then(|| Problem::general(message).hint(format!("{manager} does")))
+}
+
 /// What names this machine under `config`.
 pub fn facts(config: &Config) -> Result<Facts, Failure> {
     let instance_id = identity::instance_id(&config.agent.instance).map_err(|error| nameless(&error))?;
-    let facts = Facts { instance_id, hostname: identity::host_name(), ..Facts::default() };
+    let facts = of_this_machine(config, instance_id);
     config::check_for(config, &facts).map_err(refused)?;
     Ok(facts)
+}
+
+/// What is known of this machine without asking anybody.
+pub fn of_this_machine(config: &Config, instance_id: String) -> Facts {
+    let uses_address = config::uses(config, Placeholder::IpAddress);
+    Facts {
+        instance_id,
+        hostname: identity::host_name(),
+        ip_address: if uses_address { identity::ip_address().map(|address| address.to_string()) } else { None },
+        account_id: known::account_in(config),
+        region: config.agent.region.clone(),
+        ..Facts::default()
+    }
 }
 
 /// A machine without an instance id starts nothing.

@@ -70,6 +70,31 @@ pub fn check_for(config: &Config, facts: &Facts) -> Result<(), Failure> {
     if problems.is_empty() { Ok(()) } else { Err(Failure::Wrong(origin, problems)) }
 }
 
+/// The failure of a configuration that has something in a name which is not known.
+///
+/// # Errors
+/// When there is such a name.
+pub fn check_known(config: &Config, facts: &Facts) -> Result<(), Failure> {
+    let problems = template::unknown(config, facts);
+    let origin = config.origin.clone().unwrap_or_else(|| PathBuf::from("the built-in configuration"));
+    if problems.is_empty() { Ok(()) } else { Err(Failure::Wrong(origin, problems)) }
+}
+
+/// Remarks on the dimensions that are left out, since only EC2 could tell their values.
+pub fn left_out(config: &Config, facts: &Facts) -> Vec<Problem> {
+    template::left_out(config, facts)
+}
+
+/// Whether this placeholder stands in any name.
+pub fn uses(config: &Config, placeholder: Placeholder) -> bool {
+    template::is_used(config, placeholder)
+}
+
+/// Whether anything stands in a name that only EC2 tells.
+pub fn asks_ec2(config: &Config) -> bool {
+    template::asks_ec2(config)
+}
+
 /// A configuration that can be used.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Loaded {

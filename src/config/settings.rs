@@ -58,6 +58,12 @@ pub struct Agent {
     pub log_file: Option<PathBuf>,
     /// More in the own log.
     pub debug: bool,
+    /// Warnings and errors only in the own log; `debug` wins.
+    pub is_quiet: bool,
+    /// The AWS SDK says in the own log what it does, not only what goes wrong.
+    pub is_sdk_logged: bool,
+    /// Who the configuration wants this program to run as.
+    pub run_as_user: Option<String>,
     /// The host's name is none of the dimensions that metrics have by themselves.
     pub omits_hostname: bool,
     /// Where the state lies, where the configuration says so.
@@ -246,6 +252,16 @@ pub enum GroupClass {
     InfrequentAccess,
 }
 
+impl GroupClass {
+    /// CloudWatch's word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Standard => "STANDARD",
+            Self::InfrequentAccess => "INFREQUENT_ACCESS",
+        }
+    }
+}
+
 /// Where a record of several lines begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MultiLineConfig {
@@ -356,6 +372,9 @@ impl Config {
                 logs_interval: Duration::from_secs(2),
                 log_file: None,
                 debug: false,
+                is_quiet: false,
+                is_sdk_logged: false,
+                run_as_user: None,
                 omits_hostname: false,
                 state_directory: None,
                 metrics_buffer_age: Duration::from_secs(defaults::METRICS_BUFFER_DAYS * 86_400),

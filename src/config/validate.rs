@@ -19,13 +19,25 @@ use std::time::Duration;
 
 use super::file;
 use super::key::Key;
-use super::problem::{Place, Problem};
+use super::problem::{Place, Problem, nearest};
 use super::settings::{Agent, Config, Instance, Network, defaults};
 use super::template::{Purpose, Template};
 use super::tree::Places;
 
 /// The CloudWatch Agent's longest interval: two days.
 const MAX_INTERVAL_SECONDS: i64 = 172_800;
+
+/// The CloudWatch Agent's levels of the AWS SDK's log (its documentation of the section `agent`, read 2026-11-21).
+const SDK_LOG_LEVELS: [&str; 6] = [
+    "LogOff",
+    "LogDebug",
+    "LogDebugWithSigning",
+    "LogDebugWithHTTPBody",
+    "LogDebugWithRequestRetries",
+    "LogDebugWithEventStreamBody",
+];
+/// Those that would show what no log may have.
+const SECRET_LOG_LEVELS: [&str; 3] = ["LogDebugWithSigning", "LogDebugWithHTTPBody", "LogDebugWithEventStreamBody"];
 
 /// What judging needs: where values stand, what paths are relative to, and where to tell.
 struct Judge<'a> {
@@ -126,6 +138,9 @@ impl Judge<'_> {
             logs_interval: defaults::LOGS_INTERVAL,
             log_file: self.log_file(&shape.logfile),
             debug: shape.debug.get().copied().unwrap_or(false),
+            is_quiet: shape.quiet.get().copied().unwrap_or(false),
+            is_sdk_logged: self.is_sdk_logged(&shape.aws_sdk_log_level),
+            run_as_user: self.text(&shape.run_as_user),
             omits_hostname: shape.omit_hostname.get().copied().unwrap_or(false),
             state_directory: self.text(&shape.state_directory).map(|text| self.absolute(&text)),
             metrics_buffer_age: self
@@ -138,6 +153,23 @@ impl Judge<'_> {
                     .whole(&shape.metrics_buffer_mb, 1, 1_048_576, "it is a number of MiB")
                     .unwrap_or(defaults::METRICS_BUFFER_MB),
         }
+    }
+
+    /// The CloudWatch Agent's `aws_sdk_log_level`: words with `|` between them. Every one of them but `LogOff` lets the SDK talk.
+    fn is_sdk_logged(&mut self, key: &Key<String>) -> bool {
+        let Some((id, text)) = key.placed() else { return false };
+        let words: Vec<&str> = text.split('|').map(str::trim).collect();
+        if let Some(strange) = words.iter().find(|word| !SDK_LOG_LEVELS.contains(word)) {
+            let hint = match nearest(strange, SDK_LOG_LEVELS) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("there are {}", SDK_LOG_LEVELS.map(|level| format!("`{level}`")).join(", ")),
+            };
+            self.wrong(id, &format!(" is `{text}`; `{strange}` is no level"), &hint);
+        }
+        if words.iter().any(|word| SECRET_LOG_LEVELS.contains(word)) {
+            self.remark(id, &format!(" is `{text}`: signatures and bodies are left out of the own log all the same"));
+        }
+        words.iter().any(|word| *word != "LogOff")
     }
 
     fn instance(&mut self, shape: &file::Instance) -> Instance {

@@ -8,6 +8,7 @@
 //!
 //! Pure: no I/O, no clock, no tasks; the time and chance are handed in.
 
+mod days;
 mod intake;
 mod open;
 #[cfg(test)]
@@ -52,11 +53,19 @@ struct Stream {
     failures: u32,
     /// Why it was put aside last, where it was not written since.
     refusal: Option<String>,
+    /// It is one a day: no record goes to it, but to the stream of its UTC day.
+    is_dated: bool,
+    /// Of which stream, and of which day it is; none where it was opened as it is.
+    day_of: Option<(StreamId, i64)>,
 }
 
 #[derive(Debug)]
 struct Followed {
     stream: StreamId,
+    /// Where its last record went: the stream, or that of a day.
+    current: StreamId,
+    /// The days that its records went to and that are still there.
+    days: Vec<StreamId>,
     treatment: usize,
     memory: Memory,
 }
@@ -113,6 +122,12 @@ pub struct Pipeline {
     effects: Effects,
     /// Where the search for the next batch begins, so that every stream has its turn.
     turn: usize,
+    /// The streams of days.
+    days: HashMap<(StreamId, i64), StreamId>,
+    /// Streams of days that are over: their numbers are used again.
+    free: Vec<StreamId>,
+    /// With so many days it is time to look which are over.
+    many_days: usize,
     /// The open batch that took what was read last and no ticket covers yet.
     run: Option<usize>,
 }
@@ -134,6 +149,9 @@ impl Pipeline {
             counts: Counts::default(),
             effects: Effects::default(),
             turn: 0,
+            days: HashMap::new(),
+            free: Vec::new(),
+            many_days: days::MANY,
             run: None,
         }
     }
@@ -154,7 +172,8 @@ impl Pipeline {
         if self.streams.len() < streams {
             self.streams.resize_with(streams, Stream::default);
         }
-        self.files.insert(file, Followed { stream, treatment, memory: Memory::default() });
+        let (current, days, memory) = (stream, Vec::new(), Memory::default());
+        self.files.insert(file, Followed { stream, current, days, treatment, memory });
     }
 
     /// Reads no more of a file that began anew under another number. What was read of it still settles.
@@ -173,10 +192,14 @@ impl Pipeline {
 
     /// Whether more of `file` may be read now.
     pub fn may_read(&self, file: FileId, now: Monotonic) -> bool {
-        let Some(stream) = self.files.get(&file).and_then(|file| self.streams.get(file.stream.0 as usize)) else {
+        let Some(followed) = self.files.get(&file) else {
             return false;
         };
-        !self.is_draining && !self.is_pressed() && stream.closed.is_empty() && stream.held_until <= now
+        let is_open = |id: &StreamId| {
+            let stream = self.streams.get(id.0 as usize);
+            stream.is_some_and(|stream| stream.closed.is_empty() && stream.held_until <= now)
+        };
+        !self.is_draining && !self.is_pressed() && is_open(&followed.stream) && followed.days.iter().all(is_open)
     }
 
     /// Whether nothing of `file` waits.
@@ -271,7 +294,7 @@ impl Pipeline {
                 again.push(range);
             } else {
                 given_up += range.len();
-                self.effects.refused.push((batch.stream, cause, range.len()));
+                self.effects.refused.push((self.opened_as(batch.stream), cause, range.len()));
             }
         }
         let later: usize = again.iter().map(ExactSizeIterator::len).sum();
@@ -298,7 +321,7 @@ impl Pipeline {
             return;
         }
         self.counts.refused += batch.len() as u64;
-        self.effects.refused.push((batch.stream, Cause::Invalid, batch.len()));
+        self.effects.refused.push((self.opened_as(batch.stream), Cause::Invalid, batch.len()));
         self.settle(&batch);
     }
 
@@ -329,13 +352,14 @@ impl Pipeline {
 
     /// Puts a stream aside for a while, and keeps nothing of it: its files are read again.
     fn hold(&mut self, batch: Batch, detail: String, now: Monotonic, chance: Chance) {
+        let opened = self.opened_as(batch.stream);
         let stream = &mut self.streams[batch.stream.0 as usize];
         stream.failures += 1;
         stream.refusal = Some(detail.clone());
         // At least half the span: one stream more or less makes no herd, and a quick retry helps nobody.
         let pause = delay(stream.failures + 3, LONGEST_HOLD, Chance(0.5 + chance.0 / 2.0));
         stream.held_until = now.after(pause);
-        self.effects.held.push((batch.stream, detail, pause));
+        self.effects.held.push((opened, detail, pause));
         let mut dropped: Vec<Batch> = stream.closed.drain(..).chain(stream.open.close(usize::MAX)).collect();
         dropped.push(batch);
         for batch in dropped {
@@ -376,8 +400,11 @@ impl Pipeline {
         let streams = (0..).map(StreamId).zip(&self.streams);
         let mut refusals: Vec<_> = streams.filter_map(|(id, stream)| Some((id, stream.refusal.as_deref()?))).collect();
         if !refusals.is_empty() {
-            let wanted: HashSet<StreamId> = self.files.values().map(|followed| followed.stream).collect();
+            let streams =
+                self.files.values().flat_map(|followed| std::iter::once(&followed.stream).chain(&followed.days));
+            let wanted: HashSet<StreamId> = streams.copied().collect();
             refusals.retain(|(id, _)| wanted.contains(id));
+            refusals.iter_mut().for_each(|(id, _)| *id = self.opened_as(*id));
         }
         refusals
     }

@@ -194,6 +194,11 @@ impl Endpoint {
         self.shared.lock().logs.groups.get(group)?.retention_days
     }
 
+    /// A group's class, where there is such a group.
+    pub fn class(&self, group: &str) -> Option<String> {
+        self.shared.lock().logs.groups.get(group).map(|group| group.class.clone())
+    }
+
     /// Every metric with its kept points.
     pub fn metrics(&self) -> Vec<Series> {
         self.shared.lock().metrics.series().to_vec()

@@ -22,6 +22,7 @@ use super::backlog::{Backlog, Item};
 use super::journal::Journal;
 use super::rotate::RotatedFile;
 use super::rotate::own_files;
+use crate::config::Agent;
 
 /// The size at which the file is rotated: the predecessor's 100 MiB.
 const MAX_BYTES: u64 = 100 * 1024 * 1024;
@@ -34,6 +35,9 @@ const MAX_CAUSES: usize = 1_000;
 
 /// How long what is not written yet may hold up the end of the program.
 const FLUSH_LIMIT: Duration = Duration::from_secs(1);
+
+/// The modules that speak of requests to AWS.
+const ABOUT_REQUESTS: [&str; 4] = ["agent", "auth", "aws", "sinks"];
 
 /// The facts that, with the message, make a cause.
 const CAUSE_FACTS: [&str; 5] = ["path", "cause", "stream", "entry", "journal"];
@@ -56,7 +60,16 @@ pub enum Destination {
 #[derive(Clone, Debug)]
 pub struct OwnLog {
     file: Option<PathBuf>,
-    debug: Arc<AtomicBool>,
+    loudness: Arc<Loudness>,
+}
+
+/// How much of what is said is written.
+#[derive(Debug, Default)]
+struct Loudness {
+    is_debug: AtomicBool,
+    is_quiet: AtomicBool,
+    /// What is said of requests to AWS.
+    tells_requests: AtomicBool,
 }
 
 impl OwnLog {
@@ -65,27 +78,31 @@ impl OwnLog {
         self.file.as_deref().map(own_files).unwrap_or_default()
     }
 
-    /// Has more in it from now on, or less.
-    pub fn set_debug(&self, debug: bool) {
-        self.debug.store(debug, Ordering::Relaxed);
-        log::set_max_level(if debug { LevelFilter::Debug } else { LevelFilter::Info });
+    /// Has more in it from now on, or less, as the configuration says.
+    pub fn set(&self, agent: &Agent) {
+        let set = |to: &AtomicBool, is: bool| to.store(is, Ordering::Relaxed);
+        set(&self.loudness.is_debug, agent.debug);
+        set(&self.loudness.is_quiet, agent.is_quiet);
+        set(&self.loudness.tells_requests, agent.is_sdk_logged);
+        log::set_max_level(self.loudness.loudest());
     }
 }
 
 /// Starts the own log for the rest of the program's life.
 ///
 /// A file that is named and cannot be written is a warning, and stderr takes its place. A second start changes nothing.
-pub fn start(destination: &Destination, debug: bool) -> OwnLog {
+pub fn start(destination: &Destination, agent: Option<&Agent>) -> OwnLog {
     let is_systemd = std::env::var_os("JOURNAL_STREAM").is_some();
     let (output, warning) = choose(destination, is_systemd);
-    let own_log = OwnLog { file: output.path(), debug: Arc::default() };
+    let own_log = OwnLog { file: output.path(), loudness: Arc::default() };
     let way = match destination {
         Destination::Stderr => Way::Direct(Mutex::new(output)),
         Destination::Daemon { .. } => Way::behind(output),
     };
-    let logger = Logger { debug: Arc::clone(&own_log.debug), way, causes: Mutex::default() };
+    let logger = Logger { loudness: Arc::clone(&own_log.loudness), way, causes: Mutex::default() };
     if log::set_boxed_logger(Box::new(logger)).is_ok() {
-        own_log.set_debug(debug);
+        log::set_max_level(own_log.loudness.loudest());
+        agent.into_iter().for_each(|agent| own_log.set(agent));
         flush_before_a_panic();
     }
     if let Some((path, error)) = warning {
@@ -201,14 +218,14 @@ impl Way {
 }
 
 struct Logger {
-    debug: Arc<AtomicBool>,
+    loudness: Arc<Loudness>,
     way: Way,
     causes: Mutex<Causes>,
 }
 
 impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.level() <= level_of(metadata.target(), self.debug.load(Ordering::Relaxed))
+        metadata.level() <= self.loudness.of(metadata.target())
     }
 
     fn log(&self, record: &Record<'_>) {
@@ -244,12 +261,27 @@ impl Log for Logger {
     }
 }
 
-/// Our own modules talk, others only warn.
-fn level_of(target: &str, debug: bool) -> LevelFilter {
-    match (target.split("::").next(), debug) {
-        (Some("cloudwatch_publisher"), true) => LevelFilter::Debug,
-        (Some("cloudwatch_publisher"), false) => LevelFilter::Info,
-        _ => LevelFilter::Warn,
+impl Loudness {
+    /// Our own modules talk, others only warn.
+    fn of(&self, target: &str) -> LevelFilter {
+        let is = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
+        let mut modules = target.split("::");
+        let is_ours = modules.next() == Some("cloudwatch_publisher");
+        let is_about_requests = is_ours && modules.next().is_some_and(|module| ABOUT_REQUESTS.contains(&module));
+        match is_ours {
+            true if is(&self.is_debug) || (is_about_requests && is(&self.tells_requests)) => LevelFilter::Debug,
+            true if !is(&self.is_quiet) => LevelFilter::Info,
+            _ => LevelFilter::Warn,
+        }
+    }
+
+    /// The most that anyone may say.
+    fn loudest(&self) -> LevelFilter {
+        ABOUT_REQUESTS
+            .iter()
+            .map(|module| self.of(&format!("cloudwatch_publisher::{module}")))
+            .max()
+            .unwrap_or(LevelFilter::Warn)
     }
 }
 
@@ -336,7 +368,8 @@ mod tests {
     fn logger(path: &Path, debug: bool) -> Logger {
         let destination = Destination::Daemon { named: Some(path.to_path_buf()), default: PathBuf::new() };
         let (output, _) = choose(&destination, false);
-        Logger { debug: Arc::new(debug.into()), way: Way::behind(output), causes: Mutex::default() }
+        let loudness = Loudness { is_debug: debug.into(), ..Loudness::default() };
+        Logger { loudness: Arc::new(loudness), way: Way::behind(output), causes: Mutex::default() }
     }
 
     fn say(log: &Logger, level: Level, target: &str, message: &str, facts: &[(&str, &str)]) {
@@ -406,6 +439,22 @@ mod tests {
         say(&log, Level::Info, "hyper::client", "chatter", &[]);
         say(&log, Level::Error, "hyper::client", "broken", &[]);
         assert_eq!(lines(&path), ["DEBUG sent", "ERROR broken"]);
+    }
+
+    #[test]
+    fn quiet_leaves_warnings_and_debugging_wins_over_it() {
+        let target = |module: &str| format!("cloudwatch_publisher::{module}");
+        let of = |is_debug: bool, is_quiet: bool, tells: bool, module: &str| {
+            let loudness =
+                Loudness { is_debug: is_debug.into(), is_quiet: is_quiet.into(), tells_requests: tells.into() };
+            assert!(loudness.of(&target(module)) <= loudness.loudest());
+            loudness.of(&target(module))
+        };
+        assert_eq!(of(false, false, false, "sources"), LevelFilter::Info);
+        assert_eq!(of(false, true, false, "sources"), LevelFilter::Warn);
+        assert_eq!(of(true, true, false, "sources"), LevelFilter::Debug);
+        assert_eq!(of(false, true, true, "agent"), LevelFilter::Debug);
+        assert_eq!(of(false, true, true, "sources"), LevelFilter::Warn);
     }
 
     #[test]

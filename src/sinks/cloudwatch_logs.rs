@@ -5,7 +5,7 @@ use std::io;
 use aws_config::SdkConfig;
 use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::operation::put_log_events::PutLogEventsOutput;
-use aws_sdk_cloudwatchlogs::types::RejectedLogEventsInfo;
+use aws_sdk_cloudwatchlogs::types::{LogGroup, LogGroupClass, RejectedLogEventsInfo};
 use bytes::Bytes;
 
 use super::{Sink, put_log_events};
@@ -51,22 +51,34 @@ impl CloudWatchLogs {
         Ok(LogsRequest { body: body.into(), count: batch.len(), offset })
     }
 
-    /// Makes the group and the stream, as far as they are missing; notes in `has_made_group` that the group was, whatever
+    /// Makes the group and the stream, as far as they are missing: the group of the class `INFREQUENT_ACCESS` where it
+    /// `is_infrequent`, else as CloudWatch does, `STANDARD`. Notes in `has_made_group` that the group was, whatever
     /// becomes of the stream.
     ///
     /// # Errors
     /// By reaction; that something exists already is none. What is refused is the name: no record is to blame.
-    pub async fn create(&self, to: &StreamName, has_made_group: &mut bool) -> Result<(), SendError> {
-        self.create_missing(to, has_made_group).await.map_err(|error| match error {
+    pub async fn create(
+        &self,
+        to: &StreamName,
+        is_infrequent: bool,
+        has_made_group: &mut bool,
+    ) -> Result<(), SendError> {
+        self.create_missing(to, is_infrequent, has_made_group).await.map_err(|error| match error {
             SendError::Refused { detail } => SendError::Forbidden { detail },
             error => error,
         })
     }
 
-    async fn create_missing(&self, to: &StreamName, has_made_group: &mut bool) -> Result<(), SendError> {
+    async fn create_missing(
+        &self,
+        to: &StreamName,
+        is_infrequent: bool,
+        has_made_group: &mut bool,
+    ) -> Result<(), SendError> {
         match self.create_stream(to).await {
             Err(SendError::MissingDestination { .. }) => {
-                let send = self.client.create_log_group().log_group_name(&*to.group).send();
+                let class = is_infrequent.then_some(LogGroupClass::InfrequentAccess);
+                let send = self.client.create_log_group().log_group_name(&*to.group).set_log_group_class(class).send();
                 exists_is_fine(
                     within(time_limit(0), send).await?.map_err(|error| (is_existing(&error), reaction(error))),
                 )?;
@@ -80,6 +92,21 @@ impl CloudWatchLogs {
     async fn create_stream(&self, to: &StreamName) -> Result<(), SendError> {
         let send = self.client.create_log_stream().log_group_name(&*to.group).log_stream_name(&*to.stream).send();
         exists_is_fine(within(time_limit(0), send).await?.map_err(|error| (is_existing(&error), reaction(error))))
+    }
+
+    /// The class of `group`; none where there is no such group.
+    ///
+    /// # Errors
+    /// By reaction.
+    pub async fn class_of(&self, group: &str) -> Result<Option<String>, SendError> {
+        // Groups come in the order of their names: where it is there, it is the first that begins like it.
+        let send = self.client.describe_log_groups().log_group_name_prefix(group).limit(1).send();
+        let found = within(time_limit(0), send).await?.map_err(reaction)?;
+        let found = found.log_groups().iter().find(|found| found.log_group_name() == Some(group));
+        let class = |found: &LogGroup| {
+            found.log_group_class().map_or_else(|| "STANDARD".to_owned(), |class| class.as_str().to_owned())
+        };
+        Ok(found.map(class))
     }
 
     /// Sets how many days `group` keeps its records.

@@ -52,19 +52,22 @@ fn file_key_parts(key: &[u8]) -> Option<(&str, u64, u64)> {
 /// A file's value: everything that its key does not say. Hashes are eight plain bytes: CBOR's integers would need nine.
 type FileShape<'a> = (&'a ByteSlice, Option<&'a ByteSlice>, &'a str, &'a str, u64, ByteArray<8>, u64, ByteArray<8>);
 
+/// The same, and how many bytes at its beginning nobody sent, where there are any.
+type LongFileShape<'a> =
+    (&'a ByteSlice, Option<&'a ByteSlice>, &'a str, &'a str, u64, ByteArray<8>, u64, ByteArray<8>, u64);
+
 /// The bytes of a followed file.
 pub(super) fn file_value(file: &SavedFile) -> Result<Vec<u8>, Unreadable> {
     let first = (file.first_path != file.path).then(|| path_bytes(&file.first_path));
-    let shape: FileShape = (
-        path_bytes(&file.path),
-        first,
-        &file.stream.group,
-        &file.stream.stream,
-        file.head.length,
-        ByteArray::from(file.head.hash.to_be_bytes()),
-        file.settled.offset,
-        ByteArray::from(file.settled.tail.to_be_bytes()),
-    );
+    let (path, StreamName { group, stream }) = (path_bytes(&file.path), &file.stream);
+    let head = ByteArray::from(file.head.hash.to_be_bytes());
+    let tail = ByteArray::from(file.settled.tail.to_be_bytes());
+    let shape: FileShape = (path, first, group, stream, file.head.length, head, file.settled.offset, tail);
+    if file.skipped == 0 {
+        return encoded("position", shape);
+    }
+    let (path, first, group, stream, length, head, offset, tail) = shape;
+    let shape: LongFileShape = (path, first, group, stream, length, head, offset, tail, file.skipped);
     encoded("position", shape)
 }
 
@@ -72,8 +75,13 @@ pub(super) fn file_value(file: &SavedFile) -> Result<Vec<u8>, Unreadable> {
 pub(super) fn file(key: &[u8], value: &[u8]) -> Result<SavedFile, Unreadable> {
     let what = "position";
     let (entry, device, inode) = file_key_parts(key).ok_or_else(|| Unreadable::new(what, "its key is cut"))?;
-    let (path, first, group, stream, length, head, offset, tail): FileShape =
-        minicbor::decode(body(what, value)?).map_err(|e| Unreadable::new(what, e))?;
+    let body = body(what, value)?;
+    let long = minicbor::decode(body).or_else(|_| {
+        let (path, first, group, stream, length, head, offset, tail): FileShape = minicbor::decode(body)?;
+        Ok((path, first, group, stream, length, head, offset, tail, 0))
+    });
+    let (path, first, group, stream, length, head, offset, tail, skipped): LongFileShape =
+        long.map_err(|e: minicbor::decode::Error| Unreadable::new(what, e))?;
     Ok(SavedFile {
         entry: entry.to_owned(),
         device,
@@ -83,6 +91,7 @@ pub(super) fn file(key: &[u8], value: &[u8]) -> Result<SavedFile, Unreadable> {
         stream: StreamName { group: group.into(), stream: stream.into() },
         head: Fingerprint { length, hash: u64::from_be_bytes(*head) },
         settled: Mark { offset, tail: u64::from_be_bytes(*tail) },
+        skipped,
     })
 }
 
@@ -286,10 +295,12 @@ mod tests {
             stream: StreamName { group: "g".into(), stream: "s".into() },
             head: Fingerprint { length: 1024, hash: u64::MAX },
             settled: Mark { offset: 1 << 40, tail: 7 },
+            skipped: 0,
         };
         let key = file_key(&file.entry, file.device, file.inode);
         assert_eq!(super::file(&key, &file_value(&file).unwrap()), Ok(file.clone()));
         file.first_path.clone_from(&file.path);
+        file.skipped = 1 << 33;
         assert_eq!(super::file(&key, &file_value(&file).unwrap()), Ok(file));
     }
 

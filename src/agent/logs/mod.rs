@@ -18,7 +18,7 @@ use crate::delivery::batch::Batch;
 use crate::delivery::outcome::{Receipt, SendError};
 use crate::delivery::pipeline::{Counts, Settings};
 use crate::delivery::treatment::Treatment;
-use crate::record::{Monotonic, SavedFile, SavedJournal, StreamName};
+use crate::record::{FileId, Monotonic, SavedFile, SavedJournal, StreamName, Wall};
 use crate::sources::child::Wake;
 use crate::sources::file::{FileEntry, HeldFile};
 use crate::state::Changes;
@@ -33,8 +33,8 @@ pub struct Parts {
     pub treatments: Vec<Treatment>,
     /// What the pipeline is told.
     pub settings: Settings,
-    /// The retention that each entry asks for.
-    pub retention_days: Vec<Option<u16>>,
+    /// What each entry asks for its group.
+    pub groups: Vec<GroupWish>,
     /// Where the last run ended.
     pub saved: Vec<SavedFile>,
     /// Files that the shift before held.
@@ -43,7 +43,7 @@ pub struct Parts {
     pub never: Vec<std::path::PathBuf>,
     /// Descriptors that files may use.
     pub max_open: usize,
-    /// Sources of whole records. Their treatments and retentions come behind those of `entries`.
+    /// Sources of whole records. Their treatments and groups come behind those of `entries`.
     pub records: Vec<RecordsParts>,
 }
 
@@ -58,6 +58,8 @@ pub enum Event {
     Outcome(Batch, Result<Receipt, SendError>),
     /// The store began anew: everything is to be saved again.
     SaveAll,
+    /// All that is known of this file is on disk, and it may be deleted.
+    Remove(FileId),
     /// No more reading; what is open is due at once.
     Stop,
     /// No more reading nor sending: once what is in flight is answered, everything is left to the next shift.
@@ -75,6 +77,8 @@ pub enum Action {
     Save(Changes, Urgency),
     /// The counts, now and then.
     Tell(Told),
+    /// Save a file's position, and tell when it is on disk: then it is deleted.
+    Retire(FileId, SavedFile),
     /// The last word before a new configuration takes over.
     Leave(Left),
 }
@@ -93,8 +97,24 @@ pub struct Left {
 pub struct Destination {
     /// The stream.
     pub stream: StreamName,
-    /// How many days its group is to keep it, where the config says so.
+    /// What is asked for its group.
+    pub group: GroupWish,
+}
+
+impl Destination {
+    /// The stream that a request goes to whose first record is of `time`.
+    pub fn on_day_of(&self, time: Option<Wall>) -> Self {
+        Self { stream: time.map_or_else(|| self.stream.clone(), |time| self.stream.on_day_of(time)), group: self.group }
+    }
+}
+
+/// What an entry asks for its group.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct GroupWish {
+    /// How many days it keeps records, where the config says so.
     pub retention_days: Option<u16>,
+    /// It is of the class `INFREQUENT_ACCESS`, where it is made.
+    pub is_infrequent: bool,
 }
 
 /// What the log thread tells of itself.
@@ -106,6 +126,8 @@ pub struct Told {
     pub files: u64,
     /// Bytes in them that are not settled.
     pub lag_bytes: u64,
+    /// Files that were deleted by `auto_removal`.
+    pub removed: u64,
     /// Sources of records.
     pub journals: u64,
     /// How long ago the oldest was written of what they have and is not settled, in milliseconds.

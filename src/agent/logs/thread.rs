@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::records::{Records, RecordsParts};
-use super::{Action, Destination, Event, Left, Parts, Told, Urgency};
+use super::{Action, Destination, Event, GroupWish, Left, Parts, Told, Urgency};
 use crate::clock::Clock;
 use crate::delivery::pipeline::{Effects, Pipeline};
 use crate::delivery::retry::Chance;
@@ -41,8 +41,8 @@ pub(super) struct LogThread {
     records: Vec<Records>,
     pipeline: Pipeline,
     streams: HashMap<StreamName, StreamId>,
-    destinations: Vec<Destination>,
-    retention_days: Vec<Option<u16>>,
+    destinations: HashMap<StreamId, Destination>,
+    groups: Vec<GroupWish>,
     keys: Vec<String>,
     has_looked: bool,
     next_look: Monotonic,
@@ -51,6 +51,8 @@ pub(super) struct LogThread {
     /// Records that no mask could search, as far as they were told of.
     told_unsearchable: u64,
     sent_at_last_save: u64,
+    /// Files that were deleted.
+    removed: u64,
     /// Batches of which the outcome is not known.
     in_flight: usize,
     going: Going,
@@ -83,8 +85,8 @@ impl LogThread {
             records: Vec::new(),
             pipeline: Pipeline::new(parts.settings, parts.treatments),
             streams: HashMap::new(),
-            destinations: Vec::new(),
-            retention_days: parts.retention_days,
+            destinations: HashMap::new(),
+            groups: parts.groups,
             keys,
             has_looked: false,
             next_look: Monotonic(0),
@@ -92,6 +94,7 @@ impl LogThread {
             next_tell: Monotonic(0),
             told_unsearchable: 0,
             sent_at_last_save: 0,
+            removed: 0,
             in_flight: 0,
             going: Going::On,
         };
@@ -160,6 +163,7 @@ impl LogThread {
                 let changes = Changes { save, journals, entries: self.keys.clone(), ..Changes::default() };
                 self.save(changes, Urgency::Now);
             }
+            Event::Remove(file) => self.remove(file),
             Event::Stop => {
                 self.going = Going::Empty;
                 self.records.iter_mut().for_each(Records::stop);
@@ -204,6 +208,25 @@ impl LogThread {
         }
     }
 
+    /// Deletes a file of which everything is acknowledged and saved, unless something became of it since.
+    fn remove(&mut self, file: FileId) {
+        if self.going != Going::On || !self.pipeline.is_settled(file) {
+            return;
+        }
+        let Some(removed) = self.files.remove(file) else { return };
+        match removed {
+            Ok(changes) => {
+                self.removed += 1;
+                let mut to_save = Changes::default();
+                changes.into_iter().for_each(|change| self.take_in(change, &mut to_save));
+                self.save(to_save, Urgency::Later);
+            }
+            Err((path, error)) => {
+                log::warn!(path:% = path.display(), error:%; "cannot delete a rotated file; it is tried again");
+            }
+        }
+    }
+
     fn rest_after_look(&mut self, now: Monotonic, took: Duration) {
         let share = took.saturating_mul(LOOK_SHARE).min(LONGEST_LOOK_PAUSE.max(took));
         self.looks_not_before = now.after(took + LOOK_PAUSE_BUSY.max(share));
@@ -238,6 +261,12 @@ impl LogThread {
                 to_save.forget.extend(forget.map(key));
             }
             Change::Save(saved) => to_save.save.push(saved),
+            Change::Retire { file, saved } => {
+                let _ = self.outbox.send(Action::Retire(file, saved));
+            }
+            Change::Removed { path, bytes } => {
+                log::info!(path:% = path.display(), bytes; "deleted a rotated file: all of it is acknowledged");
+            }
             Change::LetGo { path, bytes, .. } => {
                 log::error!(path:% = path.display(), bytes; "a deleted file was let go before all of it was sent");
             }
@@ -248,18 +277,18 @@ impl LogThread {
     }
 
     fn stream(&mut self, name: StreamName, entry: usize) -> StreamId {
-        let destinations = &mut self.destinations;
-        let retention_days = self.retention_days.get(entry).copied().flatten();
+        let (destinations, pipeline) = (&mut self.destinations, &mut self.pipeline);
+        let group = self.groups.get(entry).copied().unwrap_or_default();
         *self.streams.entry(name).or_insert_with_key(|name| {
-            destinations.push(Destination { stream: name.clone(), retention_days });
-            // A machine with four billion streams has other troubles.
-            StreamId(u32::try_from(destinations.len() - 1).unwrap_or(u32::MAX))
+            let id = pipeline.open_stream(name.is_dated());
+            destinations.insert(id, Destination { stream: name.clone(), group });
+            id
         })
     }
 
     fn send_due(&mut self, now: Monotonic) {
         while let Some(batch) = self.pipeline.take(now) {
-            let to = self.destinations[batch.stream.0 as usize].clone();
+            let Some(to) = self.destinations.get(&self.pipeline.opened_as(batch.stream)).cloned() else { continue };
             log::debug!(stream:% = to.stream, records = batch.len(), bytes = batch.bytes(); "sending");
             self.in_flight += 1;
             let _ = self.outbox.send(Action::Send(batch, to));
@@ -322,12 +351,12 @@ impl LogThread {
             }
         }
         for (stream, cause, count) in refused {
-            let stream = &self.destinations[stream.0 as usize].stream;
-            log::warn!(stream:% = stream, count, cause = cause.text(); "records were given up");
+            let stream = self.name_of(stream);
+            log::warn!(stream, count, cause = cause.text(); "records were given up");
         }
         for (stream, error, pause) in held {
-            let stream = &self.destinations[stream.0 as usize].stream;
-            log::warn!(stream:% = stream, error, pause_s = pause.as_secs(); "a stream is put aside for a while");
+            let stream = self.name_of(stream);
+            log::warn!(stream, error, pause_s = pause.as_secs(); "a stream is put aside for a while");
         }
         if !to_save.is_empty() {
             let sent = self.pipeline.counts().bytes_sent;
@@ -337,6 +366,10 @@ impl LogThread {
             }
             self.save(to_save, if is_much { Urgency::Now } else { Urgency::Later });
         }
+    }
+
+    fn name_of(&self, stream: StreamId) -> String {
+        self.destinations.get(&stream).map_or_else(String::new, |to| to.stream.to_string())
     }
 
     fn save(&self, changes: Changes, urgency: Urgency) {
@@ -357,6 +390,7 @@ impl LogThread {
         let told = Told {
             counts: self.pipeline.counts(),
             files: self.files.len() as u64,
+            removed: self.removed,
             lag_bytes: self.files.lag_bytes(),
             journals: self.records.len() as u64,
             journal_lag_ms: self.records.iter().filter_map(Records::behind).map(age).max().unwrap_or_default(),
@@ -382,7 +416,7 @@ impl LogThread {
     /// How many streams may not be written, and the first of them with the reason.
     fn refused(&self) -> (u64, Option<String>) {
         let refusals = self.pipeline.refusals();
-        let named = |(id, cause): &(StreamId, &str)| format!("{}: {cause}", self.destinations[id.0 as usize].stream);
+        let named = |(id, cause): &(StreamId, &str)| format!("{}: {cause}", self.name_of(*id));
         (refusals.len() as u64, refusals.first().map(named))
     }
 
@@ -439,7 +473,7 @@ mod tests {
             entries: Vec::new(),
             treatments: keys.iter().map(|_| Treatment::default()).collect(),
             settings: Settings { interval: Duration::from_secs(10), concurrency: 1, max_bytes },
-            retention_days: keys.iter().map(|_| None).collect(),
+            groups: keys.iter().map(|_| GroupWish::default()).collect(),
             saved: Vec::new(),
             held: Vec::new(),
             never: Vec::new(),

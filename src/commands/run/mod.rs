@@ -20,7 +20,7 @@ pub fn perform(path: &Path) -> Result<(), Failure> {
     let loaded = start::load(path)?;
     let destination =
         Destination::Daemon { named: loaded.config.agent.log_file.clone(), default: DEFAULT_LOG_FILE.into() };
-    let own_log = crate::service::log::start(&destination, loaded.config.agent.debug);
+    let own_log = crate::service::log::start(&destination, Some(&loaded.config.agent));
     let directory = state_directory(&loaded.config);
     let state = open_state(&directory)?;
     start::block_on(async { Daemon::new(path, &directory, own_log)?.run(loaded, state).await })

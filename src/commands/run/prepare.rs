@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::clock::Clock;
 use crate::commands::access::{self, Identities, SignedIn};
-use crate::commands::{CONFIG, Failure, SOFTWARE, start};
+use crate::commands::{CONFIG, Failure, SOFTWARE, known, start};
 use crate::config::{self, Config, Facts, Instance, Loaded};
 use crate::identity::{self, IdentityError};
 
@@ -29,6 +29,8 @@ pub struct InForce {
 pub enum Refused {
     /// It is wrong.
     Config(config::Failure),
+    /// Something stands in a name that is not known, or not yet.
+    Unknown(String),
     /// Something that it needs is not to be had.
     Other(Failure),
 }
@@ -61,7 +63,8 @@ pub async fn prepare(
     means: &Means,
     in_force: Option<&InForce>,
 ) -> Result<Prepared, Refused> {
-    let facts = Facts { instance_id, hostname: identity::host_name(), ..Facts::default() };
+    let mut loaded = loaded;
+    let mut facts = start::of_this_machine(&loaded.config, instance_id);
     config::check_for(&loaded.config, &facts).map_err(Refused::Config)?;
     let access = match in_force.filter(|in_force| in_force.signs_in_as(&loaded.config, &facts)) {
         Some(in_force) => in_force.access.clone(),
@@ -69,6 +72,10 @@ pub async fn prepare(
             access::sign_in(&loaded.config, &facts, &means.clock, &means.identities).await.map_err(Refused::Other)?
         }
     };
+    known::complete(&loaded.config, &mut facts, &access.logs).await;
+    config::check_for(&loaded.config, &facts).map_err(Refused::Config)?;
+    config::check_known(&loaded.config, &facts).map_err(|failure| Refused::Unknown(failure.to_string()))?;
+    loaded.warnings.extend(config::left_out(&loaded.config, &facts));
     Ok(Prepared { loaded, facts, access })
 }
 
@@ -92,7 +99,7 @@ impl InForce {
         config.agent.sign_in.is_some()
             && agent(config) == agent(&self.config)
             && roles(config) == roles(&self.config)
-            && *facts == self.facts
+            && facts.instance_id == self.facts.instance_id
             && is_well(&self.access.logs)
             && is_well(&self.access.metrics)
     }
@@ -103,6 +110,7 @@ impl Refused {
     pub fn text(&self) -> String {
         match self {
             Self::Config(failure) => failure.to_string().trim_end().to_owned(),
+            Self::Unknown(cause) => format!("error: {}", cause.trim_start_matches("error: ").trim_end()),
             Self::Other(failure) => failure.text.trim_end().to_owned(),
         }
     }
@@ -110,7 +118,7 @@ impl Refused {
     /// The exit code that says so.
     pub fn code(&self) -> u8 {
         match self {
-            Self::Config(_) => CONFIG,
+            Self::Config(_) | Self::Unknown(_) => CONFIG,
             Self::Other(failure) => failure.code,
         }
     }
@@ -119,6 +127,7 @@ impl Refused {
     pub fn into_failure(self) -> Failure {
         match self {
             Self::Config(failure) => start::refused(failure),
+            Self::Unknown(_) => Failure::new(CONFIG, self.text()),
             Self::Other(failure) => failure,
         }
     }

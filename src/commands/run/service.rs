@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::commands::access::Identities;
 use crate::commands::{Failure, start};
 use crate::config::{Config, Loaded};
-use crate::identity::{self, IdentityError};
+use crate::identity;
 use crate::record::{Phase, Status};
 use crate::service::control::{self, Control, Desk, Report, Wish};
 use crate::service::herald::Herald;
@@ -76,32 +76,27 @@ impl Daemon {
         Ok(())
     }
 
-    /// The configuration of the start, once this machine has a name; none where it was stopped before.
+    /// The configuration of the start, once this machine has a name and all is known that stands in names; none where it was stopped before.
     async fn first(&mut self, mut loaded: Loaded, agent: &Agent) -> Result<Option<Prepared>, Failure> {
         let means = self.means(agent);
         let (mut pause, mut told) = (FIRST_PAUSE, None);
         loop {
-            let instance = loaded.config.agent.instance.clone();
-            let mut stop = self.stop.subscribe();
-            let found = tokio::select! {
-                found = prepare::instance_id(&instance) => found?,
-                _ = stop.wait_for(|stop| *stop > Stop::No) => return Ok(None),
-            };
-            let error = match found {
-                Ok(id) => {
-                    // Where the region is looked up, or an instance role, that may take a while.
-                    let prepared = tokio::select! {
-                        prepared = prepare::prepare(loaded, id, &means, None) => prepared,
-                        _ = stop.wait_for(|stop| *stop > Stop::No) => return Ok(None),
-                    };
-                    return prepared.map(Some).map_err(Refused::into_failure);
+            let (mut stop, mut ticks) = (self.stop.subscribe(), tokio::time::interval(STATUS_PAUSE));
+            let mut preparing = pin!(named(loaded.clone(), &means));
+            // Where the region is looked up, or an instance role, that may take a while.
+            let prepared = loop {
+                tokio::select! {
+                    prepared = &mut preparing => break prepared,
+                    _ = stop.wait_for(|stop| *stop > Stop::No) => return Ok(None),
+                    // One that was told that this machine waits is told that it still does.
+                    _ = ticks.tick(), if told.is_some() => self.status.send_modify(|_| {}),
                 }
-                Err(error) if instance.command.is_none() || instance.serial.is_some() => {
-                    return Err(start::nameless(&error));
-                }
-                Err(error) => error,
             };
-            self.say_nameless(&error, &mut told, pause);
+            match prepared {
+                Ok(prepared) => return Ok(Some(prepared)),
+                Err(Refused::Unknown(cause)) => self.say_nameless(&cause, &mut told, pause),
+                Err(other) => return Err(other.into_failure()),
+            }
             match self.wait_nameless(pause).await {
                 Next::Stop => return Ok(None),
                 Next::Again => pause = (pause * 2).min(LONGEST_PAUSE),
@@ -110,15 +105,14 @@ impl Daemon {
         }
     }
 
-    /// Says that this machine has no name yet: to everybody, and of each cause once to the own log.
-    fn say_nameless(&mut self, error: &IdentityError, told: &mut Option<String>, pause: Duration) {
-        let cause = error.to_string();
-        let cause = cause.trim_start_matches("finding the instance id: ").to_owned();
-        let (code, text) = (crate::commands::CONFIG, format!("error: {error}"));
+    /// Says that something is not known without which nothing can be published: to everybody, and of each cause once to the own log.
+    fn say_nameless(&mut self, cause: &str, told: &mut Option<String>, pause: Duration) {
+        let (code, text) = (crate::commands::CONFIG, format!("error: {cause}"));
         let refusal = control::Refusal { code, text, after: control::After::WaitsForId };
         self.askers.tell(&self.path, Some(&refusal));
+        let cause = cause.trim_start_matches("finding the instance id: ").to_owned();
         if told.as_ref() != Some(&cause) {
-            log::error!(cause, pause_s = pause.as_secs(); "the instance id is not known: nothing is published; the command is run again");
+            log::error!(cause, pause_s = pause.as_secs(); "what names this machine is not known: nothing is published; it is looked for again");
         }
         self.status.send_modify(|status| {
             (status.phase, status.trouble) = (Phase::WaitingForId, Some(cause.clone()));
@@ -142,7 +136,7 @@ impl Daemon {
                     self.askers.take_in(wish, &mut self.wishes);
                     match prepare::load(&self.path).await {
                         Ok(loaded) => {
-                            self.own_log.set_debug(loaded.config.agent.debug);
+                            self.own_log.set(&loaded.config.agent);
                             self.status.send_modify(|status| status.reload_trouble = None);
                             return Next::Config(Box::new(loaded));
                         }
@@ -222,7 +216,7 @@ impl Daemon {
         self.status.send_modify(|status| status.reload_trouble = None);
         start::log_warnings(loaded);
         let Some(before) = before else { return };
-        self.own_log.set_debug(loaded.config.agent.debug);
+        self.own_log.set(&loaded.config.agent);
         let (new, old) = (&loaded.config.agent, &before.agent);
         let fixed = [
             ("agent.state_directory", new.state_directory != old.state_directory),
@@ -252,6 +246,17 @@ async fn ready(path: &Path, means: &Means, in_force: &InForce) -> Result<Prepare
     let id = prepare::instance_id(&loaded.config.agent.instance).await.map_err(Refused::Other)?;
     let id = id.map_err(|error| Refused::Other(Failure::new(crate::commands::CONFIG, format!("error: {error}"))))?;
     prepare::prepare(loaded, id, means, Some(in_force)).await
+}
+
+/// Makes the configuration of the start ready. What a command fails to tell may be told later.
+async fn named(loaded: Loaded, means: &Means) -> Result<Prepared, Refused> {
+    let instance = &loaded.config.agent.instance;
+    let can_change = instance.command.is_some() && instance.serial.is_none();
+    match prepare::instance_id(instance).await.map_err(Refused::Other)? {
+        Ok(id) => prepare::prepare(loaded, id, means, None).await,
+        Err(error) if can_change => Err(Refused::Unknown(error.to_string())),
+        Err(error) => Err(Refused::Other(start::nameless(&error))),
+    }
 }
 
 /// What comes of a future that is there.

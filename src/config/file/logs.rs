@@ -210,6 +210,8 @@ pub struct Journal {
     pub log_stream_name: Key<String>,
     /// Days that the group keeps its records.
     pub retention_in_days: Key<i64>,
+    /// The class of the group, where it is made.
+    pub log_group_class: Key<GroupClass>,
     /// What must not leave the device.
     pub mask: List<MaskRule>,
     /// macOS: what to read of the unified log.

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::Judge;
-use super::logs::Retentions;
+use super::logs::{Groups, Wish, class_of};
 use super::overlap::{PRIORITIES, level, shares};
 use crate::config::file;
 use crate::config::key::{Key, List, Match};
@@ -19,11 +19,12 @@ impl Judge<'_> {
         logs: &file::Logs,
         shape: &file::LogsCollected,
         standard: &FileEntryConfig,
-        retentions: &mut Retentions,
+        groups: &mut Groups,
     ) -> Vec<JournalConfig> {
         let mut journals: Vec<(usize, JournalConfig)> = Vec::new();
         let mut base = JournalConfig::new("journal");
         (base.group, base.retention_days) = (standard.group.clone(), standard.retention_days);
+        base.group_class = standard.group_class;
         base.mask = standard.mask.clone();
         if logs.log_stream_name.get().is_some() {
             base.stream = standard.stream.clone();
@@ -32,13 +33,15 @@ impl Judge<'_> {
             && shape.collect.get() != Some(&false)
         {
             let journal = self.journal(shape, base.clone());
-            retentions.add(self, id, &shape.retention_in_days, journal.group.text(), journal.retention_days);
+            groups.add(self, id, &journal.group, Wish::of(&shape.retention_in_days, journal.retention_days));
+            groups.add(self, id, &journal.group, Wish::class(&shape.log_group_class, journal.group_class));
             journals.push((id, journal));
         }
         let list = shape.journald.get().and_then(|shape| shape.collect_list.get());
         for (id, shape) in list.map(Vec::as_slice).unwrap_or_default().iter().filter_map(Key::placed) {
             let journal = self.journald(shape, base.clone());
-            retentions.add(self, id, &shape.retention_in_days, journal.group.text(), journal.retention_days);
+            groups.add(self, id, &journal.group, Wish::of(&shape.retention_in_days, journal.retention_days));
+            groups.add(self, id, &journal.group, Wish::class(&shape.log_group_class, journal.group_class));
             journals.push((id, journal));
         }
         self.with_keys(journals)
@@ -76,6 +79,7 @@ impl Judge<'_> {
 
     fn journal(&mut self, shape: &file::Journal, mut journal: JournalConfig) -> JournalConfig {
         self.names(&mut journal, &shape.log_group_name, &shape.log_stream_name, &shape.retention_in_days);
+        journal.group_class = class_of(&shape.log_group_class).unwrap_or(journal.group_class);
         journal.units = self.texts(&shape.units);
         journal.exclude_units = self.texts(&shape.exclude_units);
         journal.identifiers = self.texts(&shape.identifiers);
@@ -150,6 +154,7 @@ impl Judge<'_> {
 
     fn journald(&mut self, shape: &file::JournaldEntry, mut journal: JournalConfig) -> JournalConfig {
         self.names(&mut journal, &shape.log_group_name, &shape.log_stream_name, &shape.retention_in_days);
+        journal.group_class = class_of(&shape.log_group_class).unwrap_or(journal.group_class);
         journal.units = self.texts(&shape.units);
         if let Some((id, priority)) = shape.priority.placed() {
             journal.priority = self.priority(id, priority);

@@ -1,6 +1,6 @@
 //! Judges `logs`: what is followed, where its records go, how long they are kept.
 //!
-//! A group has one retention, whoever gives it; a record is not sent twice to one stream; the own log is never read.
+//! A group has one retention and one class, whoever gives them; a record is not sent twice to one stream; the own log is never read.
 //!
 //! Pure.
 
@@ -12,9 +12,9 @@ use crate::config::file;
 use crate::config::key::{Key, List};
 use crate::config::problem::nearest;
 use crate::config::settings::{
-    Agent, Compression, FileEntryConfig, FilterConfig, InitialPosition, Logs, MultiLineConfig, defaults,
+    Agent, Compression, FileEntryConfig, FilterConfig, GroupClass, InitialPosition, Logs, MultiLineConfig, defaults,
 };
-use crate::config::template::Purpose;
+use crate::config::template::{Purpose, Template};
 use crate::delivery::encoding::Encoding;
 use crate::delivery::filter::Pattern;
 
@@ -27,12 +27,19 @@ impl Judge<'_> {
     pub(super) fn logs(&mut self, shape: &file::Logs, agent: &Agent, endpoint: Option<&String>) -> Logs {
         let own_log = agent.log_file.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_LOG_FILE));
         let standard = self.log_defaults(shape);
-        let (mut entries, mut journals, mut retentions) = (Vec::new(), Vec::new(), Retentions::default());
+        let (mut entries, mut journals, mut groups) = (Vec::new(), Vec::new(), Groups::default());
         if let Some(collected) = shape.logs_collected.get() {
             if let Some((id, files)) = collected.files.placed() {
-                entries = self.entries(id, files, &standard, &own_log, &mut retentions);
+                entries = self.entries(id, files, &standard, &own_log, &mut groups);
             }
-            journals = self.journals(shape, collected, &standard, &mut retentions);
+            journals = self.journals(shape, collected, &standard, &mut groups);
+        }
+        for (group, class) in entries
+            .iter_mut()
+            .map(|entry| (&entry.group, &mut entry.group_class))
+            .chain(journals.iter_mut().map(|journal| (&journal.group, &mut journal.group_class)))
+        {
+            *class = groups.class_of(group).unwrap_or(*class);
         }
         Logs {
             entries,
@@ -54,6 +61,7 @@ impl Judge<'_> {
     fn log_defaults(&mut self, shape: &file::Logs) -> FileEntryConfig {
         let mut standard = FileEntryConfig::new("");
         standard.retention_days = self.retention(&shape.retention_in_days);
+        standard.group_class = class_of(&shape.log_group_class).unwrap_or(standard.group_class);
         if let Some(group) = self.template(&shape.log_group_name, Purpose::Group) {
             standard.group = group;
         }
@@ -83,7 +91,7 @@ impl Judge<'_> {
         files: &file::Files,
         standard: &FileEntryConfig,
         own_log: &Path,
-        retentions: &mut Retentions,
+        groups: &mut Groups,
     ) -> Vec<FileEntryConfig> {
         let list = files.collect_list.get().map(Vec::as_slice).unwrap_or_default();
         if list.is_empty() {
@@ -98,7 +106,8 @@ impl Judge<'_> {
             let Some(mut entry) = self.entry(id, shape, standard) else {
                 continue;
             };
-            retentions.add(self, id, &shape.retention_in_days, entry.group.text(), entry.retention_days);
+            groups.add(self, id, &entry.group, Wish::of(&shape.retention_in_days, entry.retention_days));
+            groups.add(self, id, &entry.group, Wish::class(&shape.log_group_class, entry.group_class));
             if let Some(first) = entries.iter().position(|other| is_same(other, &entry)) {
                 let first = ids.get(first).map(|first| self.seen_from(id, *first)).unwrap_or_default();
                 self.wrong(id, &format!(" follows the same files to the same stream as {first}"), "keep one of them");
@@ -133,6 +142,9 @@ impl Judge<'_> {
         if shape.retention_in_days.get().is_some() {
             entry.retention_days = self.retention(&shape.retention_in_days);
         }
+        entry.group_class = class_of(&shape.log_group_class).unwrap_or(entry.group_class);
+        entry.is_newest_only = shape.publish_multi_logs.get() == Some(&false);
+        entry.is_removed = shape.auto_removal.get() == Some(&true);
         if let Some(file::InitialPosition::Beginning) = shape.initial_position.get() {
             entry.initial_position = InitialPosition::Beginning;
         }
@@ -257,25 +269,88 @@ fn is_same(one: &FileEntryConfig, other: &FileEntryConfig) -> bool {
         && same_filters
 }
 
-/// Which retention each group was given, and where.
+/// What was asked for each group, and where. A group has one retention and one class: the second, different one is a problem.
 #[derive(Default)]
-pub(super) struct Retentions(Vec<(String, u16, usize)>);
+pub(super) struct Groups(Vec<Asked>);
 
-impl Retentions {
-    /// A group has one retention: the second, different one is a problem.
-    pub(super) fn add(&mut self, judge: &mut Judge<'_>, id: usize, key: &Key<i64>, group: &str, days: Option<u16>) {
-        let Some(days) = days else { return };
-        let at = key.placed().map_or(id, |(id, _)| id);
-        match self.0.iter().find(|(known, ..)| known == group) {
-            Some((_, other, earlier)) if *other != days => {
-                let line = judge.places.line_seen_from(at, *earlier);
+struct Asked {
+    group: String,
+    wish: Wish,
+    at: usize,
+}
+
+/// What is asked for a group.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wish {
+    what: What,
+    /// Where it is written, where it stands at the entry.
+    at: Option<usize>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    Nothing,
+    Retention(u16),
+    Class(GroupClass),
+}
+
+impl Wish {
+    pub(super) fn of(key: &Key<i64>, days: Option<u16>) -> Self {
+        let what = days.map_or(What::Nothing, What::Retention);
+        Self { what, at: key.placed().map(|(id, _)| id) }
+    }
+
+    pub(super) fn class(key: &Key<file::GroupClass>, class: GroupClass) -> Self {
+        // Who says nothing has the class that others give the group.
+        let is_said = key.get().is_some() || class != GroupClass::Standard;
+        let what = if is_said { What::Class(class) } else { What::Nothing };
+        Self { what, at: key.placed().map(|(id, _)| id) }
+    }
+}
+
+impl Groups {
+    /// The class that was asked for the group.
+    fn class_of(&self, group: &Template) -> Option<GroupClass> {
+        self.0.iter().find_map(|asked| match asked.wish.what {
+            What::Class(class) if asked.group == group.text() => Some(class),
+            _ => None,
+        })
+    }
+
+    /// Notes what the entry `id` asks for its group.
+    pub(super) fn add(&mut self, judge: &mut Judge<'_>, id: usize, group: &Template, wish: Wish) {
+        if wish.what == What::Nothing {
+            return;
+        }
+        let (at, group) = (wish.at.unwrap_or(id), group.text());
+        let is_of_its_kind = |asked: &&Asked| {
+            asked.group == group && std::mem::discriminant(&asked.wish.what) == std::mem::discriminant(&wish.what)
+        };
+        let Some(Asked { wish: earlier, at: first, .. }) = self.0.iter().find(is_of_its_kind) else {
+            self.0.push(Asked { group: group.to_string(), wish, at });
+            return;
+        };
+        let line = judge.places.line_seen_from(at, *first);
+        match (wish.what, earlier.what) {
+            (What::Retention(days), What::Retention(other)) if days != other => {
                 let says = format!(" gives the group `{group}` a retention of `{days}` days; it has `{other}` already");
                 judge.wrong(at, &says, &format!("{line} says `{other}`: a group has one retention"));
             }
-            Some(_) => {}
-            None => self.0.push((group.to_string(), days, at)),
+            (What::Class(class), What::Class(other)) if class != other => {
+                let (class, other) = (class.name(), other.name());
+                let says = format!(" gives the group `{group}` the class `{class}`; it has `{other}` already");
+                judge.wrong(at, &says, &format!("{line} says `{other}`: a group has one class"));
+            }
+            _ => {}
         }
     }
+}
+
+pub(super) fn class_of(key: &Key<file::GroupClass>) -> Option<GroupClass> {
+    Some(match key.get()? {
+        file::GroupClass::Standard => GroupClass::Standard,
+        file::GroupClass::InfrequentAccess => GroupClass::InfrequentAccess,
+    })
 }
 
 fn encoding_hint(label: &str) -> String {

@@ -35,7 +35,7 @@ impl Pipeline {
         let Some(followed) = self.files.get(&file) else {
             return mark_at(block.start);
         };
-        let (stream, inside) = (followed.stream, followed.memory.inside);
+        let inside = followed.memory.inside;
         let treatment = self.treatments.get(followed.treatment).map(Arc::clone);
         let several = treatment.filter(|treatment| treatment.multi_line.is_some());
         let mut records =
@@ -51,7 +51,7 @@ impl Pipeline {
             followed.memory.inside = records.inside();
         }
         if records.taken() > block.start {
-            self.cover(file, stream, taken);
+            self.cover_last(file, taken);
         }
         taken
     }
@@ -66,9 +66,9 @@ impl Pipeline {
         now: Monotonic,
     ) -> Vec<u64> {
         let mut ends_of_batches = Vec::new();
-        let Some(stream) = self.files.get(&file).map(|followed| followed.stream) else {
+        if !self.files.contains_key(&file) {
             return ends_of_batches;
-        };
+        }
         let (mut at, mark) = (from, |offset| Mark { offset, tail: 0 });
         for Record { text, time, end } in records {
             if !is_blank(text) {
@@ -81,7 +81,7 @@ impl Pipeline {
             at = end;
         }
         if at > from {
-            self.cover(file, stream, mark(at));
+            self.cover_last(file, mark(at));
         }
         ends_of_batches
     }
@@ -119,7 +119,16 @@ impl Pipeline {
         if let Some(cause) = time.refusal(self.true_time(now)) {
             return self.give_up(stream, cause);
         }
-        pieces(&Line { text, ..line }, |text| self.append(file, stream, time, text, now, &mut before));
+        if let Some(stream) = self.turn_to(file, time, &mut before) {
+            pieces(&Line { text, ..line }, |text| self.append(file, stream, time, text, now, &mut before));
+        }
+    }
+
+    /// Has `file` settle up to `end`, wherever its last record went.
+    fn cover_last(&mut self, file: FileId, end: Mark) {
+        if let Some(current) = self.files.get(&file).map(|followed| followed.current) {
+            self.cover(file, current, end);
+        }
     }
 
     /// Adds one record; `before` is the mark before its line, up to which is covered what another batch took.
@@ -154,7 +163,7 @@ impl Pipeline {
 
     /// Has `file` settle up to `end` with the batch that took what was read last; where none did, with what is open of the
     /// file, and at once where nothing is.
-    fn cover(&mut self, file: FileId, id: StreamId, end: Mark) {
+    pub(super) fn cover(&mut self, file: FileId, id: StreamId, end: Mark) {
         let batch = self.run.take().and_then(|index| self.streams[id.0 as usize].open.get(index));
         let Some(batch) = batch else {
             if !self.ledger.reach(file, end) {

@@ -15,6 +15,8 @@ use crate::record::FileId;
 pub(super) const QUIET: Duration = Duration::from_secs(600);
 /// A deleted one sooner: its writer has to be one that still has it open.
 const DELETED_QUIET: Duration = Duration::from_secs(60);
+/// For so long it is tried to delete a file.
+const REMOVAL_PATIENCE: Duration = Duration::from_secs(86_400);
 /// What deleted files that make no progress may hold of the disk.
 const MAX_DELETED_BYTES: u64 = 256 * 1024 * 1024;
 
@@ -50,7 +52,14 @@ impl Files {
         if row.is_suspect || row.size < row.read.offset {
             return self.restart(id, None, look);
         }
-        let quiet = if row.place == Place::Deleted { DELETED_QUIET } else { QUIET };
+        let entry = &self.entries[row.entry].entry;
+        let quiet = match row.place {
+            Place::Deleted => DELETED_QUIET,
+            // It is deleted before it is let go; where that fails, it is tried again.
+            _ if entry.removes && row.offered_at.is_some() => REMOVAL_PATIENCE,
+            _ if entry.removes => QUIET + entry.partial_line_timeout,
+            _ => QUIET,
+        };
         let is_done = row.is_read() && row.is_settled() && row.copy_of.is_none();
         if is_done && look.now.since(row.stirred_at) >= quiet {
             self.forget(id, look);

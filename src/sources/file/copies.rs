@@ -23,6 +23,7 @@ impl Files {
         let (first_path, stream) = (Arc::clone(&original.first_path), original.stream.clone());
         let mut row = Row::new(seen.entry, seen.inode, seen.path.as_path().into(), first_path, stream);
         (row.head, row.read, row.settled, row.copy_of) = (original.head, original.read, original.settled, Some(of));
+        row.skipped = original.skipped;
         let Some(stat) = siblings::stat(&seen.path).filter(|stat| stat.inode == seen.inode) else {
             return;
         };
@@ -53,7 +54,7 @@ impl Files {
         (row.grown_at, row.stirred_at, row.is_announced) = (look.now, look.now, true);
         let new = self.new_id();
         let (entry, path, stream) = (row.entry, row.path.to_path_buf(), row.stream.clone());
-        self.streams.join(&stream, entry, &row.first_path, new);
+        self.streams.join(&stream, (entry, &self.name_owner(entry, &row.first_path)), new);
         self.streams.leave(&stream, id);
         self.rows.insert(new, row);
         match descriptor {
@@ -87,7 +88,7 @@ impl Files {
         let (path, stat) = candidates.iter().rev().find(is_copy)?;
         let mut row =
             Row::new(old.entry, stat.inode, path.as_path().into(), Arc::clone(&old.first_path), old.stream.clone());
-        (row.head, row.read, row.settled) = (old.head, old.read, old.settled);
+        (row.head, row.read, row.settled, row.skipped) = (old.head, old.read, old.settled, old.skipped);
         (row.place, row.copy_of) = (Place::Away { is_found: true }, Some(id));
         Some(self.insert(row, stat, look))
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::identity::Inode;
+use super::newest::is_newer;
 use super::read::{self, Disk};
 use super::rotation::{Known, Seen, Step, compare};
 use super::siblings::{self, Folders};
@@ -32,6 +33,7 @@ impl Files {
             wake.rearm();
         }
         self.looks += 1;
+        self.began.get_or_insert(now);
         self.rows.values_mut().for_each(|row| row.is_stuck = false);
         let seen = self.find();
         let known: Vec<Known<'_>> = self.rows.iter().map(|(&id, row)| row.known(id)).collect();
@@ -43,12 +45,14 @@ impl Files {
         }
         self.release_copies(&mut look);
         self.visit_away(&mut look);
+        self.offer_removals(&mut look);
         if self.looks == 1 {
             self.order_streams();
         }
         for row in self.rows.values_mut() {
             row.rest(&self.entries[row.entry].entry, now);
         }
+        self.rest_older(now);
         let ready: Vec<FileId> = self.rows.iter().filter(|(_, row)| row.has_more()).map(|(&id, _)| id).collect();
         ready.into_iter().for_each(|id| self.enqueue(id));
         self.tidy(&seen);
@@ -161,7 +165,7 @@ impl Files {
         let id = self.new_id();
         row.note(stat, look.now);
         (row.grown_at, row.stirred_at) = (look.now, look.now);
-        self.streams.join(&row.stream, row.entry, &row.first_path, id);
+        self.streams.join(&row.stream, (row.entry, &self.name_owner(row.entry, &row.first_path)), id);
         let is_copy = row.copy_of.is_some();
         self.rows.insert(id, row);
         self.announce(id, look);
@@ -178,8 +182,7 @@ impl Files {
         let seen = &look.seen[index];
         let key = (seen.entry, seen.inode);
         let followed = &self.entries[seen.entry].entry;
-        let rank = |seen: &Seen| (seen.modified, seen.path.clone());
-        if followed.newest_only && look.seen.iter().any(|other| other.entry == seen.entry && rank(other) > rank(seen)) {
+        if followed.newest_only && look.seen.iter().any(|other| other.entry == seen.entry && is_newer(other, seen)) {
             return;
         }
         let was_there = followed.is_new && (self.looks == 1 || self.unread.contains_key(&key));
@@ -208,12 +211,13 @@ impl Files {
         let first_path = self.owner_of(seen, &stat, look);
         let wanted = streams::wanted(followed.stream.as_deref(), &first_path);
         let group = streams::wanted_group(&followed.group, &first_path);
-        let stream = self.streams.choose(seen.entry, &first_path, &group, &wanted);
+        let owner = self.name_owner(seen.entry, &first_path);
+        let stream = self.streams.choose((seen.entry, &owner), &first_path, &group, &wanted);
         if *stream.stream != *wanted {
             log::warn!(path:% = seen.path.display(), stream:% = stream.stream, wanted:% = wanted; "another file has the stream's name; taking another name");
         }
         let mut row = Row::new(seen.entry, seen.inode, seen.path.as_path().into(), first_path, stream);
-        (row.head, row.read, row.settled, row.settled_then) = (head, from, from, from.offset);
+        (row.head, row.read, row.settled, row.settled_then, row.skipped) = (head, from, from, from.offset, from.offset);
         let id = self.insert(row, &stat, look);
         self.keep_open(id, file);
     }

@@ -18,8 +18,10 @@ pub mod identity;
 mod leave;
 mod look;
 pub mod names;
+mod newest;
 pub mod preview;
 mod read;
+mod remove;
 pub mod rotation;
 mod siblings;
 pub mod streams;
@@ -76,8 +78,10 @@ pub struct FileEntry {
     pub is_multi_line: bool,
     /// How the files' bytes become text, where no byte order mark says it.
     pub encoding: Encoding,
-    /// Of several new matches only the one written to last is followed.
+    /// Of several new matches only the one written to last is followed; all share the stream's name, one after the other.
     pub newest_only: bool,
+    /// A rotated file is offered for removal once all of it is settled.
+    pub removes: bool,
     /// Base names that are left out.
     pub blacklist: Option<regex::Regex>,
 }
@@ -143,6 +147,20 @@ pub enum Change {
     },
     /// To be saved at once.
     Save(SavedFile),
+    /// A rotated file of which everything is settled: once what is to be saved of it is on disk, [`Files::remove`] may be called.
+    Retire {
+        /// Its number.
+        file: FileId,
+        /// What is to be saved of it before.
+        saved: SavedFile,
+    },
+    /// A rotated file was deleted. A [`Change::Gone`] follows.
+    Removed {
+        /// Where it was.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+    },
     /// Bytes were given up: a deleted file was held for too long, or was gone before it could be read. A [`Change::Gone`] follows.
     LetGo {
         /// Its number, where it was followed in this run.
@@ -210,6 +228,8 @@ pub struct Files {
     open: usize,
     reads: u64,
     looks: u64,
+    /// When the first look was.
+    began: Option<Monotonic>,
     next_id: u64,
     wake: Option<Wake>,
 }
@@ -246,6 +266,7 @@ impl Files {
             open: 0,
             reads: 0,
             looks: 0,
+            began: None,
             next_id: 0,
             wake: None,
         };
@@ -334,6 +355,7 @@ impl Files {
             let inode = Inode { device: file.device, number: file.inode };
             let mut row = Row::new(entry, inode, file.path.into(), file.first_path.into(), file.stream);
             (row.head, row.read, row.settled, row.size) = (file.head, file.settled, file.settled, file.settled.offset);
+            row.skipped = file.skipped;
             row.place = Place::Expected;
             self.take_up(row);
         }
@@ -350,8 +372,9 @@ impl Files {
         let group = streams::wanted_group(&entry.group, &row.first_path);
         let is_kept = row.stream.group == group && streams::is_variant(&row.stream.stream, &wanted, &row.first_path);
         let wanted = if is_kept { &*row.stream.stream } else { &wanted };
-        row.stream = self.streams.choose(row.entry, &row.first_path, &group, wanted);
-        self.streams.join(&row.stream, row.entry, &row.first_path, id);
+        let owner = self.name_owner(row.entry, &row.first_path);
+        row.stream = self.streams.choose((row.entry, &owner), &row.first_path, &group, wanted);
+        self.streams.join(&row.stream, (row.entry, &owner), id);
         self.rows.insert(id, row);
     }
 

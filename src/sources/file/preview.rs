@@ -66,6 +66,7 @@ mod tests {
 
     use super::super::StartAt;
     use super::*;
+    use crate::delivery::encoding::Encoding;
 
     fn entry(pattern: String, stream: &str) -> FileEntry {
         FileEntry {
@@ -76,9 +77,10 @@ mod tests {
             start_at: StartAt::End,
             is_new: true,
             partial_line_timeout: Duration::from_secs(30),
-            newest_only: false,
             is_multi_line: false,
-            encoding: crate::delivery::encoding::Encoding::UTF_8,
+            encoding: Encoding::UTF_8,
+            newest_only: false,
+            removes: false,
             blacklist: None,
         }
     }

@@ -39,11 +39,12 @@ impl Streams {
         self.taken.insert(name, Taken { owner: None, files: Vec::new() });
     }
 
-    /// The stream for a file of `entry` that was first seen at `first_path`: `wanted`, unless another has it.
-    pub fn choose(&self, entry: usize, first_path: &Arc<Path>, group: &Arc<str>, wanted: &str) -> StreamName {
+    /// The stream for a file that was first seen at `first_path`: `wanted`, unless another has it than `owner`, who is an entry and the path
+    /// by which it tells its files apart.
+    pub fn choose(&self, owner: (usize, &Path), first_path: &Path, group: &Arc<str>, wanted: &str) -> StreamName {
         let mut name = StreamName { group: Arc::clone(group), stream: wanted.into() };
         let mut number = 1;
-        let is_own = |taken: &Taken| taken.owner.as_ref().is_some_and(|(of, path)| *of == entry && path == first_path);
+        let is_own = |taken: &Taken| taken.owner.as_ref().is_some_and(|(entry, path)| (*entry, &**path) == owner);
         while self.taken.get(&name).is_some_and(|taken| !is_own(taken)) {
             name.stream = alternative(first_path, wanted, number).into();
             number += 1;
@@ -52,8 +53,8 @@ impl Streams {
     }
 
     /// Notes that `file` goes to `name`, after all others that do.
-    pub fn join(&mut self, name: &StreamName, entry: usize, first_path: &Arc<Path>, file: FileId) {
-        let new = || Taken { owner: Some((entry, Arc::clone(first_path))), files: Vec::new() };
+    pub fn join(&mut self, name: &StreamName, (entry, path): (usize, &Arc<Path>), file: FileId) {
+        let new = || Taken { owner: Some((entry, Arc::clone(path))), files: Vec::new() };
         self.taken.entry(name.clone()).or_insert_with(new).files.push(file);
     }
 
@@ -157,8 +158,8 @@ mod tests {
                 .into_iter()
                 .enumerate()
         {
-            let name = streams.choose(entry, &path(first), &group, "app.log");
-            streams.join(&name, entry, &path(first), FileId(id as u64));
+            let name = streams.choose((entry, &path(first)), &path(first), &group, "app.log");
+            streams.join(&name, (entry, &path(first)), FileId(id as u64));
             names.push(name.stream.to_string());
         }
         assert_eq!(names, ["app.log", "var-log-b-app.log", "var-log-b-app.log-2", "app.log"]);
@@ -167,13 +168,13 @@ mod tests {
     #[test]
     fn a_name_is_free_again_when_its_last_file_is_gone() {
         let (mut streams, group) = (Streams::default(), Arc::from("g"));
-        let name = streams.choose(0, &path("/a/x"), &group, "x");
-        streams.join(&name, 0, &path("/a/x"), FileId(1));
-        streams.join(&name, 0, &path("/a/x"), FileId(2));
+        let name = streams.choose((0, &path("/a/x")), &path("/a/x"), &group, "x");
+        streams.join(&name, (0, &path("/a/x")), FileId(1));
+        streams.join(&name, (0, &path("/a/x")), FileId(2));
         streams.leave(&name, FileId(1));
-        assert_eq!(&*streams.choose(0, &path("/b/x"), &group, "x").stream, "b-x");
+        assert_eq!(&*streams.choose((0, &path("/b/x")), &path("/b/x"), &group, "x").stream, "b-x");
         streams.leave(&name, FileId(2));
-        assert_eq!(&*streams.choose(0, &path("/b/x"), &group, "x").stream, "x");
+        assert_eq!(&*streams.choose((0, &path("/b/x")), &path("/b/x"), &group, "x").stream, "x");
     }
 
     #[test]
@@ -205,11 +206,14 @@ mod tests {
     fn a_reserved_name_goes_to_no_file_for_ever() {
         let (mut streams, group) = (Streams::default(), Arc::from("g"));
         streams.reserve(StreamName { group: Arc::clone(&group), stream: "journal".into() });
-        let name = streams.choose(0, &path("/l/journal"), &group, "journal");
+        let name = streams.choose((0, &path("/l/journal")), &path("/l/journal"), &group, "journal");
         assert_eq!(&*name.stream, "l-journal");
-        streams.join(&name, 0, &path("/l/journal"), FileId(1));
+        streams.join(&name, (0, &path("/l/journal")), FileId(1));
         streams.leave(&name, FileId(1));
-        assert_eq!(&*streams.choose(0, &path("/l/journal"), &group, "journal").stream, "l-journal");
+        assert_eq!(
+            &*streams.choose((0, &path("/l/journal")), &path("/l/journal"), &group, "journal").stream,
+            "l-journal"
+        );
     }
 
     #[test]

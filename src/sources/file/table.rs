@@ -47,6 +47,8 @@ pub(super) struct Row {
     pub(super) read: Mark,
     /// Everything before this point is acknowledged.
     pub(super) settled: Mark,
+    /// Bytes at its beginning that were there when reading began at its end: nobody sent them.
+    pub(super) skipped: u64,
     pub(super) size: u64,
     /// When its inode last changed, in nanoseconds.
     pub(super) changed: i128,
@@ -87,6 +89,10 @@ pub(super) struct Row {
     pub(super) is_queued: bool,
     /// It could not be read; the next look lets it try again.
     pub(super) is_stuck: bool,
+    /// A read of it failed in this run.
+    pub(super) has_failed: bool,
+    /// When it was offered for removal last.
+    pub(super) offered_at: Option<Monotonic>,
     /// A read found other bytes before the mark than there were.
     pub(super) is_suspect: bool,
     /// A look found it and told so.
@@ -111,6 +117,7 @@ impl Row {
             head: Fingerprint::default(),
             read: Mark::default(),
             settled: Mark::default(),
+            skipped: 0,
             size: 0,
             changed: i128::MIN,
             modified: i128::MIN,
@@ -133,6 +140,8 @@ impl Row {
             encoding: None,
             is_queued: false,
             is_stuck: false,
+            has_failed: false,
+            offered_at: None,
             is_suspect: false,
             is_announced: false,
             copy_of: None,
@@ -156,6 +165,7 @@ impl Row {
             encoding: None,
             is_queued: false,
             is_stuck: false,
+            offered_at: None,
             is_suspect: false,
             is_announced: false,
             copy_of: None,
@@ -253,6 +263,7 @@ impl Row {
             stream: self.stream.clone(),
             head: self.head,
             settled: self.settled,
+            skipped: self.skipped,
         }
     }
 

@@ -52,7 +52,7 @@ impl Files {
             }
             Err(error) => {
                 let row = self.rows.get_mut(&file)?;
-                row.is_stuck = true;
+                (row.is_stuck, row.has_failed) = (true, true);
                 let path = row.path.to_path_buf();
                 self.refuse(&path, &error);
                 None

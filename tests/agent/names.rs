@@ -1,0 +1,110 @@
+//! Names of streams and groups with the real program: a stream a day, a class, a file deleted once it is sent.
+
+use std::time::Duration;
+
+use cloudwatch_publisher::record::{StreamName, Wall};
+
+use crate::scene::{GROUP, PATIENCE, Scene, Written, now_ms, wait_until};
+
+#[test]
+fn nothing_is_deleted_while_nothing_is_acknowledged_and_then_the_rotated_file_is() {
+    let mut scene = Scene::new(&["app.log"]);
+    let entry = "/logs/logs_collected/files/collect_list/0";
+    scene.set(&format!("{entry}/auto_removal"), true);
+    scene.set(&format!("{entry}/partial_line_timeout"), 1);
+    let mut app = Written::open(&scene, "app.log");
+    app.lines(10);
+    let agent = scene.start();
+    scene.wait_for_exactly(&app);
+    scene.endpoint.go_offline();
+    app.lines(10);
+    app.rotate("app.log.1");
+    app.lines(10);
+    let rotated = scene.path("app.log.1");
+    wait_until("it tries to send", PATIENCE, || scene.own_log().contains("records were not taken"));
+    // Longer than a file has to be at rest: how much happens within that time is what is looked at.
+    std::thread::sleep(Duration::from_secs(4));
+    assert!(rotated.exists(), "it was deleted before it was sent");
+    agent.kill();
+    assert!(rotated.exists());
+    scene.endpoint.go_online();
+    let agent = scene.start();
+    wait_until("the rotated file is deleted", PATIENCE, || !rotated.exists());
+    scene.wait_for_all(&app, PATIENCE);
+    assert!(scene.path("app.log").exists() && scene.own_log().contains("deleted a rotated file"));
+    agent.stop();
+}
+
+#[test]
+fn a_dated_stream_is_named_after_the_day_and_goes_on_after_a_restart() {
+    let mut scene = Scene::new(&["app.log"]);
+    scene.set("/logs/log_stream_name", "{file_name}-{date}");
+    let mut app = Written::open(&scene, "app.log");
+    app.lines(10);
+    let stream = |ms: i64| {
+        let name = StreamName { group: GROUP.into(), stream: "app.log-{date}".into() };
+        name.on_day_of(Wall(ms)).stream.to_string()
+    };
+    let began = stream(now_ms());
+    let agent = scene.start();
+    let came = |scene: &Scene| -> usize {
+        let days: std::collections::BTreeSet<String> = [began.clone(), stream(now_ms())].into();
+        days.iter().map(|day| scene.records(day).len()).sum()
+    };
+    wait_until("ten records came", PATIENCE, || came(&scene) == 10);
+    agent.stop();
+    app.lines(10);
+    let agent = scene.start();
+    wait_until("twenty records came", PATIENCE, || came(&scene) == 20);
+    agent.stop();
+    assert!(scene.endpoint.streams().iter().all(|name| !name.stream.contains('{')));
+}
+
+#[test]
+fn an_account_that_aws_does_not_tell_makes_no_name_and_stops_nothing_for_ever() {
+    let mut scene = Scene::new(&["app.log"]);
+    scene.set("/logs/log_group_name", "/test/{account_id}");
+    let mut app = Written::open(&scene, "app.log");
+    app.lines(3);
+    let agent = scene.start();
+    let is_told = |scene: &Scene| scene.own_log().contains("`{account_id}` is not known");
+    wait_until("it says what is missing", PATIENCE, || is_told(&scene));
+    assert!(scene.endpoint.groups().is_empty(), "{:?}", scene.endpoint.groups());
+    // Another configuration needs none; nothing was lost.
+    scene.set("/logs/log_group_name", GROUP);
+    scene.config();
+    rustix::process::kill_process(
+        rustix::process::Pid::from_raw(i32::try_from(agent.pid()).unwrap()).unwrap(),
+        rustix::process::Signal::HUP,
+    )
+    .unwrap();
+    scene.wait_for_exactly(&app);
+    agent.stop();
+}
+
+#[test]
+fn a_group_is_made_of_the_class_that_is_asked_for() {
+    let mut scene = Scene::new(&["app.log"]);
+    scene.set("/logs/log_group_class", "INFREQUENT_ACCESS");
+    let mut app = Written::open(&scene, "app.log");
+    app.lines(3);
+    let agent = scene.start();
+    scene.wait_for_exactly(&app);
+    assert_eq!(scene.endpoint.class(GROUP).as_deref(), Some("INFREQUENT_ACCESS"));
+    agent.stop();
+    assert!(!scene.own_log().contains("of another class"));
+    // A group that is there already stays as it is: one warning.
+    let mut other = Scene::new(&["app.log"]);
+    let mut app = Written::open(&other, "app.log");
+    app.lines(3);
+    let agent = other.start();
+    other.wait_for_exactly(&app);
+    agent.stop();
+    other.set("/logs/log_group_class", "INFREQUENT_ACCESS");
+    app.lines(3);
+    let agent = other.start();
+    wait_until("it says so", PATIENCE, || other.own_log().contains("of another class"));
+    other.wait_for_exactly(&app);
+    assert_eq!(other.endpoint.class(GROUP).as_deref(), Some("STANDARD"));
+    agent.stop();
+}

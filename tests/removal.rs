@@ -1,0 +1,332 @@
+//! `auto_removal` on real files: what is deleted, when, and what never is.
+
+// A test that cannot write its files has failed.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cloudwatch_publisher::delivery::encoding::Encoding;
+use cloudwatch_publisher::delivery::lines::Ending;
+use cloudwatch_publisher::record::{FileId, Mark, Monotonic, SavedFile};
+use cloudwatch_publisher::sources::file::{Change, FileEntry, Files, SavedKey, StartAt};
+
+/// Longer than a file has to be at rest.
+const QUIET_S: u64 = 31;
+
+/// A folder, a table that follows a pattern in it, and a state that saves at once.
+struct Rig {
+    root: tempfile::TempDir,
+    entry: FileEntry,
+    files: Files,
+    now: u64,
+    state: BTreeMap<SavedKey, SavedFile>,
+    in_flight: Vec<(FileId, Mark)>,
+    is_endpoint_up: bool,
+    is_state_up: bool,
+}
+
+impl Rig {
+    fn new(pattern: &str) -> Self {
+        Self::with(pattern, |_| ())
+    }
+
+    fn with(pattern: &str, change: impl Fn(&mut FileEntry)) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let mut entry = FileEntry {
+            key: "entry".to_owned(),
+            pattern: format!("{}/{pattern}", root.path().display()),
+            group: "g".into(),
+            stream: None,
+            start_at: StartAt::End,
+            is_new: false,
+            partial_line_timeout: Duration::from_secs(30),
+            is_multi_line: false,
+            encoding: Encoding::UTF_8,
+            newest_only: false,
+            removes: true,
+            blacklist: None,
+        };
+        change(&mut entry);
+        let files = Files::new(vec![entry.clone()], Vec::new(), Vec::new(), 100);
+        let (now, state, in_flight) = (1_000_000, BTreeMap::new(), Vec::new());
+        Self { root, entry, files, now, state, in_flight, is_endpoint_up: true, is_state_up: true }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    fn append(&self, name: &str, text: &str) {
+        OpenOptions::new().append(true).create(true).open(self.path(name)).unwrap().write_all(text.as_bytes()).unwrap();
+    }
+
+    fn rename(&self, from: &str, to: &str) {
+        fs::rename(self.path(from), self.path(to)).unwrap();
+    }
+
+    /// Rotates as logrotate does.
+    fn rotate(&self) {
+        self.rename("app.log", "app.log.1");
+        self.append("app.log", "next\n");
+    }
+
+    /// Looks, reads, settles where the endpoint is up, and deletes what may be deleted where the state is up.
+    fn step(&mut self) {
+        self.now += 10;
+        let changes = self.files.look(Monotonic(self.now));
+        while let Some(file) = self.files.next_ready(|_| true) {
+            let Some(block) = self.files.read(file) else { continue };
+            let new = &block.bytes[block.start..];
+            let whole = memchr::memrchr(b'\n', new).map_or(0, |at| at + 1);
+            let taken = if block.ending == Ending::Gone { new.len() } else { whole };
+            let to = Mark::at(block.offset + taken as u64, &block.bytes[..block.start + taken]);
+            self.files.advance(file, to);
+            self.in_flight.push((file, to));
+        }
+        if self.is_endpoint_up {
+            for (file, to) in std::mem::take(&mut self.in_flight) {
+                let saved = self.files.settle(file, to);
+                saved.into_iter().for_each(|saved| self.save(saved));
+            }
+        }
+        changes.into_iter().for_each(|change| self.take_in(change));
+    }
+
+    fn take_in(&mut self, change: Change) {
+        match change {
+            Change::Save(saved) => self.save(saved),
+            Change::Retire { file, saved } if self.is_state_up => {
+                self.save(saved);
+                if let Some(Ok(changes)) = self.files.remove(file) {
+                    changes.into_iter().for_each(|change| self.take_in(change));
+                }
+            }
+            Change::Gone { forget: Some(key), .. } => {
+                self.state.remove(&key);
+            }
+            _ => {}
+        }
+    }
+
+    fn save(&mut self, saved: SavedFile) {
+        let key = SavedKey { entry: saved.entry.clone(), device: saved.device, inode: saved.inode };
+        self.state.insert(key, saved);
+    }
+
+    /// Lets the time pass after which a file is at rest, with looks before and after it.
+    fn rest(&mut self) {
+        (0..2).for_each(|_| self.step());
+        self.now += QUIET_S * 1000;
+        (0..2).for_each(|_| self.step());
+    }
+
+    /// The program ends without a word and starts again from what is saved.
+    fn restart(&mut self) {
+        self.in_flight.clear();
+        let state = self.state.values().cloned().collect();
+        self.files = Files::new(vec![self.entry.clone()], state, Vec::new(), 100);
+    }
+
+    fn names(&self) -> Vec<String> {
+        let names = fs::read_dir(self.root.path()).unwrap();
+        let mut names: Vec<String> =
+            names.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+}
+
+#[test]
+fn a_rotated_file_is_deleted_once_all_of_it_is_acknowledged_saved_and_at_rest() {
+    for pattern in ["app.log", "app.log*"] {
+        let mut rig = Rig::new(pattern);
+        rig.append("app.log", "one\ntwo\nunfinished");
+        rig.step();
+        rig.rotate();
+        (rig.is_endpoint_up, rig.is_state_up) = (false, false);
+        rig.rest();
+        assert_eq!(rig.names(), ["app.log", "app.log.1"], "{pattern}: nothing is acknowledged");
+        rig.is_endpoint_up = true;
+        rig.rest();
+        assert_eq!(rig.names(), ["app.log", "app.log.1"], "{pattern}: nothing is saved");
+        rig.is_state_up = true;
+        rig.now += 600_000;
+        rig.step();
+        if pattern == "app.log" {
+            assert_eq!(rig.names(), ["app.log"], "{pattern}");
+            assert_eq!(rig.state.len(), 1, "the state knows nothing of it");
+        } else {
+            // Its last line has no end, and a writer may come back to a name that is followed.
+            assert_eq!(rig.names(), ["app.log", "app.log.1"], "{pattern}");
+            rig.append("app.log.1", "\n");
+            rig.rest();
+            assert_eq!(rig.names(), ["app.log"], "{pattern}");
+        }
+    }
+}
+
+#[test]
+fn what_is_still_written_to_is_not_deleted() {
+    let mut rig = Rig::new("app.log");
+    rig.append("app.log", "one\n");
+    rig.step();
+    rig.rotate();
+    for _ in 0..5 {
+        rig.append("app.log.1", "late\n");
+        rig.step();
+        rig.now += 20_000;
+        rig.step();
+        assert_eq!(rig.names(), ["app.log", "app.log.1"]);
+    }
+    rig.rest();
+    assert_eq!(rig.names(), ["app.log"]);
+}
+
+#[test]
+fn without_a_successor_or_a_name_that_rotation_gives_nothing_is_deleted() {
+    let mut rig = Rig::new("*");
+    rig.append("app.log", "one\n");
+    rig.append("other.log", "one\n");
+    rig.rest();
+    rig.rename("app.log", "app.log.1");
+    rig.rest();
+    assert_eq!(rig.names(), ["app.log.1", "other.log"], "nothing stands in its place");
+    rig.rename("app.log.1", "app.log.for-me");
+    rig.append("app.log", "next\n");
+    rig.rest();
+    assert_eq!(rig.names(), ["app.log", "app.log.for-me", "other.log"], "somebody wants to keep it");
+}
+
+#[test]
+fn what_was_rotated_before_it_was_followed_stays() {
+    let mut rig = Rig::new("app.log*");
+    rig.append("app.log.1", "old\n");
+    rig.append("app.log", "new\n");
+    rig.rest();
+    assert_eq!(rig.names(), ["app.log", "app.log.1"]);
+}
+
+#[test]
+fn a_file_that_was_joined_at_its_end_stays_also_after_a_restart() {
+    let mut rig = Rig::with("app.log", |entry| entry.is_new = true);
+    rig.append("app.log", "nobody sent this\n");
+    rig.step();
+    rig.entry.is_new = false;
+    rig.append("app.log", "this was sent\n");
+    rig.step();
+    rig.rotate();
+    rig.rest();
+    assert_eq!(rig.names(), ["app.log", "app.log.1"]);
+    rig.restart();
+    rig.rest();
+    assert_eq!(rig.names(), ["app.log", "app.log.1"]);
+}
+
+#[test]
+fn after_a_crash_it_is_deleted_once_it_is_at_rest_again_and_never_before_it_is_acknowledged() {
+    let mut rig = Rig::new("app.log");
+    rig.append("app.log", "one\n");
+    rig.step();
+    rig.is_endpoint_up = false;
+    rig.append("app.log", "two\n");
+    rig.step();
+    rig.rotate();
+    rig.rest();
+    rig.restart();
+    rig.rest();
+    assert_eq!(rig.names(), ["app.log", "app.log.1"], "not acknowledged");
+    rig.is_endpoint_up = true;
+    rig.is_state_up = false;
+    rig.rest();
+    // Killed between the acknowledgement and the end of the file.
+    rig.restart();
+    rig.is_state_up = true;
+    rig.step();
+    rig.step();
+    assert_eq!(rig.names(), ["app.log", "app.log.1"], "a writer may still have it");
+    rig.rest();
+    assert_eq!(rig.names(), ["app.log"]);
+}
+
+#[test]
+fn what_is_not_the_file_that_was_read_stays() {
+    let mut rig = Rig::new("app.log");
+    rig.append("app.log", "one\n");
+    rig.step();
+    rig.rotate();
+    rig.step();
+    // Right before it would be deleted another file takes its name.
+    let imposter = |rig: &Rig| {
+        fs::remove_file(rig.path("app.log.1")).unwrap();
+        fs::write(rig.path("app.log.1"), "two\n").unwrap();
+    };
+    rig.now += QUIET_S * 1000;
+    let changes = rig.files.look(Monotonic(rig.now));
+    let offered = changes.iter().find_map(|change| match change {
+        Change::Retire { file, .. } => Some(*file),
+        _ => None,
+    });
+    imposter(&rig);
+    assert!(rig.files.remove(offered.unwrap()).is_none());
+    assert_eq!(fs::read_to_string(rig.path("app.log.1")).unwrap(), "two\n");
+}
+
+#[test]
+fn what_a_link_leads_to_stays() {
+    let outside = tempfile::tempdir().unwrap();
+    let mut rig = Rig::new("**/app.log*");
+    symlink(outside.path(), rig.path("linked")).unwrap();
+    let write = |path: &Path, text: &str| {
+        OpenOptions::new().append(true).create(true).open(path).unwrap().write_all(text.as_bytes()).unwrap();
+    };
+    let (log, rotated) = (outside.path().join("app.log"), outside.path().join("app.log.1"));
+    write(&log, "one\n");
+    rig.step();
+    fs::rename(&log, &rotated).unwrap();
+    write(&log, "two\n");
+    rig.rest();
+    assert!(rotated.exists() && log.exists());
+    // A link as the name itself: what it leads to is not rotated by its renaming.
+    write(&outside.path().join("target"), "one\n");
+    symlink(outside.path().join("target"), rig.path("app.log")).unwrap();
+    rig.step();
+    rig.rename("app.log", "app.log.1");
+    rig.append("app.log", "two\n");
+    rig.rest();
+    assert!(rig.path("app.log.1").symlink_metadata().is_ok() && outside.path().join("target").exists());
+}
+
+#[test]
+fn where_only_the_newest_match_is_followed_the_older_ones_are_deleted_and_the_newest_never() {
+    let mut rig = Rig::with("app-*.log", |entry| entry.newest_only = true);
+    let tick = || std::thread::sleep(Duration::from_millis(20)); // Times of files advance with the kernel's tick.
+    rig.append("app-1.log", "one\n");
+    rig.rest();
+    assert_eq!(rig.names(), ["app-1.log"]);
+    rig.append("app-1.log", "more\n");
+    rig.step();
+    tick();
+    rig.append("app-2.log", "two\n");
+    rig.append("keep.log", "not of the pattern\n");
+    rig.step();
+    assert_eq!(rig.names(), ["app-1.log", "app-2.log", "keep.log"]);
+    rig.rest();
+    assert_eq!(rig.names(), ["app-2.log", "keep.log"]);
+    rig.rest();
+    assert_eq!(rig.names(), ["app-2.log", "keep.log"]);
+}
+
+#[test]
+fn without_the_key_nothing_is_deleted() {
+    let mut rig = Rig::with("app.log*", |entry| entry.removes = false);
+    rig.append("app.log", "one\n");
+    rig.step();
+    rig.rotate();
+    rig.rest();
+    assert_eq!(rig.names(), ["app.log", "app.log.1"]);
+}
