@@ -66,8 +66,10 @@ fn go(number: usize) -> String {
     )
 }
 
-/// How each language writes, and what finds the first line.
-const LANGUAGES: [(&str, fn(usize) -> String, &str); 3] = [
+/// A language, how it writes the trace with a number, and what finds the first line.
+type Language = (&'static str, fn(usize) -> String, &'static str);
+
+const LANGUAGES: [Language; 3] = [
     ("java", java, r"^\d{4}-\d{2}-\d{2} \d{2}:"),
     ("python", python, r"^\d{4}-\d{2}-\d{2} \d{2}:"),
     // Look-ahead, which the fast engine does not have.
@@ -225,7 +227,7 @@ fn files_of_other_encodings_arrive_as_text_through_a_restart_in_the_middle_of_a_
     let entries = files.iter().map(|file| entry(&scene, file.name, &rules(file))).collect();
     follow(&mut scene, entries);
     let agent = scene.start();
-    let middle = |file: &Foreign| file.bytes.len() * 2 / 3 | 1;
+    let middle = |file: &Foreign| (file.bytes.len() * 2 / 3) | 1;
     for file in &files {
         append(&scene.path(file.name)).write_all(&file.bytes[..middle(file)]).unwrap();
     }

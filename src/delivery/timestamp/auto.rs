@@ -145,11 +145,13 @@ fn month_first(mut cursor: Cursor<'_>, line: &str) -> Read {
     zone(&mut cursor, &mut parts, line);
     let mut ahead = cursor;
     // A number behind syslog's time may be a host or a program: only with the day's name it is the year.
-    if has_weekday && parts.year.is_none() && ahead.gap().is_some() {
-        if let Some(year) = year(&mut ahead) {
-            parts.year = Some(year);
-            cursor = ahead;
-        }
+    if has_weekday
+        && parts.year.is_none()
+        && ahead.gap().is_some()
+        && let Some(year) = year(&mut ahead)
+    {
+        parts.year = Some(year);
+        cursor = ahead;
     }
     ended(cursor, parts)
 }
