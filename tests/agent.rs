@@ -35,6 +35,8 @@ mod resources;
 mod resuming;
 #[path = "support/agent.rs"]
 mod scene;
+#[path = "agent/sections.rs"]
+mod sections;
 #[path = "agent/service.rs"]
 mod service;
 #[path = "agent/sign_in.rs"]

@@ -519,3 +519,85 @@ fn an_empty_proxy_is_none_whatever_the_environment_says() {
     let network = read(r#"{"agent": {"https_proxy": "", "http_proxy": "proxy:3128"}}"#).config.agent.network;
     assert_eq!((network.https_proxy.as_deref(), network.http_proxy.as_deref()), (Some(""), Some("http://proxy:3128")));
 }
+
+/// What a section of `metrics_collected` is read as.
+fn sections(text: &str) -> (Vec<CollectorConfig>, Vec<String>) {
+    let Loaded { config, warnings } = read(&format!(r#"{{"metrics": {{"metrics_collected": {text}}}}}"#));
+    let Collected::Chosen { collectors, .. } = config.metrics.collected else { panic!("no sections") };
+    (collectors, warnings.into_iter().map(|warning| warning.message).collect())
+}
+
+#[test]
+fn a_section_is_an_object_or_a_word() {
+    let (all, warnings) =
+        sections(r#"{"mem": true, "swap": false, "load": {}, "heartbeat": true, "uptime": {"collect": false}}"#);
+    let names: Vec<&str> = all.iter().map(|section| section.plugin.plugin().name()).collect();
+    assert_eq!(names, ["mem", "load", "heartbeat"]);
+    assert_eq!((all[0].measurements.len(), all[1].measurements.len()), (11, 3));
+    assert_eq!(warnings, [] as [&str; 0]);
+    let (all, warnings) = sections(r#"{"swap": {}}"#);
+    assert_eq!(all[0].measurements.len(), 3);
+    assert!(warnings[0].contains("has no `measurement`: all 3 metrics"), "{warnings:?}");
+}
+
+#[test]
+fn the_agents_default_interval_is_that_of_files_with_sections() {
+    let interval = |agent: &str, section: &str| {
+        let text = format!(r#"{{"agent": {agent}, "metrics": {{"metrics_collected": {{"uptime": {section}}}}}}}"#);
+        let Collected::Chosen { collectors, .. } = read(&text).config.metrics.collected else { panic!("no sections") };
+        collectors[0].interval.as_secs()
+    };
+    assert_eq!(interval("{}", "true"), 60);
+    assert_eq!(interval(r#"{"metrics_collection_interval": 300}"#, "true"), 300);
+    assert_eq!(interval("{}", r#"{"metrics_collection_interval": 1}"#), 1);
+}
+
+#[test]
+fn a_measurement_is_named_with_or_without_its_section() {
+    let (all, warnings) = sections(
+        r#"{"cpu": {"resources": ["*"], "totalcpu": false, "measurement": ["cpu_usage_idle", {"name": "usage_user", "rename": "U", "unit": "none"},
+            {"name": "time_idle", "unit": "unit"}], "drop_original_metrics": ["U", "usage_idle", "time_active"]},
+            "diskio": {"measurement": ["ebs_total_read_bytes"]}, "mem": {"measurement": ["used"], "resources": ["*"]}}"#,
+    );
+    let cpu = &all[0];
+    assert_eq!(cpu.plugin, PluginConfig::Cpu { each: Resources::All, has_total: false });
+    let names: Vec<String> = cpu.measurements.iter().map(MeasurementConfig::sent_as).collect();
+    assert_eq!(names, ["cpu_usage_idle", "U", "cpu_time_idle"]);
+    assert_eq!(cpu.measurements[1].unit, Some(crate::record::Unit::None));
+    assert_eq!(cpu.drop_original, ["usage_user", "usage_idle"]);
+    assert_eq!(all.len(), 2, "nothing is left of diskio");
+    let expected = [
+        "unit is `unit`, which is no unit of CloudWatch: `None` is sent",
+        "is `time_active`, which `measurement` does not name: there is nothing to drop",
+        "is `ebs_total_read_bytes`, which is known to the CloudWatch Agent and not supported here",
+        "mem.resources has no effect in this section",
+        "there is no metrics.aggregation_dimensions, so what `drop_original_metrics` names is not sent at all",
+    ];
+    for says in expected {
+        assert!(warnings.iter().any(|warning| warning.contains(says)), "{says}: {warnings:#?}");
+    }
+    assert_eq!(warnings.len(), expected.len(), "{warnings:#?}");
+}
+
+#[test]
+fn statsd_listens_on_this_machine_alone_unless_it_is_told_otherwise() {
+    let statsd = |text: &str| {
+        let config = read(&format!(r#"{{"metrics": {{"metrics_collected": {{"statsd": {text}}}}}}}"#)).config;
+        let Collected::Chosen { statsd, .. } = config.metrics.collected else { panic!("no sections") };
+        statsd.unwrap()
+    };
+    let standard = statsd("{}");
+    assert_eq!(standard.address.to_string(), "127.0.0.1:8125");
+    assert_eq!((standard.interval.as_secs(), standard.aggregation.as_secs(), standard.pause().as_secs()), (10, 60, 60));
+    let other = statsd(r#"{"service_address": ":8126", "metrics_aggregation_interval": 0}"#);
+    assert_eq!((other.address.to_string(), other.pause().as_secs()), ("0.0.0.0:8126".to_owned(), 10));
+}
+
+#[test]
+fn dimensions_that_do_not_tell_machines_apart_are_remarked_on() {
+    let of = |value: &str| warnings(&format!(r#"{{"metrics": {{"append_dimensions": {{"Site": "{value}"}}}}}}"#));
+    assert!(of("Berlin")[0].contains("does not tell this machine from others"));
+    for value in ["{instance_id}", "a-{local_hostname}", "${aws:InstanceId}"] {
+        assert_eq!(of(value), [] as [&str; 0], "{value}");
+    }
+}

@@ -22,3 +22,20 @@ pub fn find(name: &str) -> Result<String, String> {
         None => also.to_owned(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zone_that_the_system_does_not_know_has_its_nearest_named() {
+        let wrong = find("Europe/Berlim").unwrap_err();
+        if TimeZone::get("Europe/Berlin").is_err() {
+            assert!(wrong.starts_with("this system has no time zone database"), "{wrong}");
+            return;
+        }
+        assert!(wrong.starts_with("did you mean `Europe/Berlin`?"), "{wrong}");
+        assert!(find("nowhere at all").unwrap_err().starts_with("`Local`, `UTC` and names"));
+        assert_eq!(find("europe/berlin").as_deref(), Ok("Europe/Berlin"));
+    }
+}

@@ -172,3 +172,43 @@ mod tests {
         assert_eq!(treat(&treatment, rest, &mut memory), Some((rest.to_owned(), AT)));
     }
 }
+
+#[cfg(test)]
+mod tests_of_masks {
+    use super::super::mask::BuiltIn;
+    use super::*;
+    use crate::record::Monotonic;
+
+    fn treat(treatment: &Treatment, memory: &mut Memory, text: &str) -> Option<String> {
+        let time = Time::Own(Monotonic(0));
+        treatment.treat(text.into(), time, Wall(0), memory).map(|treated| treated.text.into_owned())
+    }
+
+    fn masking(exclude: &[&str]) -> Treatment {
+        let exclude = exclude.iter().map(|pattern| Pattern::new(pattern).unwrap()).collect();
+        let mask = Mask::new(vec![BuiltIn::PrivateKey, BuiltIn::Email], Vec::new()).unwrap();
+        Treatment { filter: Filter { exclude, ..Filter::default() }, mask, ..Treatment::default() }
+    }
+
+    #[test]
+    fn the_filter_sees_what_the_mask_takes() {
+        let (treatment, mut memory) = (masking(&["bob@"]), Memory::default());
+        assert_eq!(treat(&treatment, &mut memory, "mail of bob@example.com"), None);
+        assert_eq!(treat(&treatment, &mut memory, "mail of eve@example.com").as_deref(), Some("mail of [email]"));
+    }
+
+    #[test]
+    fn a_private_key_whose_first_line_is_filtered_out_is_masked_all_the_same() {
+        let (treatment, mut memory) = (masking(&["BEGIN"]), Memory::default());
+        assert_eq!(treat(&treatment, &mut memory, "-----BEGIN PRIVATE KEY-----"), None);
+        assert_eq!(treat(&treatment, &mut memory, "MIIEvQIBADANBgkq").as_deref(), Some("[private key]"));
+        assert_eq!(treat(&treatment, &mut memory, "-----END PRIVATE KEY-----").as_deref(), Some("[private key]"));
+        assert_eq!(treat(&treatment, &mut memory, "words").as_deref(), Some("words"));
+    }
+
+    #[test]
+    fn a_piece_is_cut_back_only_where_something_is_masked() {
+        assert_eq!(Treatment::default().piece("a token".into(), true, true), "a token");
+        assert_eq!(masking(&[]).piece("a token".into(), true, false), "[masked]");
+    }
+}

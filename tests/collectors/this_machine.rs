@@ -169,7 +169,8 @@ fn file_systems_are_as_full_as_df_says() {
         }
         // df rounds up to whole percents.
         let [one, other] = [&one, &other].map(|row| row[7].trim_end_matches('%').parse::<f64>().unwrap());
-        assert_within(&format!("{point} used_percent"), ours["used_percent"].ceil(), one, other, 0.0);
+        let tolerance = if tolerance == 0.0 { 0.0 } else { 1.0 };
+        assert_within(&format!("{point} used_percent"), ours["used_percent"].ceil(), one, other, tolerance);
     }
 }
 
@@ -355,9 +356,10 @@ fn processes_are_those_that_ps_shows() {
     assert!(sum <= ours["total"] && ours["total_threads"] >= ours["total"], "{ours:?}");
 }
 
-/// Without `processes`, which reads a file of each process.
+/// Without `processes`, which reads a file of each process, and `netstat`: for `/proc/net/tcp` and again for `tcp6` the kernel
+/// goes through all of its table of connections, which is as large as the machine's memory lets it be, however empty.
 #[test]
-fn a_look_at_all_sections_costs_a_few_milliseconds_of_processor_time() {
+fn a_look_at_six_sections_costs_less_than_two_milliseconds_of_processor_time() {
     let unset = || Resources::Unset;
     let mut collectors = [
         collector(PluginConfig::Cpu { each: Resources::All, has_total: true }),
@@ -365,7 +367,6 @@ fn a_look_at_all_sections_costs_a_few_milliseconds_of_processor_time() {
         collector(PluginConfig::Diskio { devices: unset() }),
         collector(PluginConfig::Mem),
         collector(PluginConfig::Net { interfaces: unset() }),
-        collector(PluginConfig::Netstat),
         collector(PluginConfig::Swap),
     ];
     let spent = || {
@@ -378,6 +379,6 @@ fn a_look_at_all_sections_costs_a_few_milliseconds_of_processor_time() {
         assert!(collectors.iter_mut().map(|it| look(it).len()).sum::<usize>() > 0);
     }
     let milliseconds = (spent() - began) / f64::from(looks);
-    println!("a look at seven sections: {milliseconds:.3} ms of processor time");
-    assert!(milliseconds < 20.0, "{milliseconds} ms");
+    println!("a look at six sections: {milliseconds:.3} ms of processor time");
+    assert!(milliseconds < 2.0, "{milliseconds} ms");
 }

@@ -30,8 +30,6 @@ const LONGEST_LOOK_PAUSE: Duration = Duration::from_secs(60);
 const HEARTBEAT: Duration = Duration::from_secs(30);
 /// How often the counts are told.
 const TELL_PAUSE: Duration = Duration::from_millis(500);
-/// How often the own log warns of the same.
-const WARN_PAUSE: Duration = Duration::from_secs(60);
 /// After that many settled bytes a save does not wait for others.
 const SAVE_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -50,8 +48,8 @@ pub(super) struct LogThread {
     next_look: Monotonic,
     looks_not_before: Monotonic,
     next_tell: Monotonic,
-    /// Records that no mask could search, as far as they were told of, and when it may be told again.
-    told_unsearchable: (u64, Monotonic),
+    /// Records that no mask could search, as far as they were told of.
+    told_unsearchable: u64,
     sent_at_last_save: u64,
     /// Batches of which the outcome is not known.
     in_flight: usize,
@@ -92,7 +90,7 @@ impl LogThread {
             next_look: Monotonic(0),
             looks_not_before: Monotonic(0),
             next_tell: Monotonic(0),
-            told_unsearchable: (0, Monotonic(0)),
+            told_unsearchable: 0,
             sent_at_last_save: 0,
             in_flight: 0,
             going: Going::On,
@@ -350,7 +348,10 @@ impl LogThread {
             return;
         }
         self.next_tell = now.after(TELL_PAUSE);
-        self.warn_of_unsearchable(now);
+        let count = self.pipeline.counts().unsearchable;
+        if std::mem::replace(&mut self.told_unsearchable, count) < count {
+            log::warn!("records were masked as a whole: a pattern of `mask` took too many steps");
+        }
         let wall = self.clock.system();
         let age = |written: Wall| u64::try_from(wall.0.saturating_sub(written.0)).unwrap_or_default();
         let told = Told {
@@ -365,15 +366,6 @@ impl LogThread {
             at: now,
         };
         let _ = self.outbox.send(Action::Tell(told));
-    }
-
-    /// Tells, once a minute, how many records a pattern of a mask could not search.
-    fn warn_of_unsearchable(&mut self, now: Monotonic) {
-        let (count, (told, next)) = (self.pipeline.counts().unsearchable, self.told_unsearchable);
-        if count > told && now >= next {
-            log::warn!(count = count - told; "records were masked as a whole: a pattern of `mask` took too many steps");
-            self.told_unsearchable = (count, now.after(WARN_PAUSE));
-        }
     }
 
     /// What keeps the first source of records from being read that is in trouble, and how many others are.

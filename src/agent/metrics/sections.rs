@@ -16,7 +16,7 @@ use crate::config::{Collected, Config, Facts, PluginConfig, StatsdConfig};
 use crate::record::{Dimensions, Monotonic, Sample, Status};
 use crate::sources::host::Host;
 use crate::sources::host::collector::Collector;
-use crate::sources::host::reading::Reading;
+use crate::sources::host::scan::Scan;
 use crate::sources::statsd::Statsd;
 
 /// The first sampling comes this soon after the start, so that a new machine shows up at once.
@@ -101,8 +101,7 @@ struct Section {
 enum Eyes {
     Host(Box<Host>),
     Collector(Box<Collector>),
-    Itself(Own),
-    Heartbeat,
+    Itself(Box<Own>),
     Programs(Statsd),
 }
 
@@ -139,7 +138,7 @@ impl Sections {
     /// Has those look that are due at `now`. What time it is is asked before each: one that takes long must not make the next one's
     /// rates wrong.
     pub fn sample(&mut self, now: Monotonic, clock: &dyn Fn() -> Monotonic) -> Planning {
-        let mut all = Planning::default();
+        let (mut all, mut scan) = (Planning::default(), Scan::new(&self.root));
         for section in &mut self.all {
             let Some(eyes) = &mut section.eyes else {
                 section.eyes = Some(section.part.subject.open(&self.root, &self.status, clock()));
@@ -147,7 +146,7 @@ impl Sections {
             };
             if section.next <= now {
                 section.next = following(self.base, section.part.interval, now);
-                all.add(section.part.look(eyes, &self.common, clock()));
+                all.add(section.part.look(eyes, &self.common, &mut scan, clock()));
             }
         }
         all
@@ -169,10 +168,10 @@ impl Sections {
 
     /// What programs sent that was not taken yet.
     pub fn rest(&mut self, now: Monotonic) -> Planning {
-        let mut all = Planning::default();
+        let (mut all, mut scan) = (Planning::default(), Scan::new(&self.root));
         for section in &mut self.all {
             if let Some(eyes @ Eyes::Programs(_)) = &mut section.eyes {
-                all.add(section.part.look(eyes, &self.common, now));
+                all.add(section.part.look(eyes, &self.common, &mut scan, now));
             }
         }
         all
@@ -192,8 +191,7 @@ impl Subject {
     fn open(&self, root: &Path, status: &watch::Receiver<Status>, now: Monotonic) -> Eyes {
         match self {
             Self::Standard => Eyes::Host(Box::new(Host::new(root, Dimensions::default(), now))),
-            Self::Section(PluginConfig::Itself, _) => Eyes::Itself(Own::new(status.clone())),
-            Self::Section(PluginConfig::Heartbeat, _) => Eyes::Heartbeat,
+            Self::Section(PluginConfig::Itself, _) => Eyes::Itself(Box::new(Own::new(status.clone()))),
             Self::Section(plugin, _) => Eyes::Collector(Box::new(Collector::new(root, plugin.clone(), now))),
             Self::Statsd(config) => Eyes::Programs(Statsd::listen(config)),
         }
@@ -201,13 +199,12 @@ impl Subject {
 }
 
 impl Part {
-    fn look(&self, eyes: &mut Eyes, common: &Common, now: Monotonic) -> Planning {
+    fn look(&self, eyes: &mut Eyes, common: &Common, scan: &mut Scan, now: Monotonic) -> Planning {
         let readings = match eyes {
             Eyes::Host(host) => return self.named(host.sample(now), common),
             Eyes::Programs(programs) => return self.named(programs.take(now), common),
-            Eyes::Collector(collector) => collector.collect(now),
+            Eyes::Collector(collector) => collector.collect_with(now, scan),
             Eyes::Itself(own) => own.readings(),
-            Eyes::Heartbeat => vec![Reading { field: "", dimensions: Vec::new(), value: 1.0 }],
         };
         match &self.subject {
             Subject::Section(_, plan) => plan.samples(common, readings),

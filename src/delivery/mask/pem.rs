@@ -128,7 +128,7 @@ fn is_base64(text: &str) -> bool {
 /// Whether short base64 may be the last line of a key: its length fits, and it is no word.
 fn is_last_line(text: &str) -> bool {
     let is_word = |kind: fn(&u8) -> bool| text.as_bytes().iter().all(kind);
-    text.len() % 4 == 0 && !is_word(u8::is_ascii_lowercase) && !is_word(u8::is_ascii_uppercase)
+    text.len().is_multiple_of(4) && !is_word(u8::is_ascii_lowercase) && !is_word(u8::is_ascii_uppercase)
 }
 
 fn has_base64(text: &str) -> bool {

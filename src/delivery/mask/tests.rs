@@ -1,3 +1,5 @@
+//! Each built-in rule with what it must find and what it must leave, and what is true of all of them.
+
 use std::sync::LazyLock;
 
 use base64::Engine;

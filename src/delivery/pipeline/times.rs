@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::super::batch::MAX_SPAN_MS;
 use super::super::lines::Block;
 use super::super::timestamp::TimeFormat;
-use super::super::treatment::TimeStep;
+use super::super::treatment::{Start, TimeStep};
 use super::open::MAX_OPEN;
 use super::*;
 
@@ -148,6 +148,25 @@ fn what_may_be_taken_when_it_arrives_is_sent() {
     for edge in edges {
         assert_eq!(super::super::batch::Time::Parsed(Wall(WALL + edge)).refusal(Some(Wall(WALL))), None, "{edge}");
     }
+}
+
+#[test]
+fn a_record_of_several_lines_begins_where_a_time_stands_and_has_that_time() {
+    let settings = Settings { interval: Duration::ZERO, concurrency: 1, max_bytes: 1_000 };
+    let format = TimeFormat::new("%s", TimeZone::UTC).unwrap();
+    let treatment = Treatment {
+        multi_line: Some(Start::Time),
+        time: Some(TimeStep { format, is_trimmed: true }),
+        ..Treatment::default()
+    };
+    let mut pipeline = Pipeline::new(settings, vec![treatment]);
+    pipeline.follow(FILE, STREAM, 0);
+    let text = format!("{WALL} one\n  at main\n{} two\n{WALL} is not told yet\n", WALL + 1);
+    push(&mut pipeline, FILE, 0, &text);
+    pipeline.drain();
+    let batch = pipeline.take(NOW).unwrap();
+    let records: Vec<_> = batch.records(Offset(0), NOW).collect();
+    assert_eq!(records, [(Wall(WALL), "one\n  at main"), (Wall(WALL + 1), "two")]);
 }
 
 #[test]

@@ -179,6 +179,7 @@ mod tests {
 28 22 0:51 / /auto rw - autofs systemd-1 rw
 29 22 0:52 / /tmp rw - tmpfs tmpfs rw
 30 22 8:17 / /tmp rw - ext4 /dev/sdb1 rw
+31 22 8:17 /b /opt rw - ext4 /dev/sdb1 rw
 ";
 
     fn points(asked: &Resources, ignored: &[&str]) -> Vec<String> {
