@@ -156,7 +156,7 @@ fn an_unknown_section_is_a_warning_and_an_unknown_key_an_error() {
 
 #[test]
 fn what_only_the_cloudwatch_agent_has_is_a_warning_by_name() {
-    let given = warnings(r#"{"traces": {"x": 1}, "metrics": {"metrics_collected": {"collectd": {}, "cpu": true}}}"#);
+    let given = warnings(r#"{"traces": {"x": 1}, "metrics": {"metrics_collected": {"collectd": {}, "cpu": {}}}}"#);
     assert_eq!(
         given,
         [
