@@ -371,7 +371,7 @@ mod tests {
           "logs": {"retention_in_days": 7, "logs_collected": {"files": {"collect_list": [
             {"file_path": "${LOGS}/a.log", "log_group_name": "/system/linux/{instance_id}/a"}]}}},
           "metrics": {"namespace": "System/Linux", "metrics_collected": {"cpu": {"measurement": ["usage_idle"]},
-            "temperature": {"x": 1}}}}"#;
+            "temperature": {"metrics_collection_interval": 30}}}}"#;
         let blank = blank(template, stack());
         assert_eq!(blank.problems("srv-1"), Vec::<String>::new());
         let watched = Watched { namespace: "System/Linux".to_string(), period_seconds: 300 };
@@ -383,7 +383,7 @@ mod tests {
         assert_eq!(json["metrics"]["namespace"], "System/Linux");
         let collected = json["metrics"]["metrics_collected"].as_object().unwrap();
         assert_eq!(collected.keys().collect::<Vec<_>>(), ["cpu", "disk", "heartbeat", "self", "temperature"]);
-        assert_eq!(collected["temperature"], json!({"x": 1}));
+        assert_eq!(collected["temperature"], json!({"metrics_collection_interval": 30}));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //!
 //! Plain synchronous code. Easy to break: a position is saved only from [`Effects::settled`].
 
+mod looks;
+
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
@@ -15,17 +17,9 @@ use crate::delivery::pipeline::{Effects, Pipeline};
 use crate::delivery::retry::Chance;
 use crate::record::{FileId, Monotonic, SavedJournal, StreamId, StreamName, Wall};
 use crate::sources::child::Wake;
-use crate::sources::file::{Change, Files};
-use crate::state::{Changes, FileKey};
+use crate::sources::file::Files;
+use crate::state::Changes;
 
-/// A look at least this often: a new file is noticed within it, whatever becomes of notifications.
-const LOOK_PAUSE: Duration = Duration::from_secs(2);
-/// Between two looks at the least, however many notifications come.
-const LOOK_PAUSE_BUSY: Duration = Duration::from_millis(200);
-/// A look may take a share of the time of one in this.
-const LOOK_SHARE: u32 = 50;
-/// But the pause before the next is no longer than this, or than the look itself: a new file is to be found.
-const LONGEST_LOOK_PAUSE: Duration = Duration::from_secs(60);
 /// The counts are told this often though nothing happens: whoever watches takes a thread that is silent for long to hang.
 const HEARTBEAT: Duration = Duration::from_secs(30);
 /// How often the counts are told.
@@ -188,91 +182,6 @@ impl LogThread {
         if self.going != Going::Empty {
             let left = Left { journals: self.saved_journals(), files: self.files.hand_over() };
             let _ = self.outbox.send(Action::Leave(left));
-        }
-    }
-
-    fn look(&mut self, now: Monotonic) {
-        let changes = self.files.look(now);
-        let took = self.clock.now().since(now);
-        self.rest_after_look(now, took);
-        let mut to_save = Changes::default();
-        if !std::mem::replace(&mut self.has_looked, true) {
-            // From now on a file that was not there is a new one, also when it comes while nobody looks.
-            to_save.entries.clone_from(&self.keys);
-        }
-        for change in changes {
-            self.take_in(change, &mut to_save);
-        }
-        if !to_save.is_empty() {
-            self.save(to_save, Urgency::Now);
-        }
-    }
-
-    /// Deletes a file of which everything is acknowledged and saved, unless something became of it since.
-    fn remove(&mut self, file: FileId) {
-        if self.going != Going::On || !self.pipeline.is_settled(file) {
-            return;
-        }
-        let Some(removed) = self.files.remove(file) else { return };
-        match removed {
-            Ok(changes) => {
-                self.removed += 1;
-                let mut to_save = Changes::default();
-                changes.into_iter().for_each(|change| self.take_in(change, &mut to_save));
-                self.save(to_save, Urgency::Later);
-            }
-            Err((path, error)) => {
-                log::warn!(path:% = path.display(), error:%; "cannot delete a rotated file; it is tried again");
-            }
-        }
-    }
-
-    fn rest_after_look(&mut self, now: Monotonic, took: Duration) {
-        let share = took.saturating_mul(LOOK_SHARE).min(LONGEST_LOOK_PAUSE.max(took));
-        self.looks_not_before = now.after(took + LOOK_PAUSE_BUSY.max(share));
-        self.next_look = now.after(took + LOOK_PAUSE.max(share));
-    }
-
-    fn take_in(&mut self, change: Change, to_save: &mut Changes) {
-        match change {
-            Change::Appeared { file, entry, path, stream, from } => {
-                log::info!(path:% = path.display(), stream:% = stream, from; "following a file");
-                let stream = self.stream(stream, entry);
-                self.pipeline.follow(file, stream, entry);
-            }
-            Change::Replaced { old, new, entry, path, stream } => {
-                self.pipeline.retire(old);
-                log::info!(path:% = path.display(); "a file began anew");
-                let stream = self.stream(stream, entry);
-                self.pipeline.follow(new, stream, entry);
-            }
-            Change::Moved { from, to, .. } => {
-                let to = to.as_ref().map_or_else(|| "elsewhere".into(), |to| to.display().to_string());
-                log::debug!(path:% = from.display(), to; "a file was moved");
-            }
-            Change::Gone { file, path, forget } => {
-                log::info!(path:% = path.display(); "a file is followed no more");
-                file.into_iter().for_each(|file| self.pipeline.forget(file));
-                let key = |key: crate::sources::file::SavedKey| FileKey {
-                    entry: key.entry,
-                    device: key.device,
-                    inode: key.inode,
-                };
-                to_save.forget.extend(forget.map(key));
-            }
-            Change::Save(saved) => to_save.save.push(saved),
-            Change::Retire { file, saved } => {
-                let _ = self.outbox.send(Action::Retire(file, saved));
-            }
-            Change::Removed { path, bytes } => {
-                log::info!(path:% = path.display(), bytes; "deleted a rotated file: all of it is acknowledged");
-            }
-            Change::LetGo { path, bytes, .. } => {
-                log::error!(path:% = path.display(), bytes; "a deleted file was let go before all of it was sent");
-            }
-            Change::Unreadable { path, error } => {
-                log::warn!(path:% = path.display(), error; "cannot read; it is tried again on every look");
-            }
         }
     }
 
@@ -494,7 +403,10 @@ mod tests {
             let over = now.after(slow);
             assert!(thread.pause(over) <= HEARTBEAT, "{slow:?}");
             let pause = thread.next_look.since(over);
-            assert!(pause >= slow.min(LONGEST_LOOK_PAUSE) && pause <= slow.max(LONGEST_LOOK_PAUSE), "{pause:?}");
+            assert!(
+                pause >= slow.min(looks::LONGEST_LOOK_PAUSE) && pause <= slow.max(looks::LONGEST_LOOK_PAUSE),
+                "{pause:?}"
+            );
         }
         thread.rest_after_look(now, Duration::from_millis(100));
         assert_eq!(thread.next_look.since(now.after(Duration::from_millis(100))), Duration::from_secs(5));
@@ -519,11 +431,11 @@ mod tests {
     fn a_source_that_may_not_read_keeps_nobody_awake() {
         let now = Monotonic(1_000_000);
         let (mut pressed, _actions) = thread(0);
-        pressed.next_look = now.after(LOOK_PAUSE);
+        pressed.next_look = now.after(looks::LOOK_PAUSE);
         assert!(pressed.records[0].next_due().is_some_and(|due| due <= now), "it is due, and in vain");
-        assert_eq!(pressed.pause(now), LOOK_PAUSE);
+        assert_eq!(pressed.pause(now), looks::LOOK_PAUSE);
         let (mut free, _actions) = thread(1_000);
-        free.next_look = now.after(LOOK_PAUSE);
+        free.next_look = now.after(looks::LOOK_PAUSE);
         assert_eq!(free.pause(now), Duration::from_millis(1));
     }
 }

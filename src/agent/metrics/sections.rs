@@ -298,8 +298,8 @@ mod tests {
             "metrics_collection_interval": 20}, "load": true}"#;
         all.go_on(sampling(new), Monotonic(20_000));
         let state: Vec<(bool, u64)> = all.all.iter().map(|section| (section.eyes.is_some(), section.next.0)).collect();
-        // The heartbeat's next is as before, memory's on the new grid, and load has not looked yet.
-        assert_eq!(state, [(true, 25_000), (true, 45_000), (false, 65_000)]);
+        // Memory's next is on the new grid, load has not looked yet, and the heartbeat's is as before.
+        assert_eq!(state, [(true, 45_000), (false, 65_000), (true, 25_000)]);
     }
 
     #[test]

@@ -108,8 +108,8 @@ fn problems_and_warnings_name_the_file_that_they_are_in() {
     ] {
         assert!(said.contains(expected), "`{expected}` is not in\n{said}");
     }
-    let warned = Beside::new("{}", &[("x.d/a.json", "{\"agent\": {\"run_as_user\": \"me\"}}")]).warnings();
-    assert!(warned[0].starts_with("x.d/a.json, line 1, column 12: agent.run_as_user"), "{warned:?}");
+    let warned = Beside::new("{}", &[("x.d/a.json", "{\"agent\": {\"user_agent\": \"me\"}}")]).warnings();
+    assert!(warned[0].starts_with("x.d/a.json, line 1, column 12: agent.user_agent"), "{warned:?}");
 }
 
 #[test]
