@@ -351,7 +351,8 @@ mod tests {
             let pairs = shared(number);
             sample("m", Unit::Count, 1.0, &pairs.each_ref().map(|(name, value)| (*name, value.as_str())))
         });
-        let round = Round { boot: BootId("b0".to_owned()), at: Monotonic(1), system: Wall(2), samples: samples.collect() };
+        let round =
+            Round { boot: BootId("b0".to_owned()), at: Monotonic(1), system: Wall(2), samples: samples.collect() };
         let began = std::time::Instant::now();
         let bytes = round_value(&round).unwrap();
         let took = began.elapsed();

@@ -185,7 +185,10 @@ impl Looks {
     pub fn trouble(&self) -> Option<String> {
         let hanging = || {
             let hanging = self.under_way.as_ref().filter(|under_way| under_way.is_told)?;
-            Some(format!("the look at `{}` hangs: this machine's metrics are missing until it comes back", hanging.turn()))
+            Some(format!(
+                "the look at `{}` hangs: this machine's metrics are missing until it comes back",
+                hanging.turn()
+            ))
         };
         self.at_once.trouble().or_else(hanging)
     }
@@ -215,9 +218,8 @@ mod tests {
     }
 
     fn names(found: &[Looked]) -> Vec<(u64, String)> {
-        let names = |(at, found): &Looked| {
-            found.samples.iter().map(|sample| (at.0, sample.name.clone())).collect::<Vec<_>>()
-        };
+        let names =
+            |(at, found): &Looked| found.samples.iter().map(|sample| (at.0, sample.name.clone())).collect::<Vec<_>>();
         found.iter().flat_map(names).collect()
     }
 

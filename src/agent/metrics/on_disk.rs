@@ -55,7 +55,11 @@ impl OnDisk {
     }
 
     /// How many samples these are.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a mean of lengths, times a number of rounds")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a mean of lengths, times a number of rounds"
+    )]
     pub fn samples(&self) -> u64 {
         self.own_samples + (self.earlier_rounds as f64 * self.mean).round() as u64
     }
