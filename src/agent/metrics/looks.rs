@@ -320,7 +320,7 @@ mod tests {
         assert_eq!((look(&mut looks, 41_000), looks.trouble()), (vec![], None));
         back(&mut looks).await;
         assert_eq!(look(&mut looks, 125_000), []);
-        assert_eq!(names(&[back(&mut looks).await]), [(125_000, "uptime".to_owned())]);
+        assert_eq!(names(&[back(&mut looks).await]), [(125_000, "uptime_seconds".to_owned())]);
         // Lets the thread go that waits.
         std::fs::write(meminfo, MEMINFO).unwrap();
     }
