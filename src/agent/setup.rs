@@ -154,7 +154,7 @@ fn file_entry(
         encoding: entry.encoding,
         newest_only: entry.is_newest_only,
         removes: entry.is_removed,
-        blacklist: entry.blacklist.as_deref().map(regex::Regex::new).transpose()?,
+        blacklist: entry.blacklist.as_deref().map(treatments::compile).transpose()?,
     })
 }
 
