@@ -22,7 +22,11 @@ pub struct Barred {
 ///
 /// # Errors
 /// Where the glob cannot be read.
-pub fn barred(pattern: &str, blacklist: Option<&filter::Pattern>, exempt: &[PathBuf]) -> Result<Vec<Barred>, globset::Error> {
+pub fn barred(
+    pattern: &str,
+    blacklist: Option<&filter::Pattern>,
+    exempt: &[PathBuf],
+) -> Result<Vec<Barred>, globset::Error> {
     let pattern = Pattern::new(pattern)?;
     let (mut barred, mut refused) = (Vec::new(), Vec::new());
     let is_meant = |path: &Path| names::is_meant(path, blacklist, exempt);

@@ -155,7 +155,7 @@ pub enum Change {
         /// What is to be saved of it before.
         saved: SavedFile,
     },
-    /// A rotated file was deleted. A [`Change::Gone`] follows.
+    /// A rotated file was deleted. It is read on from its descriptor for late writers; then a [`Change::Gone`] follows.
     Removed {
         /// Where it was.
         path: PathBuf,

@@ -52,6 +52,17 @@ pub fn is_rotated_from(rotated: &Path, name: &Path) -> bool {
     }
 }
 
+/// Whether the two paths are the same but for numbers: `app-20261120.log` and `app-20261121.log`.
+pub fn is_numbered_like(one: &Path, other: &Path) -> bool {
+    let numberless = |path: &Path| {
+        let mut bytes: Vec<u8> = path.as_os_str().as_bytes().to_vec();
+        bytes.iter_mut().filter(|byte| byte.is_ascii_digit()).for_each(|byte| *byte = b'0');
+        bytes.dedup_by(|byte, before| *byte == b'0' && *before == b'0');
+        bytes
+    };
+    numberless(one) == numberless(other)
+}
+
 /// `app.log` of `app.log.1`, `app.log.2026-01-01`, `app.log-20260101-1767225600`, `app.log.old`.
 fn appended(name: &[u8]) -> Option<Vec<u8>> {
     if let Some(at) = name.iter().rposition(|&byte| byte == b'.')
