@@ -244,6 +244,14 @@ mod tests {
     use crate::record::BootId;
 
     #[test]
+    fn a_blacklist_with_look_around_is_taken_as_the_configuration_takes_it() {
+        let mut entry = FileEntryConfig::new("/var/log/*.log");
+        entry.blacklist = Some("^(?!app)".to_owned());
+        let entry = file_entry(&Facts::default(), None, &entry, true).unwrap();
+        assert!(entry.blacklist.is_some_and(|list| list.matches("other.log") && !list.matches("app.log")));
+    }
+
+    #[test]
     fn a_place_in_a_journal_that_is_asked_for_is_never_forgotten_and_of_the_others_the_latest_stay() {
         let saved = |number: i64| SavedJournal {
             entry: format!("journald unit \"{number}\""),

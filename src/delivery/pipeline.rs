@@ -520,6 +520,7 @@ mod tests {
         assert_eq!(arrived, ["a", "b", "c", "d"]);
         let effects = pipeline.effects();
         assert_eq!(effects.refused, [(STREAM, Cause::Invalid, 1)]);
+        assert!(effects.unsent.contains(&FILE), "which file it is of is told");
         assert_eq!(effects.settled.last().map(|(_, mark)| mark.offset), Some(12));
     }
 
@@ -595,6 +596,7 @@ mod tests {
         pipeline.outcome(batch, Ok(receipt), NOW, Chance(0.5));
         let effects = pipeline.effects();
         assert_eq!(effects.refused, [(STREAM, Cause::TooOld, 1)]);
+        assert_eq!(effects.unsent.len(), 1);
         assert_eq!(effects.settled.last().map(|(_, mark)| mark.offset), Some(2));
         assert_eq!((pipeline.counts().sent, pipeline.counts().refused), (1, 1));
     }
