@@ -402,8 +402,10 @@ fn what_a_late_writer_adds_to_a_deleted_file_is_sent() {
         rig.step();
         assert!(rig.sent.ends_with(text), "{}", rig.sent);
     }
-    rig.now += 60_000;
-    (0..2).for_each(|_| rig.step());
+    for _ in 0..2 {
+        rig.now += 60_000;
+        rig.step();
+    }
     assert_eq!(rig.state.len(), 1, "it is let go once it is at rest");
 }
 
