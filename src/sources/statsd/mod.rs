@@ -32,8 +32,11 @@ const PACKET_BYTES: usize = 1_024;
 /// An address that could not be bound is tried again after this, then after twice as long, up to the longest pause.
 const BIND_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_BIND_PAUSE: Duration = Duration::from_secs(30);
-/// How often the own log warns of the same.
-const WARN_PAUSE: Duration = Duration::from_secs(60);
+/// How often the own log is told. Longer than the minute in which it takes the same warning once: a number left out is never told.
+const WARN_PAUSE: Duration = Duration::from_secs(61);
+/// Apart from each other, so that the last is not left out for the one before.
+const UNUSED: &str = "some of what was sent by StatsD was not used";
+const UNUSED_AT_LAST: &str = "at last, some of what was sent by StatsD was not used";
 
 /// What listens, and what it has summed up. Listening ends with it.
 pub struct Statsd {
@@ -74,7 +77,7 @@ impl Statsd {
 
     /// What was summed up since it was last asked: each metric once, its dimensions its kind and its tags.
     pub fn take(&mut self, now: Monotonic) -> Vec<Sample> {
-        if self.warned_at.is_none_or(|at| now.since(at) >= WARN_PAUSE) && self.warns() {
+        if self.warned_at.is_none_or(|at| now.since(at) >= WARN_PAUSE) && self.warns(UNUSED) {
             self.warned_at = Some(now);
         }
         locked(&self.shared).sums.take(now)
@@ -91,7 +94,7 @@ impl Statsd {
     }
 
     /// Tells what was sent and could not be used, where there was any.
-    fn warns(&mut self) -> bool {
+    fn warns(&mut self, message: &'static str) -> bool {
         let lost = self.newly_lost();
         let mut shared = locked(&self.shared);
         let Oddities { malformed, foreign, tags } = std::mem::take(&mut shared.oddities);
@@ -101,7 +104,7 @@ impl Statsd {
         if is_any {
             let max_metrics = aggregate::MAX_METRICS;
             log::warn!(malformed, events = foreign, tags, crowded, too_great, lost_packets = lost, max_metrics;
-                "some of what was sent by StatsD was not used");
+                "{message}");
         }
         is_any
     }
@@ -119,7 +122,7 @@ impl Statsd {
 
 impl Drop for Statsd {
     fn drop(&mut self) {
-        self.warns();
+        self.warns(UNUSED_AT_LAST);
         if let Some(task) = &self.task {
             task.abort();
         }
