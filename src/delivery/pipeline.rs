@@ -59,6 +59,13 @@ struct Stream {
     day_of: Option<(StreamId, i64)>,
 }
 
+impl Stream {
+    /// Nothing waits in it or is under way.
+    fn is_empty(&self) -> bool {
+        self.open.since().is_none() && self.closed.is_empty() && !self.in_flight
+    }
+}
+
 #[derive(Debug)]
 struct Followed {
     stream: StreamId,
@@ -134,7 +141,7 @@ pub struct Pipeline {
     turn: usize,
     /// The streams of days.
     days: HashMap<(StreamId, i64), StreamId>,
-    /// Streams of days that are over: their numbers are used again.
+    /// Streams that are over: their numbers are used again.
     free: Vec<StreamId>,
     /// With so many days it is time to look which are over.
     many_days: usize,

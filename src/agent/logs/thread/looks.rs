@@ -57,7 +57,7 @@ impl LogThread {
         self.next_look = now.after(took + LOOK_PAUSE.max(share));
     }
 
-    fn take_in(&mut self, change: Change, to_save: &mut Changes) {
+    pub(super) fn take_in(&mut self, change: Change, to_save: &mut Changes) {
         match change {
             Change::Appeared { file, entry, path, stream, from } => {
                 log::info!(path:% = path.display(), stream:% = stream, from; "following a file");
