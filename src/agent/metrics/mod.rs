@@ -34,7 +34,7 @@ use crate::sinks::cloudwatch_metrics::{CloudWatchMetrics, MetricsRequest};
 use crate::state::{Changes, RoundId, Store};
 use plan::Planning;
 use sections::Sections;
-pub use sections::{Sampling, preview};
+pub use sections::{Previewed, Sampling, preview};
 use work::{Rest, Work};
 
 /// Between two requests with samples that waited: a fleet that comes back must not flood its region's quota.
