@@ -55,7 +55,7 @@ pub struct Memory {
     /// When the record before happened, where its text said so.
     pub time: Option<Wall>,
     /// Where it stands between the lines of a private key.
-    pub private_key: mask::Block,
+    pub private_key: mask::KeyState,
 }
 
 /// A record that is to be sent.
