@@ -88,6 +88,8 @@ pub struct Effects {
     pub refused: Vec<(StreamId, Cause, usize)>,
     /// Files of which a record was given up, or may have been: others were in the same request. Some more than once.
     pub unsent: Vec<FileId>,
+    /// Records masked as a whole, since a pattern of the mask took too many steps on them, to be logged.
+    pub unsearchable: Vec<(StreamId, usize)>,
     /// Streams put aside, with the reason and for how long.
     pub held: Vec<(StreamId, String, Duration)>,
 }
@@ -111,8 +113,6 @@ pub struct Counts {
     pub refused: u64,
     /// Records left out by patterns.
     pub filtered: u64,
-    /// Records of which nothing was sent: a pattern of the mask took too many steps on them.
-    pub unsearchable: u64,
     /// Records read and neither sent nor given up.
     pub waiting: u64,
     /// What they weigh: text and what a record costs beside it.
@@ -145,8 +145,8 @@ pub struct Pipeline {
     free: Vec<StreamId>,
     /// With so many days it is time to look which are over.
     many_days: usize,
-    /// The open batch that took what was read last and no ticket covers yet.
-    run: Option<usize>,
+    /// The open batch, of this stream and with this index, that took what was read last and no ticket covers yet.
+    run: Option<(StreamId, usize)>,
 }
 
 impl Pipeline {
@@ -368,6 +368,14 @@ impl Pipeline {
         }
     }
 
+    /// Tells of a record that was masked as a whole.
+    fn tell_unsearchable(&mut self, stream: StreamId) {
+        match self.effects.unsearchable.last_mut() {
+            Some((of, count)) if *of == stream => *count += 1,
+            _ => self.effects.unsearchable.push((stream, 1)),
+        }
+    }
+
     fn remove_from_waiting(&mut self, batch: &Batch) {
         self.counts.waiting = self.counts.waiting.saturating_sub(batch.len() as u64);
         self.counts.waiting_bytes = self.counts.waiting_bytes.saturating_sub(batch.bytes());
@@ -440,8 +448,10 @@ impl Pipeline {
 
 #[cfg(test)]
 mod tests {
+    use super::super::encoding::Encoding;
     use super::super::filter::{Filter, Pattern};
     use super::super::lines::Block;
+    use super::super::mask::{BuiltIn, Mask};
     use super::super::treatment::Start;
     use super::*;
     use crate::record::Wall;
@@ -645,6 +655,33 @@ mod tests {
             assert_eq!(settled % record.len() as u64, 0);
         }
         assert_eq!(arrived, vec![record.trim_end(); 9]);
+    }
+
+    #[test]
+    fn the_rest_of_a_long_line_is_known_for_one_by_what_stands_before_it() {
+        let mask = Mask::new(vec![BuiltIn::Jwt], Vec::new()).unwrap();
+        let rest = |before: &str, encoding: Encoding| {
+            let settings = Settings { interval: Duration::ZERO, concurrency: 1, max_bytes: 10_000_000 };
+            let mut pipeline = Pipeline::new(settings, vec![Treatment { mask: mask.clone(), ..Treatment::default() }]);
+            pipeline.follow(FILE, STREAM, 0);
+            let units = |text: &str| match encoding.unit_bytes() {
+                1 => text.as_bytes().to_vec(),
+                _ => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+            };
+            let (start, word) = (units(before).len(), "half-of-a-token-longer-than-the-least");
+            let bytes = units(&format!("{before}{word} and more\nnext\n"));
+            let block = Block { start, offset: 4_000_000, encoding, ..Block::of(&bytes) };
+            pipeline.push(FILE, block, NOW);
+            texts(&pipeline.take(NOW).unwrap())
+        };
+        let whole = ["half-of-a-token-longer-than-the-least and more", "next"];
+        let cut = ["[cut: goes on from the event before] [masked] and more", "next"];
+        for encoding in [Encoding::UTF_8, Encoding::of("utf-16le").unwrap()] {
+            assert_eq!(rest("x".repeat(64).as_str(), encoding), cut);
+            assert_eq!(rest("x\n", encoding), whole);
+            assert_eq!(rest("x\0\0", encoding), whole, "behind a hole a line begins");
+            assert_eq!(rest("", encoding), whole);
+        }
     }
 
     #[test]

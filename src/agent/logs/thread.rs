@@ -42,8 +42,6 @@ pub(super) struct LogThread {
     next_look: Monotonic,
     looks_not_before: Monotonic,
     next_tell: Monotonic,
-    /// Records that no mask could search, as far as they were told of.
-    told_unsearchable: u64,
     sent_at_last_save: u64,
     /// Files that were deleted.
     removed: u64,
@@ -85,7 +83,6 @@ impl LogThread {
             next_look: Monotonic(0),
             looks_not_before: Monotonic(0),
             next_tell: Monotonic(0),
-            told_unsearchable: 0,
             sent_at_last_save: 0,
             removed: 0,
             in_flight: 0,
@@ -226,7 +223,7 @@ impl LogThread {
     }
 
     fn perform_effects(&mut self) {
-        let Effects { settled, rewind, refused, unsent, held } = self.pipeline.effects();
+        let Effects { settled, rewind, refused, unsent, unsearchable, held } = self.pipeline.effects();
         let mut to_save = Changes::default();
         // First: what is saved below says it.
         for path in unsent.into_iter().filter_map(|file| self.files.keep(file)) {
@@ -247,6 +244,10 @@ impl LogThread {
         for (stream, cause, count) in refused {
             let stream = self.name_of(stream);
             log::warn!(stream, count, cause = cause.text(); "records were given up");
+        }
+        for (stream, count) in unsearchable {
+            let stream = self.name_of(stream);
+            log::warn!(stream, count; "records were masked as a whole: a pattern of `mask` took too many steps");
         }
         for (stream, error, pause) in held {
             let stream = self.name_of(stream);
@@ -271,10 +272,6 @@ impl LogThread {
             return;
         }
         self.next_tell = now.after(TELL_PAUSE);
-        let count = self.pipeline.counts().unsearchable;
-        if std::mem::replace(&mut self.told_unsearchable, count) < count {
-            log::warn!("records were masked as a whole: a pattern of `mask` took too many steps");
-        }
         let wall = self.clock.system();
         let age = |written: Wall| u64::try_from(wall.0.saturating_sub(written.0)).unwrap_or_default();
         let told = Told {

@@ -11,7 +11,7 @@ use std::collections::HashSet;
 
 use super::{Pipeline, Stream};
 use crate::delivery::batch::Time;
-use crate::record::{FileId, Mark, StreamId};
+use crate::record::{FileId, StreamId};
 
 /// With so many days at the least it is looked which are over.
 pub(super) const MANY: usize = 64;
@@ -27,14 +27,8 @@ impl Pipeline {
         self.streams.get(id.0 as usize).and_then(|stream| stream.day_of).map_or(id, |(of, _)| of)
     }
 
-    /// The stream for a record of `file` at `time`. What the file settles up to `before` is seen to where its records went elsewhere until
-    /// now.
-    pub(super) fn turn_to(&mut self, file: FileId, time: Time, before: impl FnOnce() -> Mark) -> Option<StreamId> {
-        let followed = self.files.get(&file)?;
-        let (stream, current) = (followed.stream, followed.current);
-        if !self.streams.get(stream.0 as usize)?.is_dated {
-            return Some(stream);
-        }
+    /// The stream for a record of `file`, which goes to the dated `stream`, at `time`.
+    pub(super) fn turn_to(&mut self, file: FileId, stream: StreamId, time: Time) -> StreamId {
         let wall = match time {
             Time::Own(at) => self.offset.wall(at),
             Time::Parsed(at) => at,
@@ -49,17 +43,13 @@ impl Pipeline {
                 id
             }
         };
-        if id != current {
-            if self.run.is_some() {
-                self.cover(file, current, before());
-            }
-            let followed = self.files.get_mut(&file)?;
+        if let Some(followed) = self.files.get_mut(&file).filter(|followed| followed.current != id) {
             followed.current = id;
             if !followed.days.contains(&id) {
                 followed.days.push(id);
             }
         }
-        Some(id)
+        id
     }
 
     /// Ends the streams, as they were opened, that hold nothing and that no file goes to: their numbers are used again. None as long as
