@@ -226,8 +226,12 @@ impl LogThread {
     }
 
     fn perform_effects(&mut self) {
-        let Effects { settled, rewind, refused, held } = self.pipeline.effects();
+        let Effects { settled, rewind, refused, unsent, held } = self.pipeline.effects();
         let mut to_save = Changes::default();
+        // First: what is saved below says it.
+        for path in unsent.into_iter().filter_map(|file| self.files.keep(file)) {
+            log::warn!(path:% = path.display(); "a file of which a record was given up will not be deleted");
+        }
         for (file, mark) in settled {
             match self.records_of(file) {
                 Some(records) => to_save.journals.extend(records.settle(mark)),

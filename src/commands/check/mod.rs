@@ -25,6 +25,7 @@ use crate::config::{
     self, Collected, CollectorConfig, Config, DEFAULT_LOG_FILE, Facts, GroupClass, JournalConfig, Loaded, PluginConfig,
     Resources, SignIn, describe, warnings_text,
 };
+use crate::delivery::filter::Pattern;
 use crate::identity;
 use crate::record::{Sample, StreamName};
 use crate::sources::file::barred::{Barred, barred};
@@ -329,7 +330,7 @@ fn journal_remarks(journals: &[JournalConfig], path: Option<&OsStr>) -> Vec<Stri
 fn unreadable(config: &Config) -> Vec<Barred> {
     let own_log = own_log(config);
     let of_entry = |entry: &crate::config::FileEntryConfig| {
-        let blacklist = entry.blacklist.as_deref().and_then(|list| regex::Regex::new(list).ok());
+        let blacklist = entry.blacklist.as_deref().and_then(|list| Pattern::new(list).ok());
         // A glob that cannot be read is taken as a plain path when it is followed; `load` has refused it before.
         barred(&entry.pattern, blacklist.as_ref(), std::slice::from_ref(&own_log)).unwrap_or_default()
     };
