@@ -32,68 +32,66 @@ fn published(machine: &str, collected: &str) -> Vec<String> {
     lines
 }
 
+const PI: &str = "raspberry-pi-4";
+/// A machine, sections, and what is published.
+const TABLE: [(&str, &str, &[&str]); 9] = [
+    (
+        PI,
+        r#"{"disk": {"measurement": ["used_percent"]}}"#,
+        &[
+            "disk_used_percent Percent path=/,device=mmcblk0p2,fstype=ext4",
+            "disk_used_percent Percent path=/boot/firmware,device=mmcblk0p1,fstype=vfat",
+            "disk_used_percent Percent path=/media/pi/USB Stick,device=sda1,fstype=exfat",
+        ],
+    ),
+    (
+        PI,
+        r#"{"disk": {"measurement": ["used_percent"], "ignore_file_system_types": ["vfat", "exfat"], "drop_device": true}}"#,
+        &["disk_used_percent Percent path=/,fstype=ext4"],
+    ),
+    (
+        PI,
+        r#"{"disk": {"measurement": ["total"], "resources": ["/boot/firmware", "/dev/shm", "/nowhere"],
+                "ignore_file_system_types": ["tmpfs"]}}"#,
+        &["disk_total Bytes path=/boot/firmware,device=mmcblk0p1,fstype=vfat"],
+    ),
+    (
+        PI,
+        r#"{"diskio": {"measurement": ["reads"]}}"#,
+        &["diskio_reads Count name=mmcblk0", "diskio_reads Count name=mmcblk0p1", "diskio_reads Count name=mmcblk0p2"],
+    ),
+    (
+        PI,
+        r#"{"diskio": {"measurement": ["read_bytes"], "resources": ["mmcblk?", "loop0"]}}"#,
+        &["diskio_read_bytes Bytes name=loop0", "diskio_read_bytes Bytes name=mmcblk0"],
+    ),
+    (
+        PI,
+        r#"{"net": {"measurement": ["bytes_sent"], "resources": ["*"]}}"#,
+        &[
+            "net_bytes_sent Bytes interface=docker0",
+            "net_bytes_sent Bytes interface=eth0",
+            "net_bytes_sent Bytes interface=veth3f1c",
+            "net_bytes_sent Bytes interface=wlan0",
+        ],
+    ),
+    (
+        PI,
+        r#"{"net": {"measurement": ["bytes_sent"], "resources": ["eth*", "en*", "wl*", "ww*"]}}"#,
+        &["net_bytes_sent Bytes interface=eth0", "net_bytes_sent Bytes interface=wlan0"],
+    ),
+    (
+        "many-disk-server",
+        r#"{"net": {"measurement": [{"name": "net_bytes_recv", "rename": "IN", "unit": "Kilobytes"}],
+                "resources": ["eth*", "en*", "wl*", "ww*"]}}"#,
+        &["IN Kilobytes interface=eno1", "IN Kilobytes interface=eno2"],
+    ),
+    ("container", r#"{"net": {"measurement": ["bytes_sent"], "resources": ["wlan*"]}}"#, &[]),
+];
+
 #[test]
 fn what_a_section_names_is_published_and_no_other_device() {
-    let pi = "raspberry-pi-4";
-    let table: [(&str, &str, &[&str]); 9] = [
-        (
-            pi,
-            r#"{"disk": {"measurement": ["used_percent"]}}"#,
-            &[
-                "disk_used_percent Percent path=/,device=mmcblk0p2,fstype=ext4",
-                "disk_used_percent Percent path=/boot/firmware,device=mmcblk0p1,fstype=vfat",
-                "disk_used_percent Percent path=/media/pi/USB Stick,device=sda1,fstype=exfat",
-            ],
-        ),
-        (
-            pi,
-            r#"{"disk": {"measurement": ["used_percent"], "ignore_file_system_types": ["vfat", "exfat"], "drop_device": true}}"#,
-            &["disk_used_percent Percent path=/,fstype=ext4"],
-        ),
-        (
-            pi,
-            r#"{"disk": {"measurement": ["total"], "resources": ["/boot/firmware", "/dev/shm", "/nowhere"],
-                "ignore_file_system_types": ["tmpfs"]}}"#,
-            &["disk_total Bytes path=/boot/firmware,device=mmcblk0p1,fstype=vfat"],
-        ),
-        (
-            pi,
-            r#"{"diskio": {"measurement": ["reads"]}}"#,
-            &[
-                "diskio_reads Count name=mmcblk0",
-                "diskio_reads Count name=mmcblk0p1",
-                "diskio_reads Count name=mmcblk0p2",
-            ],
-        ),
-        (
-            pi,
-            r#"{"diskio": {"measurement": ["read_bytes"], "resources": ["mmcblk?", "loop0"]}}"#,
-            &["diskio_read_bytes Bytes name=loop0", "diskio_read_bytes Bytes name=mmcblk0"],
-        ),
-        (
-            pi,
-            r#"{"net": {"measurement": ["bytes_sent"], "resources": ["*"]}}"#,
-            &[
-                "net_bytes_sent Bytes interface=docker0",
-                "net_bytes_sent Bytes interface=eth0",
-                "net_bytes_sent Bytes interface=veth3f1c",
-                "net_bytes_sent Bytes interface=wlan0",
-            ],
-        ),
-        (
-            pi,
-            r#"{"net": {"measurement": ["bytes_sent"], "resources": ["eth*", "en*", "wl*", "ww*"]}}"#,
-            &["net_bytes_sent Bytes interface=eth0", "net_bytes_sent Bytes interface=wlan0"],
-        ),
-        (
-            "many-disk-server",
-            r#"{"net": {"measurement": [{"name": "net_bytes_recv", "rename": "IN", "unit": "Kilobytes"}],
-                "resources": ["eth*", "en*", "wl*", "ww*"]}}"#,
-            &["IN Kilobytes interface=eno1", "IN Kilobytes interface=eno2"],
-        ),
-        ("container", r#"{"net": {"measurement": ["bytes_sent"], "resources": ["wlan*"]}}"#, &[]),
-    ];
-    for (machine, collected, expected) in table {
+    for (machine, collected, expected) in TABLE {
         assert_eq!(published(machine, collected), expected, "{machine} {collected}");
     }
 }
