@@ -202,7 +202,7 @@ fn is_due(sections: &Sections, now: Monotonic) -> bool {
 mod tests {
     use super::*;
     use crate::config::Facts;
-    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    use std::net::UdpSocket;
 
     const MEMINFO: &str = "MemTotal: 10 kB\nMemFree: 4 kB\nMemAvailable: 5 kB\nBuffers: 1 kB\nCached: 1 kB\n";
     const PATIENCE: Duration = Duration::from_secs(20);
@@ -229,6 +229,10 @@ mod tests {
 
     fn look(looks: &mut Looks, at: u64) -> Vec<(u64, String)> {
         names(&looks.look(Monotonic(at), move || Monotonic(at)))
+    }
+
+    fn make_fifo(path: &Path) {
+        assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
     }
 
     /// A machine whose memory may be looked at, with memory and the heartbeat that have both looked once.
@@ -259,7 +263,7 @@ mod tests {
         let meminfo = root.path().join("proc/meminfo");
         std::fs::remove_file(&meminfo).unwrap();
         // Whoever reads it waits until somebody writes.
-        mknodat(CWD, &meminfo, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        make_fifo(&meminfo);
         assert_eq!(look(&mut looks, 5_000), []);
         assert_eq!(looks.next(), Some(Monotonic(7_000)));
         let beat = |at: u64| [(at, "heartbeat".to_owned())];
@@ -279,6 +283,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_programs_sent_before_another_configuration_is_not_lost() {
+        let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let text = |separator: &str| {
+            format!(r#"{{"statsd": {{"service_address": "127.0.0.1:{port}", "metric_separator": "{separator}"}}}}"#)
+        };
+        let mut looks = looks(&text("_"), Path::new("/nowhere"));
+        assert_eq!(look(&mut looks, 0), []);
+        UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"last.words:3|c", ("127.0.0.1", port)).unwrap();
+        // It is in the socket already; the listener hears it as soon as it has a turn.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert_eq!(looks.go_on(sampling(&text("_")), Monotonic(1)).samples, [], "who goes on keeps its sums");
+        let rest = looks.go_on(sampling(&text(".")), Monotonic(1));
+        assert_eq!(names(&[(Monotonic(1), rest)]), [(1, "last_words".to_owned())]);
+    }
+
+    #[tokio::test]
     async fn a_look_under_way_is_waited_for_at_the_end() {
         let (_root, mut looks) = machine().await;
         assert_eq!(look(&mut looks, 5_000), []);
@@ -291,7 +311,7 @@ mod tests {
         let (root, mut looks) = machine().await;
         let meminfo = root.path().join("proc/meminfo");
         std::fs::remove_file(&meminfo).unwrap();
-        mknodat(CWD, &meminfo, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        make_fifo(&meminfo);
         look(&mut looks, 5_000);
         look(&mut looks, 40_000);
         let uptime = root.path().join("proc/uptime");
@@ -300,7 +320,7 @@ mod tests {
         assert_eq!((look(&mut looks, 41_000), looks.trouble()), (vec![], None));
         back(&mut looks).await;
         assert_eq!(look(&mut looks, 125_000), []);
-        assert_eq!(names(&[back(&mut looks).await]), [(125_000, "uptime".to_owned())]);
+        assert_eq!(names(&[back(&mut looks).await]), [(125_000, "uptime_seconds".to_owned())]);
         // Lets the thread go that waits.
         std::fs::write(meminfo, MEMINFO).unwrap();
     }
