@@ -36,7 +36,7 @@ use crate::sinks::cloudwatch_metrics::{CloudWatchMetrics, MetricsRequest};
 use crate::state::{Changes, RoundId, Store};
 use looks::Looks;
 use on_disk::OnDisk;
-pub use sections::{Sampling, preview};
+pub use sections::{Previewed, Sampling, preview};
 use work::{Rest, Work};
 
 /// Between two requests with samples that waited: a fleet that comes back must not flood its region's quota.

@@ -173,10 +173,18 @@ impl Sections {
         all
     }
 
-    /// Has all look that were opened, whether it is time or not.
-    pub fn sample_all(&mut self, now: Monotonic) -> Planning {
-        self.all.iter_mut().for_each(|section| section.next = now);
-        self.sample(now, &|_| now)
+    /// Has all look that were opened, whether it is time or not, each for itself.
+    fn look_all(&mut self, now: Monotonic) -> Vec<Previewed> {
+        let mut scan = Scan::new(&self.root);
+        let look = |section: &mut Section| {
+            let samples = section.part.look(section.eyes.as_mut()?, &self.common, &mut scan, now).samples;
+            let section_name = match &section.part.subject {
+                Subject::Section(plugin, _) => plugin.plugin().name(),
+                Subject::Standard | Subject::Statsd(_) => "metrics",
+            };
+            Some(Previewed { section: section_name, interval: section.part.interval, samples })
+        };
+        self.all.iter_mut().filter_map(look).collect()
     }
 
     /// What keeps programs from being heard.
@@ -259,16 +267,26 @@ impl Part {
     }
 }
 
-/// What one sampling of everything gives under `config` on the machine whose `proc` and `sys` are under `root`, without what programs
+/// What one section gives.
+pub struct Previewed {
+    /// Its name in `metrics_collected`.
+    pub section: &'static str,
+    /// How often it is sampled.
+    pub interval: Duration,
+    /// One sampling of it.
+    pub samples: Vec<Sample>,
+}
+
+/// What one sampling of each section gives under `config` on the machine whose `proc` and `sys` are under `root`, without what programs
 /// send. Looks twice, a second apart: what is counted is told by comparison.
-pub fn preview(config: &Config, facts: &Facts, root: &Path) -> Vec<Sample> {
+pub fn preview(config: &Config, facts: &Facts, root: &Path) -> Vec<Previewed> {
     const BETWEEN: Duration = Duration::from_secs(1);
     let (_, status) = watch::channel(Status::default());
     let begin = Monotonic(0);
     let mut sections = Sections::new(Sampling::of(config, facts).of_this_machine(), root, status, begin);
     sections.sample(begin, &|_| begin);
     std::thread::sleep(BETWEEN);
-    sections.sample_all(begin.after(BETWEEN)).samples
+    sections.look_all(begin.after(BETWEEN))
 }
 
 /// The next time on the grid that begins at `base`, at least half an interval from `now` on.
