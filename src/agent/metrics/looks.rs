@@ -269,6 +269,12 @@ mod tests {
         let beat = |at: u64| [(at, "heartbeat".to_owned())];
         assert_eq!(look(&mut looks, 7_000), beat(5_000), "it is held for a moment only");
         assert_eq!((looks.next(), looks.trouble()), (Some(Monotonic(35_000)), None));
+        // In truth it has 30 s to begin.
+        let began = std::time::Instant::now();
+        while looks.under_way.as_ref().unwrap().turn().is_empty() {
+            assert!(began.elapsed() < PATIENCE, "it does not begin");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         assert_eq!(look(&mut looks, 35_000), []);
         assert!(looks.trouble().is_some_and(|trouble| trouble.contains("`mem` hangs")), "{:?}", looks.trouble());
         assert_eq!(looks.next(), Some(Monotonic(65_000)));
