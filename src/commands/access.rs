@@ -57,19 +57,26 @@ pub async fn sign_in(
     Ok(SignedIn { logs: wiring.access(logs), metrics: wiring.access(metrics) })
 }
 
-/// Says what is wrong already before anything is asked of AWS. What would end `run` is an error; what it would start with, and
-/// then not sign in, is answered.
-pub fn check(config: &Config) -> Result<Option<String>, Failure> {
+/// What is found before anything is asked of AWS.
+pub struct Found {
+    /// The region, of the configuration or the chain.
+    pub region: Option<String>,
+    /// Why `run` would start and not sign in.
+    pub trouble: Option<String>,
+}
+
+/// Says what is wrong already before anything is asked of AWS. What would end `run` is an error.
+pub fn check(config: &Config) -> Result<Found, Failure> {
     let agent = &config.agent;
     let clock = Clock::default();
     let reach = Reach { region: agent.region.as_deref(), profile: None, network: &agent.network };
-    start::block_on(async { aws::load(&reach, &clock).await.map_err(no_way) })?;
+    let sdk = start::block_on(async { aws::load(&reach, &clock).await.map_err(no_way) })?;
     let signs_in = match &agent.sign_in {
         Some(SignIn::Iot(iot)) => thing(iot, &agent.network, &clock)?.check(),
         Some(SignIn::Cognito(user)) => User::check(user),
         None => Ok(()),
     };
-    Ok(signs_in.err())
+    Ok(Found { region: sdk.region().map(ToString::to_string), trouble: signs_in.err() })
 }
 
 fn no_way(error: LoadError) -> Failure {

@@ -31,7 +31,7 @@ pub fn describe(config: &Config, facts: &Facts) -> String {
     line("instance id", &facts.instance_id);
     line("host name", &facts.hostname);
     line("credentials", &credentials(config));
-    line("region", agent.region.as_deref().unwrap_or("the credential chain's"));
+    line("region", &region(config, facts));
     for (name, value) in reach(&agent.network) {
         line(name, &value);
     }
@@ -46,6 +46,14 @@ pub fn describe(config: &Config, facts: &Facts) -> String {
         text.push_str(&describe_journal(journal, facts));
     }
     text
+}
+
+fn region(config: &Config, facts: &Facts) -> String {
+    match (&config.agent.region, &facts.region) {
+        (Some(region), _) => region.clone(),
+        (None, Some(region)) => format!("{region} (the credential chain's)"),
+        (None, None) => "the credential chain's".to_string(),
+    }
 }
 
 fn credentials(config: &Config) -> String {

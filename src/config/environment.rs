@@ -35,7 +35,7 @@ pub fn expand(node: &mut Node, environment: Environment<'_>, problems: &mut Vec<
                         .hint("set it where the program is started, or write the value here"),
                 );
                 // What is not known is not judged.
-                node.value = Value::Null;
+                node.value = Value::Unknown;
             }
         },
         Value::List(items) => items.iter_mut().for_each(|item| expand(item, environment, problems)),

@@ -1,7 +1,7 @@
 //! The shape of the JSON: every key of `docs/configuration.md`, with the sentence it has there.
 //!
 //! Only the shape knows serde. A field that is wrong or absent is empty; defaults stand in `settings`. Keys that only the
-//! CloudWatch Agent has stand in `unbuilt`.
+//! CloudWatch Agent has stand in `foreign`.
 //!
 //! Pure.
 mod logs;

@@ -92,8 +92,8 @@ fn not_read(folder: &Path, skipped: &[PathBuf]) -> Option<Problem> {
     })
 }
 
-/// A name is told on one line, whatever is in it.
-fn shown(name: &Path) -> String {
+/// A name is told on one line, whatever is in it: whoever may make files in the folder chose it.
+pub fn shown(name: &Path) -> String {
     name.to_string_lossy().chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 

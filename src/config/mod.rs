@@ -1,7 +1,7 @@
 //! The configuration: a JSON file becomes a [`Config`], or every problem in it at once.
 //!
 //! `tree` reads the text and keeps the place of every value, `environment` fills in variables, `read` lets serde look at the tree (`key` is what it finds), `file` is the shape of the
-//! JSON, `edit` changes single values of a text, `unbuilt` lists what is known and not done, `validate` judges and resolves. What comes out knows no serde: durations
+//! JSON, `edit` changes single values of a text, `foreign` lists the CloudWatch Agent's keys that are not supported, `validate` judges and resolves. What comes out knows no serde: durations
 //! are durations, paths are absolute, defaults are filled in. `fragments` finds the files of the folder beside it, `merge` lays them over it.
 //!
 //! Only [`load`], [`load_text`] and [`password`] touch the system (they read files, the first two the environment too); [`parse`] is pure,
@@ -12,7 +12,9 @@ mod describe;
 pub mod edit;
 mod environment;
 mod file;
+mod foreign;
 mod fragments;
+mod groups;
 mod key;
 mod merge;
 mod problem;
@@ -20,7 +22,6 @@ mod read;
 mod settings;
 mod template;
 mod tree;
-mod unbuilt;
 mod validate;
 mod zones;
 
@@ -36,6 +37,7 @@ use zeroize::Zeroizing;
 
 pub use describe::describe;
 use fragments::Fragments;
+pub use fragments::shown;
 pub use problem::{Failure, Place, Problem, warnings_text};
 pub use settings::{
     Agent, Cognito, Collected, CollectorConfig, Compression, Config, FileEntryConfig, FilterConfig, GroupClass,
@@ -59,12 +61,14 @@ pub const DEFAULT_STATE_DIRECTORY: &str = "/opt/aws/amazon-cloudwatch-publisher/
 /// Agent's schema allows, of 1 KiB each).
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
-/// The failure of a configuration whose names, once this machine's own are known, CloudWatch would refuse.
+/// The failure of a configuration whose names, once this machine's own are known, CloudWatch would refuse, or make one log group that two
+/// different things are asked of.
 ///
 /// # Errors
 /// When there are such names.
 pub fn check_for(config: &Config, facts: &Facts) -> Result<(), Failure> {
-    let problems = check_names(config, facts);
+    let mut problems = check_names(config, facts);
+    problems.extend(groups::at_odds(config, facts));
     let origin = config.origin.clone().unwrap_or_else(|| PathBuf::from("the built-in configuration"));
     let problems: Vec<Problem> = problems.into_iter().map(|problem| in_its_file(problem, &config.fragments)).collect();
     if problems.is_empty() { Ok(()) } else { Err(Failure::Wrong(origin, problems)) }
@@ -100,7 +104,7 @@ pub fn asks_ec2(config: &Config) -> bool {
 pub struct Loaded {
     /// The settings.
     pub config: Config,
-    /// What is known and not built, or not as one may think; in the order of the file.
+    /// What is not supported, or not as one may think; in the order of the file.
     pub warnings: Vec<Problem>,
 }
 
@@ -197,7 +201,7 @@ fn parse_all(
     let mut warnings = fragments.remarks.clone();
     let loaded = merged(text, fragments, origin, &mut problems).map(|mut tree| {
         environment::expand(&mut tree, environment, &mut problems);
-        unbuilt::warn(&tree, &mut warnings);
+        foreign::warn(&tree, &mut warnings);
         let places = tree.places(&fragments.names);
         let shape: file::File = read::read(&tree, &mut problems, &mut warnings);
         let config = validate::validate(&shape, &places, origin, &mut problems, &mut warnings);

@@ -12,10 +12,10 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, Visitor, value::U64Deserializer};
 
+use super::foreign;
 use super::key::PLACED;
 use super::problem::{Problem, nearest};
 use super::tree::{Node, Value};
-use super::unbuilt;
 
 /// Where an object may be written as a plain value: the shape's name and the key that the plain value stands for.
 pub(super) const SHORT_FORMS: [(&str, &str); 5] = [
@@ -90,6 +90,9 @@ impl<'a> Reader<'a> {
 
     fn wrong_type<T>(self, right: &str) -> Result<T, Wrong> {
         let Node { place, path, value, .. } = self.node;
+        if *value == Value::Unknown {
+            return Err(Wrong(None));
+        }
         let is = if path.starts_with("agent.authentication") { kind(value).to_string() } else { shown(value) };
         let path = if path.is_empty() { "the file" } else { path };
         Err(self.note(Problem::at(*place, format!("{path} is {is}; {right} is expected"))))
@@ -98,11 +101,11 @@ impl<'a> Reader<'a> {
     fn unknown_key(self, key: &str, node: &Node, fields: &[&'static str]) {
         let general = node.general_path();
         // What an editor looks the schema up by.
-        if unbuilt::is_listed(&general) || general == "$schema" {
+        if foreign::is_foreign(&general) || general == "$schema" {
             return;
         }
         let parent = &self.node.general_path();
-        let listed = unbuilt::keys_below(parent);
+        let listed = foreign::keys_below(parent);
         let hint = match nearest(key, fields.iter().copied().chain(listed)) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!("there are: {}", fields.join(", ")),
@@ -119,7 +122,7 @@ impl<'a> Reader<'a> {
 
 fn kind(value: &Value) -> &'static str {
     match value {
-        Value::Null => "`null`",
+        Value::Null | Value::Unknown => "`null`",
         Value::Bool(_) => "true or false",
         Value::Number(_) => "a number",
         Value::Text(_) => "a text",
@@ -176,6 +179,7 @@ impl<'de> de::Deserializer<'de> for Reader<'_> {
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
         match &self.node.value {
             Value::Null => self.noted(visitor.visit_unit()),
+            Value::Unknown => Err(Wrong(None)),
             Value::Bool(it) => self.noted(visitor.visit_bool(*it)),
             Value::Text(it) => self.noted(visitor.visit_str(it)),
             Value::List(_) => self.deserialize_seq(visitor),

@@ -7,18 +7,22 @@
 //! Only tests know this file: `UPDATE_EXPECTED=1 cargo test --lib config::schema` writes the schema anew.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
+use super::catalogue::{METRICS, Metric};
 use super::file;
+use super::foreign;
 use super::key::{Key, Match, OneOrMany, TextOrNumber};
 use super::read::SHORT_FORMS;
 use super::settings::Secret;
 use super::tests::known_keys;
-use super::unbuilt;
+use super::validate::RETENTIONS;
+use crate::delivery::mask::BuiltIn;
 
 impl<T: JsonSchema> JsonSchema for Key<T> {
     fn inline_schema() -> bool {
@@ -69,6 +73,10 @@ fn generated() -> String {
     let mut schema = generator.into_root_schema_for::<file::File>().to_value();
     let definitions = schema["definitions"].as_object_mut().unwrap();
     definitions.values_mut().for_each(without_formats);
+    definitions.values_mut().for_each(with_retentions);
+    for (shape, names) in [("MaskRule", mask_names()), ("Measurement", measurements())] {
+        definitions[shape]["properties"]["name"]["anyOf"] = names;
+    }
     for (shape, key) in SHORT_FORMS {
         let long = definitions[shape].take();
         definitions[shape] = with_short_form(long, key);
@@ -76,10 +84,13 @@ fn generated() -> String {
     for (path, default, _) in known_keys::defaults() {
         fill_in(&mut schema, &path, "default", default);
     }
+    for path in known_keys::required() {
+        require(&mut schema, &path);
+    }
     for (path, example) in known_keys::examples() {
         fill_in(&mut schema, &path, "examples", json!([example]));
     }
-    for path in unbuilt::foreign() {
+    for path in foreign::all() {
         let description = "Of the CloudWatch Agent, and not supported here: it has no effect.";
         add(&mut schema, path, json!({ "description": description }));
     }
@@ -89,6 +100,51 @@ fn generated() -> String {
     // A section that nobody knows is a warning.
     schema["additionalProperties"] = json!(true);
     serde_json::to_string_pretty(&schema).unwrap() + "\n"
+}
+
+/// A text in which a variable of the environment is filled in may become any.
+fn of_the_environment() -> Value {
+    json!({ "pattern": r"\$\{" })
+}
+
+fn mask_names() -> Value {
+    let mut names = BuiltIn::ALL.map(|(name, _)| name);
+    names.sort_unstable();
+    json!([{ "enum": names }, of_the_environment()])
+}
+
+/// The metrics of all sections, with and without their section before them: the sections share a shape. Of the metrics of the CloudWatch Agent that are not
+/// supported is warned.
+fn measurements() -> Value {
+    let with_section = |metric: &Metric| format!("{}_{}", metric.plugin.name(), metric.field);
+    let names = METRICS.iter().flat_map(|metric| [metric.field.to_owned(), with_section(metric), metric.name()]);
+    let names: BTreeSet<String> = names.filter(|name| !name.is_empty() && !name.ends_with('_')).collect();
+    json!([{ "enum": names }, { "pattern": "^(diskio_)?(ebs_|instance_store_)" }, of_the_environment()])
+}
+
+fn with_retentions(schema: &mut Value) {
+    if let Some(days) = schema.pointer_mut("/properties/retention_in_days") {
+        // -1 is the CloudWatch Agent's word for "leave it".
+        let all: Vec<i32> = [-1].into_iter().chain(RETENTIONS.map(i32::from)).collect();
+        days["enum"] = json!(all);
+    }
+}
+
+/// Says that the object has to have the key at a path.
+fn require(schema: &mut Value, path: &str) {
+    let (object, key) = path.rsplit_once('.').unwrap();
+    let (parent, name) = parent_of(schema, object).unwrap_or_else(|| panic!("{path} is not in the schema"));
+    let shape = parent[name.trim_end_matches("[]")].clone();
+    let at = shape.pointer("/items/$ref").or_else(|| shape.pointer("/items/allOf/0/$ref")).and_then(Value::as_str);
+    let at = object_at(schema, at.unwrap_or_else(|| panic!("{path}: {shape}")).trim_start_matches('#'));
+    let required = &mut schema.pointer_mut(&at).unwrap()["required"];
+    if required.is_null() {
+        *required = json!([]);
+    }
+    let required = required.as_array_mut().unwrap();
+    if !required.contains(&json!(key)) {
+        required.push(json!(key));
+    }
 }
 
 /// An object, or the plain value that stands for one of its keys.
@@ -194,9 +250,31 @@ fn the_schema_beside_the_examples_is_that_of_the_code() {
 #[test]
 fn every_key_of_the_shape_and_of_the_agent_is_described() {
     let mut schema: Value = serde_json::from_str(&generated()).unwrap();
-    let all = known_keys::known_keys().into_keys().chain(unbuilt::foreign().iter().map(|path| (*path).to_string()));
+    let all = known_keys::known_keys().into_iter().chain(foreign::all().iter().map(|path| (*path).to_string()));
     for path in all {
         let (parent, key) = parent_of(&mut schema, &path).unwrap_or_else(|| panic!("{path} is nowhere"));
         assert!(parent.get(&key).is_some_and(|found| found.get("description").is_some()), "{path} is not described");
+    }
+}
+
+#[test]
+fn the_closed_lists_are_in_the_schema() {
+    let schema: Value = serde_json::from_str(&generated()).unwrap();
+    let at = |pointer: &str| schema.pointer(pointer).unwrap_or_else(|| panic!("{pointer}")).clone();
+    for shape in ["Logs", "FileEntry", "Journal"] {
+        assert_eq!(
+            at(&format!(
+                "{}/properties/retention_in_days/enum/4",
+                object_at(&schema, &format!("/definitions/{shape}"))
+            )),
+            7
+        );
+    }
+    assert_eq!(at("/definitions/FileEntry/required"), json!(["file_path"]));
+    for (shape, name) in [("MaskRule", "email"), ("Measurement", "usage_idle"), ("Measurement", "cpu_usage_idle")] {
+        for form in ["anyOf/0", "anyOf/1/properties/name"] {
+            let names = at(&format!("/definitions/{shape}/{form}/anyOf/0/enum"));
+            assert!(names.as_array().unwrap().contains(&json!(name)), "{shape} {form}: {names}");
+        }
     }
 }

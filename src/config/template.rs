@@ -46,7 +46,7 @@ enum Part {
 }
 
 impl Template {
-    /// A template of our own, every placeholder of which is built.
+    /// A template of our own, every placeholder of which there is.
     pub(super) fn known(text: &str, purpose: Purpose) -> Self {
         let (parts, _) = split(text);
         Self { text: text.to_string(), parts, purpose, written: None }
@@ -162,7 +162,8 @@ impl Template {
         Problem { place, file: None, message: format!("{key} is `{}`; {says}", self.text), hint: hint.to_string() }
     }
 
-    fn origin(&self) -> (&str, Option<Place>) {
+    /// The key that it was written under, and where.
+    pub(super) fn origin(&self) -> (&str, Option<Place>) {
         match &self.written {
             Some((key, place)) => (key, Some(*place)),
             None => (default_key(self.purpose), None),
@@ -274,7 +275,9 @@ fn is_allowed(purpose: Purpose, c: char) -> bool {
     }
 }
 
-fn unknown_placeholder(key: &str, place: Place, purpose: Purpose, name: &str) -> Problem {
+/// `written` is the placeholder with its braces.
+fn unknown_placeholder(key: &str, place: Place, purpose: Purpose, written: &str) -> Problem {
+    let name = written.trim_start_matches(['$', '{']).trim_end_matches('}');
     let of_ec2 = name.starts_with("aws:");
     let (names, sign) = if of_ec2 { (OF_EC2.as_slice(), "$") } else { (BUILT.as_slice(), "") };
     let possible: Vec<&str> = names.iter().filter(|(_, it)| it.may_stand_in(purpose)).map(|(name, _)| *name).collect();
@@ -282,7 +285,7 @@ fn unknown_placeholder(key: &str, place: Place, purpose: Purpose, name: &str) ->
         Some(meant) => format!("did you mean `{sign}{{{meant}}}`?"),
         None => format!("there are {}", listed(purpose)),
     };
-    Problem::at(place, format!("{key}: `{sign}{{{name}}}` is not a placeholder")).hint(hint)
+    Problem::at(place, format!("{key}: `{written}` is not a placeholder")).hint(hint)
 }
 
 fn misplaced_placeholder(key: &str, place: Place, purpose: Purpose, text: &str, which: Placeholder) -> Problem {
@@ -306,7 +309,7 @@ fn listed(purpose: Purpose) -> String {
     all.map(written).collect::<Vec<_>>().join(", ")
 }
 
-/// Takes a template apart; what stands in braces and is not built comes second, and stays as text.
+/// Takes a template apart; what stands in braces and is none comes second, with its braces, and stays as text.
 fn split(text: &str) -> (Vec<Part>, Vec<String>) {
     let mut parts = Vec::new();
     let mut strange = Vec::new();
@@ -318,8 +321,9 @@ fn split(text: &str) -> (Vec<Part>, Vec<String>) {
         match names.iter().find(|(known, _)| *known == name) {
             Some((_, placeholder)) => parts.push(Part::Placeholder(*placeholder)),
             None => {
-                parts.push(Part::Text(format!("{{{name}}}")));
-                strange.push(name.to_string());
+                let written = format!("{}{{{name}}}", if of_ec2.is_some() { "$" } else { "" });
+                parts.push(Part::Text(written.clone()));
+                strange.push(written);
             }
         }
         rest = after;

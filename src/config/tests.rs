@@ -613,3 +613,33 @@ fn dimensions_that_do_not_tell_machines_apart_are_remarked_on() {
         assert_eq!(of(value), [] as [&str; 0], "{value}");
     }
 }
+
+#[test]
+fn what_is_no_placeholder_is_quoted_as_it_was_written() {
+    for (text, said) in [
+        ("{aws:InstanceId}", "`{aws:InstanceId}` is not a placeholder"),
+        ("${aws:InstanceIdd}", "`${aws:InstanceIdd}` is not a placeholder"),
+        ("{instance_idd}", "`{instance_idd}` is not a placeholder"),
+    ] {
+        let config = serde_json::json!({"metrics": {"append_dimensions": {"X": text}}}).to_string();
+        let Err(Failure::Wrong(_, problems)) = parse(&config, Path::new("/x.json"), &|_| None) else {
+            panic!("{text} is accepted")
+        };
+        assert!(problems[0].message.ends_with(said), "{text}: {}", problems[0].message);
+        let sign = if text.contains("aws:") { "$" } else { "" };
+        assert!(problems[0].hint.starts_with(&format!("did you mean `{sign}{{")), "{text}: {}", problems[0].hint);
+    }
+}
+
+#[test]
+fn a_priority_that_is_misspelt_is_told_with_the_one_that_was_meant() {
+    for (text, hint) in
+        [("warnin", "did you mean `warning`?"), ("err..alrt", "did you mean `alert`?"), ("9", "there are `emerg`")]
+    {
+        let config = serde_json::json!({"logs": {"logs_collected": {"journal": {"priority": text}}}}).to_string();
+        let Err(Failure::Wrong(_, problems)) = parse(&config, Path::new("/x.json"), &|_| None) else {
+            panic!("{text} is accepted")
+        };
+        assert!(problems[0].hint.starts_with(hint), "{text}: {}", problems[0].hint);
+    }
+}

@@ -32,6 +32,8 @@ pub struct Node {
 pub enum Value {
     /// `null`
     Null,
+    /// What cannot be known: it has been noted, and is not judged any further.
+    Unknown,
     /// `true`, `false`
     Bool(bool),
     /// A number.

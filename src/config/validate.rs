@@ -14,6 +14,9 @@ mod senders;
 mod sign_in;
 mod time;
 
+#[cfg(test)]
+pub(super) use logs::RETENTIONS;
+
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 

@@ -59,6 +59,13 @@ struct Stream {
     day_of: Option<(StreamId, i64)>,
 }
 
+impl Stream {
+    /// Nothing waits in it or is under way.
+    fn is_empty(&self) -> bool {
+        self.open.since().is_none() && self.closed.is_empty() && !self.in_flight
+    }
+}
+
 #[derive(Debug)]
 struct Followed {
     stream: StreamId,
@@ -79,8 +86,18 @@ pub struct Effects {
     pub rewind: Vec<FileId>,
     /// Records given up, to be logged.
     pub refused: Vec<(StreamId, Cause, usize)>,
+    /// Files of which a record was given up, or may have been: others were in the same request. Some more than once.
+    pub unsent: Vec<FileId>,
     /// Streams put aside, with the reason and for how long.
     pub held: Vec<(StreamId, String, Duration)>,
+}
+
+impl Effects {
+    fn keep(&mut self, file: FileId) {
+        if self.unsent.last() != Some(&file) {
+            self.unsent.push(file);
+        }
+    }
 }
 
 /// Counts since the start, and what waits now.
@@ -124,7 +141,7 @@ pub struct Pipeline {
     turn: usize,
     /// The streams of days.
     days: HashMap<(StreamId, i64), StreamId>,
-    /// Streams of days that are over: their numbers are used again.
+    /// Streams that are over: their numbers are used again.
     free: Vec<StreamId>,
     /// With so many days it is time to look which are over.
     many_days: usize,
@@ -297,6 +314,9 @@ impl Pipeline {
                 self.effects.refused.push((self.opened_as(batch.stream), cause, range.len()));
             }
         }
+        if given_up > 0 {
+            self.effects.unsent.extend(batch.tickets().map(super::ledger::Ticket::file));
+        }
         let later: usize = again.iter().map(ExactSizeIterator::len).sum();
         self.counts.refused += given_up as u64;
         self.counts.sent += (batch.len() - given_up - later) as u64;
@@ -313,6 +333,8 @@ impl Pipeline {
 
     /// Halves a batch until the record that CloudWatch refuses is alone, and gives that one up.
     fn refused(&mut self, batch: Batch) {
+        // Before it is halved: the ticket of a record may be in the other half.
+        self.effects.unsent.extend(batch.tickets().map(super::ledger::Ticket::file));
         if batch.len() > 1 {
             let stream = &mut self.streams[batch.stream.0 as usize];
             let (first, second) = batch.split();
@@ -337,7 +359,8 @@ impl Pipeline {
     }
 
     /// Gives up a record that CloudWatch would refuse for certain.
-    fn give_up(&mut self, stream: StreamId, cause: Cause) {
+    fn give_up(&mut self, file: FileId, stream: StreamId, cause: Cause) {
+        self.effects.keep(file);
         self.counts.refused += 1;
         match self.effects.refused.last_mut() {
             Some((of, why, count)) if (*of, *why) == (stream, cause) => *count += 1,
@@ -504,6 +527,7 @@ mod tests {
         assert_eq!(arrived, ["a", "b", "c", "d"]);
         let effects = pipeline.effects();
         assert_eq!(effects.refused, [(STREAM, Cause::Invalid, 1)]);
+        assert!(effects.unsent.contains(&FILE), "which file it is of is told");
         assert_eq!(effects.settled.last().map(|(_, mark)| mark.offset), Some(12));
     }
 
@@ -579,6 +603,7 @@ mod tests {
         pipeline.outcome(batch, Ok(receipt), NOW, Chance(0.5));
         let effects = pipeline.effects();
         assert_eq!(effects.refused, [(STREAM, Cause::TooOld, 1)]);
+        assert_eq!(effects.unsent.len(), 1);
         assert_eq!(effects.settled.last().map(|(_, mark)| mark.offset), Some(2));
         assert_eq!((pipeline.counts().sent, pipeline.counts().refused), (1, 1));
     }

@@ -225,3 +225,82 @@ fn a_cognito_user_is_signed_in_and_told_which_groups_are_not_its_own() {
     assert_eq!(output.status.code(), Some(69), "{}", stderr(&output));
     assert!(stderr(&output).contains("signing in"), "{}", stderr(&output));
 }
+
+#[test]
+fn what_is_not_known_in_a_name_stands_as_it_is_written_and_nobody_is_asked_about_it() {
+    let mut scene = Scene::new(&["app.log"]);
+    fs::write(scene.path("app.log"), "x\n").unwrap();
+    scene.set("/logs/log_group_name", "/g/{account_id}/{date}");
+    let (report, code) = json_of(&scene, &[]);
+    assert_eq!((&report["files"][0]["group"], code), (&json!("/g/{account_id}/{date}"), Some(0)));
+    let said = stdout(&check(&scene, &[]));
+    assert!(said.contains("to /g/{account_id}/{date} app.log") && !said.contains("-account_id-"), "{said}");
+    let (report, code) = json_of(&scene, &["--aws"]);
+    // This endpoint does not tell the account: there is no name to ask about.
+    let open = report["aws"]["not_asked"][0]["group"].as_str().unwrap_or_else(|| panic!("{report}"));
+    assert!(open.starts_with("/g/{account_id}/2") && !open.contains("date"), "{open}");
+    assert_eq!((report["aws"]["not_asked"].as_array().unwrap().len(), code), (1, Some(0)));
+    let asked = |report: &Value| -> Vec<String> {
+        let rights = report["aws"]["rights"].as_array().unwrap().iter();
+        let put = rights.filter(|right| right["action"] == "logs:PutLogEvents");
+        put.map(|right| right["on"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(asked(&report), [] as [&str; 0]);
+    scene.set("/agent/credentials", json!({"role_arn": "arn:aws:iam::123456789012:role/r"}));
+    let (report, _) = json_of(&scene, &[]);
+    assert_eq!(report["files"][0]["group"], "/g/123456789012/{date}");
+}
+
+#[test]
+fn without_a_region_and_an_id_everything_else_is_told_and_both_are_problems() {
+    let mut scene = Scene::new(&["app.log"]);
+    fs::write(scene.path("app.log"), "x\n").unwrap();
+    scene.set("/agent/region", Value::Null);
+    scene.set("/agent/instance", json!({"command": "exit 3"}));
+    scene.set("/metrics/metrics_collected", json!({"jmx": {}, "heartbeat": true}));
+    let run = |flags: &[&str]| {
+        let mut command = scene.program(&["check"]);
+        command.args(flags).arg(scene.config()).env_remove("AWS_REGION").env_remove("AWS_DEFAULT_REGION");
+        command.env("AWS_EC2_METADATA_DISABLED", "true").output().unwrap()
+    };
+    let output = run(&["--aws"]);
+    assert_eq!(output.status.code(), Some(78), "{}", stderr(&output));
+    for expected in ["app.log", "heartbeat", "estimated cost of a month", "metrics_collected.jmx is known"] {
+        assert!(stdout(&output).contains(expected), "`{expected}` is not in\n{}", stdout(&output));
+    }
+    let said = stderr(&output);
+    assert!(said.contains("finding the AWS region") && said.contains("agent.instance.command"), "{said}");
+    let output = run(&["--json"]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &report["ok"]), (Some(78), &json!(false)));
+    assert_eq!((report["problems"].as_array().unwrap().len(), report["files"].as_array().unwrap().len()), (2, 1));
+}
+
+#[test]
+fn the_region_is_told_as_it_was_resolved_and_each_section_counts_by_its_own_interval() {
+    let mut scene = Scene::new(&[]);
+    scene.set("/agent/region", Value::Null);
+    scene.set(
+        "/metrics/metrics_collected",
+        json!({
+            "heartbeat": {"metrics_collection_interval": 1},
+            "mem": {"measurement": ["mem_free"], "metrics_collection_interval": 300},
+        }),
+    );
+    scene.set("/metrics/force_flush_interval", 300);
+    let output =
+        scene.program(&["check", "--json"]).arg(scene.config()).env("AWS_REGION", "eu-south-2").output().unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["settings"]["region"], "eu-south-2", "{report}");
+    // 300 values of one and one of the other in 300 s: a request each 300 s.
+    assert_eq!(report["cost"]["estimate"]["requests"].as_f64().unwrap().round(), 8_766.0, "{report}");
+}
+
+#[test]
+fn nobody_needs_to_put_metrics_where_there_are_none() {
+    let mut scene = Scene::new(&["app.log"]);
+    scene.set("/metrics/metrics_collected", json!({"jmx": {}}));
+    scene.endpoint.misbehave_on(Operation::PutMetricData, denied("AccessDeniedException"), None);
+    let (report, code) = json_of(&scene, &["--aws"]);
+    assert_eq!((verdict(&report, "cloudwatch:PutMetricData"), code), (("denied".to_owned(), false), Some(0)));
+}

@@ -130,10 +130,8 @@ fn a_time_that_was_found_is_left_out_where_that_is_wanted() {
 fn a_file_that_mixes_days_is_sent_in_a_few_requests() {
     let mut scene = Scene::new(&["app.log"]);
     scene.set(
-        "/logs/logs_collected/files/collect_list/0",
-        json!({
-            "file_path": scene.path("app.log"), "initial_position": "beginning", "timestamp_format": "%s",
-        }),
+        "/logs/logs_collected/files/collect_list",
+        json!([{"file_path": scene.path("app.log"), "initial_position": "beginning", "timestamp_format": "%s"}]),
     );
     // Where the group keeps its records for a week, what is older is refused by CloudWatch.
     scene.set("/logs/retention_in_days", 30);

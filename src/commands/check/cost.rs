@@ -1,6 +1,6 @@
 //! Estimates what CloudWatch asks for a month of what a configuration sends.
 //!
-//! An estimate from above: what patterns leave out, and what AWS stores compressed, is not taken off. Alarms, dashboards, queries and the traffic are not in
+//! An estimate from above for its region: what patterns leave out, and what AWS stores compressed, is not taken off. Alarms, dashboards, queries and the traffic are not in
 //! it. The free tier is named and not taken off: it belongs to the whole account, once.
 //!
 //! Pure: figures in, figures out.
@@ -90,6 +90,10 @@ pub struct Estimate {
     pub ingested_gb: f64,
     /// What they cost.
     pub ingested_usd: f64,
+    /// Those of them that go into groups of the class INFREQUENT_ACCESS.
+    pub infrequent_gb: f64,
+    /// What these cost.
+    pub infrequent_usd: f64,
     /// GB kept once the retention is full; of what is kept for ever, those of a year.
     pub stored_gb: f64,
     /// What they cost.
@@ -118,6 +122,10 @@ pub fn estimate(prices: &Prices, sampled: &[Sampled], flush: u64, logged: &[Logg
         let kept = group.rate * kept_days * 86_400.0 / GB;
         estimate.ingested_gb += gb;
         estimate.ingested_usd += gb * price;
+        if group.is_infrequent {
+            estimate.infrequent_gb += gb;
+            estimate.infrequent_usd += gb * price;
+        }
         estimate.stored_gb += kept;
         estimate.stored_usd += kept * prices.stored_gb;
         estimate.grows_for_ever |= group.retention_days.is_none();
@@ -195,6 +203,8 @@ mod tests {
         let both = estimate(&PRICES, &[], 60, &[logged(false, Some(30)), logged(true, Some(30))]);
         near(both.ingested_gb, 2.0);
         near(both.ingested_usd, 0.75);
+        near(both.infrequent_gb, 1.0);
+        near(both.infrequent_usd, 0.25);
     }
 
     #[test]

@@ -2,12 +2,14 @@
 //!
 //! A file's size by its age says most: it averages over day and night. Its age counts from its birth where the file system keeps that, or from the latest
 //! rotation, whichever is later: a file that is emptied in place (`copytruncate`) is older than what is in it. Where neither is known, or what is in the file is
-//! younger than ten minutes, how much it grew while `check` ran says something too; the larger of the two counts. A file that has been quiet for longer
-//! than it was written to is taken for finished.
+//! younger than ten minutes, how much it grew while `check` ran says something too; the larger of the two counts. What is younger counts as if ten minutes
+//! old: of a few seconds nothing follows for a month. A file that has been quiet for longer than it was written to is taken for finished.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -15,6 +17,8 @@ use super::cost::BYTES_AN_EVENT;
 
 /// What is younger says too little by its size.
 const YOUNG: Duration = Duration::from_secs(600);
+/// What says that it was made before 2000 was made without a clock, or by an image's builder: then it is not known when.
+const CLOCK_FLOOR: Duration = Duration::from_secs(946_684_800);
 /// Of the end of a file so much is looked at for how long its lines are.
 const SAMPLE_BYTES: u64 = 65_536;
 /// So long the sizes are watched at least.
@@ -33,24 +37,32 @@ impl Watch {
         Self { began: Instant::now(), sizes }
     }
 
-    /// Bytes a second of each file, events' own bytes included. Where a file needs it, waits until all were watched for long enough.
-    pub fn end(self) -> BTreeMap<PathBuf, f64> {
-        if self.sizes.is_empty() {
-            return BTreeMap::new();
-        }
-        let needs_watching = |path: &PathBuf| History::of(path).is_some_and(|known| known.is_young(SystemTime::now()));
+    /// How each file grows. Where one needs it, waits until all were watched for long enough.
+    pub fn end(self) -> BTreeMap<PathBuf, Growth> {
+        let rotations = rotations(self.sizes.keys());
+        let history = |path: &PathBuf| History::of(path, rotations.get(path).copied());
+        let needs_watching = |path: &PathBuf| history(path).is_some_and(|known| known.is_young(SystemTime::now()));
         if self.sizes.keys().any(needs_watching) {
             std::thread::sleep(WATCHED.saturating_sub(self.began.elapsed()));
         }
         let (took, now) = (self.began.elapsed(), SystemTime::now());
-        let of_file = |(path, before): (PathBuf, u64)| {
-            let grown = fs::metadata(&path).ok()?.len().saturating_sub(before);
-            let rate = rate(&History::of(&path)?, now, bytes(grown) / took.as_secs_f64().max(0.001));
-            let rate = rate * with_events(&path);
-            Some((path, rate))
+        let of_file = |(path, before): (&PathBuf, &u64)| {
+            let grown = fs::metadata(path).ok()?.len().saturating_sub(*before);
+            let history = history(path)?;
+            let rate = rate(&history, now, bytes(grown) / took.as_secs_f64().max(0.001)) * with_events(path);
+            Some((path.clone(), Growth { rate, is_begin_known: history.age(now).is_some() }))
         };
-        self.sizes.into_iter().filter_map(of_file).collect()
+        self.sizes.iter().filter_map(of_file).collect()
     }
+}
+
+/// How a file grows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Growth {
+    /// Bytes a second, events' own bytes included.
+    pub rate: f64,
+    /// Whether it is known since when what is in it was written; otherwise only what came while it was watched counts.
+    pub is_begin_known: bool,
 }
 
 /// What is known of how a file came to its size.
@@ -63,22 +75,15 @@ struct History {
 }
 
 impl History {
-    fn of(path: &Path) -> Option<Self> {
+    fn of(path: &Path, rotated: Option<SystemTime>) -> Option<Self> {
         let found = fs::metadata(path).ok()?;
-        Some(Self {
-            size: found.len(),
-            born: found.created().ok(),
-            rotated: rotated(path),
-            written: found.modified().ok()?,
-        })
+        Some(Self { size: found.len(), born: found.created().ok(), rotated, written: found.modified().ok()? })
     }
 
     /// How long ago what is in the file was begun; none where that is not known.
     fn age(&self, now: SystemTime) -> Option<Duration> {
-        let began = match (self.born, self.rotated) {
-            (Some(born), Some(rotated)) => Some(born.max(rotated)),
-            (one, other) => one.or(other),
-        };
+        let is_of_a_clock = |time: &SystemTime| *time >= SystemTime::UNIX_EPOCH + CLOCK_FLOOR;
+        let began = self.born.into_iter().chain(self.rotated).filter(is_of_a_clock).max();
         began.and_then(|began| now.duration_since(began).ok()).filter(|age| !age.is_zero())
     }
 
@@ -87,13 +92,30 @@ impl History {
     }
 }
 
-/// When the youngest file was last written to that is named after this one: `app.log.1`, `app.log-20261121.gz`.
-fn rotated(path: &Path) -> Option<SystemTime> {
-    let name = path.file_name()?.to_str()?.to_owned();
-    let is_sibling = |other: &str| other.strip_prefix(&name).is_some_and(|rest| rest.starts_with(['.', '-']));
-    let entries = fs::read_dir(path.parent()?).ok()?.filter_map(Result::ok);
-    let siblings = entries.filter(|entry| entry.file_name().to_str().is_some_and(is_sibling));
-    siblings.filter_map(|entry| entry.metadata().ok()?.modified().ok()).max()
+/// When the youngest file was last written to that is named after one of `paths`: `app.log.1`, `app.log-20261121.gz`. Each folder is read once.
+fn rotations<'a>(paths: impl Iterator<Item = &'a PathBuf>) -> BTreeMap<PathBuf, SystemTime> {
+    let mut folders: BTreeMap<&Path, BTreeSet<&[u8]>> = BTreeMap::new();
+    for path in paths {
+        if let (Some(folder), Some(name)) = (path.parent(), path.file_name()) {
+            folders.entry(folder).or_default().insert(name.as_bytes());
+        }
+    }
+    let mut latest: BTreeMap<PathBuf, SystemTime> = BTreeMap::new();
+    for (folder, names) in folders {
+        for entry in fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok) {
+            let name = entry.file_name();
+            let name = name.as_bytes();
+            let ends = name.iter().enumerate().filter(|(_, byte)| matches!(byte, b'.' | b'-')).map(|(at, _)| at);
+            let stems: Vec<&[u8]> = ends.filter_map(|at| name.get(..at)).filter(|stem| names.contains(stem)).collect();
+            let written = if stems.is_empty() { None } else { entry.metadata().ok().and_then(|it| it.modified().ok()) };
+            let Some(written) = written else { continue };
+            for stem in stems {
+                let time = latest.entry(folder.join(OsStr::from_bytes(stem))).or_insert(written);
+                *time = written.max(*time);
+            }
+        }
+    }
+    latest
 }
 
 /// Bytes a second. `watched` is the rate while it was looked at.
@@ -105,7 +127,7 @@ fn rate(history: &History, now: SystemTime, watched: f64) -> f64 {
     if quiet > age.saturating_sub(quiet) && quiet > YOUNG {
         return watched;
     }
-    let by_age = bytes(history.size) / age.as_secs_f64();
+    let by_age = bytes(history.size) / age.max(YOUNG).as_secs_f64();
     if history.is_young(now) { by_age.max(watched) } else { by_age }
 }
 
@@ -140,7 +162,8 @@ mod tests {
     use super::*;
 
     fn at(seconds: u64) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+        let begin = if seconds < 86_400 { Duration::ZERO } else { CLOCK_FLOOR };
+        SystemTime::UNIX_EPOCH + begin + Duration::from_secs(seconds)
     }
 
     #[test]
@@ -155,11 +178,14 @@ mod tests {
         };
         for (what, history, watched, expected) in [
             ("size by age", history(86_400, Some(9 * day), None, 10 * day), 50.0, 1.0),
-            ("emptied in place", history(86_400, Some(0), Some(9 * day), 10 * day), 50.0, 1.0),
+            ("emptied in place", history(86_400, Some(day), Some(9 * day), 10 * day), 50.0, 1.0),
             ("no birth known", history(86_400, None, Some(9 * day), 10 * day), 50.0, 1.0),
             ("nothing known", history(86_400, None, None, 10 * day), 50.0, 50.0),
             ("young and fast", history(1_000, Some(10 * day - 100), None, 10 * day), 50.0, 50.0),
-            ("young and slow", history(1_000, Some(10 * day - 100), None, 10 * day), 0.0, 10.0),
+            ("young and slow", history(6_000, Some(10 * day - 100), None, 10 * day), 0.0, 10.0),
+            ("written at once a second ago", history(202_020, Some(10 * day - 1), None, 10 * day), 0.0, 336.7),
+            ("made without a clock", history(86_400, Some(77), None, 10 * day), 50.0, 50.0),
+            ("made without a clock, rotated", history(86_400, Some(77), Some(9 * day), 10 * day), 50.0, 1.0),
             ("finished", history(86_400, Some(day), None, 2 * day), 0.0, 0.0),
             ("born tomorrow", history(86_400, Some(11 * day), None, 10 * day), 2.0, 2.0),
         ] {
@@ -183,11 +209,15 @@ mod tests {
         let hour_ago = SystemTime::now() - Duration::from_secs(3_600);
         let sibling = File::options().write(true).open(folder.path().join("app.log.1")).unwrap();
         sibling.set_modified(hour_ago).unwrap();
-        assert_eq!(rotated(&path), Some(hour_ago));
+        // Of a name that begins another's.
+        let short = folder.path().join("app");
+        let found = rotations([&path, &short].into_iter());
+        assert_eq!(found.get(&path), Some(&hour_ago));
+        assert!(found[&short] > hour_ago, "app.log itself is named after app");
         let watch = Watch::begin([path.clone(), folder.path().join("gone")].into_iter());
         fs::write(&path, "x".repeat(4_000)).unwrap();
         let rates = watch.end();
         // 3,000 bytes in 1.5 s and what the test took besides.
-        assert!(rates.len() == 1 && rates[&path] > 0.0 && rates[&path].is_finite(), "{rates:?}");
+        assert!(rates.len() == 1 && rates[&path].rate > 0.0 && rates[&path].rate.is_finite(), "{rates:?}");
     }
 }

@@ -5,86 +5,148 @@ mod growth;
 mod journal_rate;
 mod page;
 mod permissions;
+mod remarks;
 mod report;
+mod targets;
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use growth::Watch;
-use page::shown;
-use permissions::Target;
+use remarks::{Remark, remarks, unread};
 use report::{Cost, FORMAT, Followed, Journal, Metric, Report, Settings, Told, Unreadable};
 
 use super::print::print;
-use super::{CONFIG, Failure, access, start};
-use crate::agent;
+use super::{CONFIG, Failure, access, known, start};
+use crate::agent::{self, MetricsPreview};
 use crate::cli::Check;
+use crate::clock::Clock;
 use crate::config::{
     self, Collected, Config, DEFAULT_LOG_FILE, Facts, GroupClass, JournalConfig, Loaded, SignIn, describe,
     warnings_text,
 };
+use crate::delivery::filter::Pattern;
 use crate::identity;
-use crate::record::{Sample, StreamName};
 use crate::sources::file::barred::{Barred, barred};
 use crate::sources::file::preview::Preview;
 
-/// So many files and folders that cannot be read are named; of more there is only the number.
-const MAX_NAMED: usize = 20;
+/// What stands for the instance id where that is not known.
+const NO_ID: &str = "{instance_id}";
 
 /// Prints what is wrong, or what the configuration comes to.
 pub fn perform(path: &Path, wish: &Check) -> Result<(), Failure> {
     let loaded = match start::read(path) {
         Ok(loaded) => loaded,
         Err(failure) if wish.json => return print_refusal(path, &failure),
-        Err(failure) => return Err(start::refused(failure)),
+        Err(failure) => return Err(Failure::new(CONFIG, failure.to_string().trim_end())),
     };
-    let facts = match start::facts(&loaded.config).and_then(|facts| Ok((facts, access::check(&loaded.config)?))) {
-        Ok(found) => found,
-        Err(failure) if wish.json => return print_failure(path, &loaded, failure),
-        Err(failure) => return Err(failure),
+    let Here { mut facts, no_sign_in, problems, said } = Here::of(&loaded.config, path);
+    let is_asked = wish.aws && problems.is_empty();
+    let (mut report, refused) = if is_asked {
+        start::block_on(judged_by_aws(path, &loaded, &mut facts))?
+    } else {
+        (look(path, &loaded, &facts)?, None)
     };
-    let (facts, sign_in) = facts;
-    let mut report = look(path, &loaded, &facts)?;
-    let remarks = remarks(&loaded.config, &facts, sign_in.as_deref());
+    if wish.aws && !is_asked {
+        report.aws_error = Some("AWS was not asked: the problems come first".to_owned());
+    }
+    (report.ok, report.problems) = (problems.is_empty(), problems);
+    let mut remarks = remarks(&loaded.config, &facts, no_sign_in.as_deref());
+    remarks.extend(silent(&report).map(|said| Remark { said, hint: String::new() }));
     let told = |remark: &Remark| Told { hint: remark.hint.clone(), ..Told::general(&remark.said) };
     report.warnings.extend(remarks.iter().map(told));
-    let mut refused = None;
-    if wish.aws {
-        let targets = targets(&report, &loaded.config, &facts);
-        match start::block_on(permissions::ask(&loaded.config, &facts, targets)) {
-            Ok(rights) => (refused, report.aws) = (rights.failure(), Some(rights)),
-            Err(failure) => (report.aws_error, refused) = (Some(first_line(&failure.text)), Some(failure)),
-        }
-    }
     if wish.json {
         print(&serde_json::to_string_pretty(&report).map_err(anyhow::Error::from)?)?;
     } else {
         print(&text(path, &loaded, &facts, &report, &remarks))?;
     }
-    refused.map_or(Ok(()), Err)
+    match refused {
+        Some(refused) => Err(refused),
+        None if report.ok => Ok(()),
+        None => Err(Failure::new(CONFIG, if wish.json { String::new() } else { said.join("\n\n") })),
+    }
+}
+
+/// What this machine is to the configuration, and what keeps `run` from starting here though the file is right.
+struct Here {
+    facts: Facts,
+    /// Why `run` would start and not sign in.
+    no_sign_in: Option<String>,
+    problems: Vec<Told>,
+    /// The same for a person.
+    said: Vec<String>,
+}
+
+impl Here {
+    fn of(config: &Config, path: &Path) -> Self {
+        let id = identity::instance_id(&config.agent.instance);
+        let name = id.as_ref().map_or(NO_ID.to_owned(), Clone::clone);
+        let facts = start::of_this_machine(config, name);
+        let mut here = Self { facts, no_sign_in: None, problems: Vec::new(), said: Vec::new() };
+        match id.map(|_| config::check_for(config, &here.facts)) {
+            Ok(Ok(())) => {}
+            Ok(Err(failure)) => here.add(told_of(path, &failure), failure.to_string()),
+            Err(error) => here.add(vec![Told::general(error.to_string())], format!("error: {error}")),
+        }
+        match access::check(config) {
+            Ok(found) => (here.facts.region, here.no_sign_in) = (found.region, found.trouble),
+            Err(failure) => here.add(vec![Told::general(first_line(&failure.text))], failure.text),
+        }
+        here
+    }
+
+    fn add(&mut self, problems: Vec<Told>, said: String) {
+        self.problems.extend(problems);
+        self.said.push(said.trim_end().to_owned());
+    }
+}
+
+/// Signs in first: what AWS knows of this machine stands in names.
+async fn judged_by_aws(path: &Path, loaded: &Loaded, facts: &mut Facts) -> Result<(Report, Option<Failure>), Failure> {
+    let config = &loaded.config;
+    let signed_in = permissions::sign_in(config, facts).await;
+    if let Ok(signed_in) = &signed_in {
+        known::complete(config, facts, &signed_in.logs).await;
+    }
+    let mut report = look(path, loaded, facts)?;
+    let rights = match signed_in {
+        Ok(signed_in) => {
+            let targets = targets::targets(&report, config, facts, Clock::default().wall());
+            let publishes = !report.metrics.is_empty() || report.statsd.is_some();
+            permissions::ask(config, facts, &signed_in, targets, publishes).await
+        }
+        Err(failure) => Err(failure),
+    };
+    let refused = match rights {
+        Ok(rights) => {
+            let refused = rights.failure();
+            report.aws = Some(rights);
+            refused
+        }
+        Err(failure) => {
+            report.aws_error = Some(first_line(&failure.text));
+            Some(failure)
+        }
+    };
+    Ok((report, refused))
 }
 
 /// The problems as JSON, on standard output: nothing else is printed.
 fn print_refusal(path: &Path, failure: &config::Failure) -> Result<(), Failure> {
-    let problems = match failure {
-        config::Failure::Wrong(main, problems) => problems.iter().map(|problem| Told::new(problem, main)).collect(),
-        other => vec![Told::general(first_line(&other.to_string()))],
-    };
-    print_wrong(path, problems, Vec::new())
-}
-
-fn print_failure(path: &Path, loaded: &Loaded, failure: Failure) -> Result<(), Failure> {
-    let told = |warning| Told::new(warning, &absolute(path));
-    let warnings = loaded.warnings.iter().map(told).collect();
-    print_wrong(path, vec![Told::general(first_line(&failure.text))], warnings)
-}
-
-fn print_wrong(path: &Path, problems: Vec<Told>, warnings: Vec<Told>) -> Result<(), Failure> {
-    let report = Report { format: FORMAT, configuration: absolute(path), problems, warnings, ..Report::default() };
+    let problems = told_of(path, failure);
+    let report = Report { format: FORMAT, configuration: absolute(path), problems, ..Report::default() };
     print(&serde_json::to_string_pretty(&report).map_err(anyhow::Error::from)?)?;
     Err(Failure::new(CONFIG, ""))
+}
+
+fn told_of(path: &Path, failure: &config::Failure) -> Vec<Told> {
+    match failure {
+        config::Failure::Wrong(_, problems) => {
+            problems.iter().map(|problem| Told::new(problem, &absolute(path))).collect()
+        }
+        other => vec![Told::general(first_line(&other.to_string()))],
+    }
 }
 
 fn first_line(text: &str) -> String {
@@ -99,13 +161,15 @@ fn absolute(path: &Path) -> PathBuf {
 fn look(path: &Path, loaded: &Loaded, facts: &Facts) -> Result<Report, Failure> {
     let config = &loaded.config;
     let main = config.origin.clone().unwrap_or_else(|| absolute(path));
-    let (mut files, unreadable) = followed(config, facts)?;
+    let mut files = followed(config, facts)?;
     let watch = Watch::begin(files.iter().map(|file| file.path.clone()));
     let journals: Vec<Journal> = config.logs.journals.iter().map(|journal| reading(journal, facts)).collect();
-    let samples = metrics(config, facts);
-    let rates = watch.end();
+    let (samples, silent) = metrics(config, facts);
+    let grown = watch.end();
     for file in &mut files {
-        file.bytes_a_day = rates.get(&file.path).map_or(0.0, |rate| rate * 86_400.0);
+        if let Some(growth) = grown.get(&file.path) {
+            (file.bytes_a_day, file.is_begin_known) = (growth.rate * 86_400.0, growth.is_begin_known);
+        }
     }
     let cost = cost(config, &files, &journals, &samples);
     Ok(Report {
@@ -117,9 +181,10 @@ fn look(path: &Path, loaded: &Loaded, facts: &Facts) -> Result<Report, Failure> 
         problems: Vec::new(),
         settings: Some(settings(config, facts)),
         files,
-        unreadable,
+        unreadable: unreadable(config),
         journals,
         metrics: samples,
+        silent,
         statsd: statsd(config),
         cost: Some(cost),
         aws: None,
@@ -131,7 +196,7 @@ fn settings(config: &Config, facts: &Facts) -> Settings {
     Settings {
         instance_id: facts.instance_id.clone(),
         host_name: facts.hostname.clone(),
-        region: config.agent.region.clone(),
+        region: facts.region.clone(),
         credentials: match &config.agent.sign_in {
             None => "chain",
             Some(SignIn::Cognito(_)) => "cognito",
@@ -145,30 +210,29 @@ fn settings(config: &Config, facts: &Facts) -> Settings {
     }
 }
 
-/// The files that a first start would follow, and what it could not read.
-fn followed(config: &Config, facts: &Facts) -> Result<(Vec<Followed>, Vec<Unreadable>), Failure> {
-    let (mut files, mut unreadable) = (Vec::new(), Vec::new());
+/// The files that a first start would follow.
+fn followed(config: &Config, facts: &Facts) -> Result<Vec<Followed>, Failure> {
+    let mut files = Vec::new();
     for found in agent::preview(config, facts, vec![own_log(config)])? {
-        match found {
-            Preview::Followed { entry, path, stream, wanted, from, size } => {
-                let (group, stream) = (stream.group.to_string(), stream.stream.to_string());
-                let entry = config.logs.entries.get(entry);
-                files.push(Followed {
-                    path,
-                    group,
-                    stream,
-                    instead_of: wanted,
-                    from,
-                    bytes: size,
-                    bytes_a_day: 0.0,
-                    retention_days: entry.and_then(|entry| entry.retention_days),
-                    is_infrequent: entry.is_some_and(|entry| entry.group_class == GroupClass::InfrequentAccess),
-                });
-            }
-            Preview::Unreadable { path, error } => unreadable.push(Unreadable { path, reason: error }),
-        }
+        let Preview::Followed { entry: index, path, stream, wanted, from, size } = found else { continue };
+        let entry = config.logs.entries.get(index);
+        // A brace is none of the characters of a group: what is not known would be told as `-account_id-`.
+        let open = entry.map(|entry| entry.group.resolve_for(facts, &path)).filter(|name| targets::is_open(name));
+        files.push(Followed {
+            entry: index,
+            path,
+            group: open.unwrap_or_else(|| stream.group.to_string()),
+            stream: stream.stream.to_string(),
+            instead_of: wanted,
+            from,
+            bytes: size,
+            bytes_a_day: 0.0,
+            is_begin_known: false,
+            retention_days: entry.and_then(|entry| entry.retention_days),
+            is_infrequent: entry.is_some_and(|entry| entry.group_class == GroupClass::InfrequentAccess),
+        });
     }
-    Ok((files, unreadable))
+    Ok(files)
 }
 
 fn own_log(config: &Config) -> PathBuf {
@@ -176,29 +240,42 @@ fn own_log(config: &Config) -> PathBuf {
 }
 
 fn reading(journal: &JournalConfig, facts: &Facts) -> Journal {
+    let name = agent::stream_of(facts, journal);
     Journal {
         key: journal.key.clone(),
-        group: journal.group.resolve(facts),
-        stream: agent::stream_of(facts, journal).stream.to_string(),
+        group: name.group.to_string(),
+        stream: name.stream.to_string(),
         bytes_a_day: journal_rate::last_hour(journal).map(|rate| rate * 86_400.0),
         retention_days: journal.retention_days,
         is_infrequent: journal.group_class == GroupClass::InfrequentAccess,
     }
 }
 
-/// Each metric once, by name and dimensions.
-fn metrics(config: &Config, facts: &Facts) -> Vec<Metric> {
+/// Each metric once, by name and dimensions, with the shortest of its intervals; and the sections that have nothing to measure here.
+fn metrics(config: &Config, facts: &Facts) -> (Vec<Metric>, Vec<&'static str>) {
     let mut seen: BTreeMap<(String, BTreeMap<String, String>), Metric> = BTreeMap::new();
-    let samples: Vec<Sample> = agent::metrics_preview(config, facts, Path::new("/"));
-    for sample in samples {
-        let dimensions: BTreeMap<String, String> =
-            sample.dimensions.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-        let (name, unit) = (sample.name.to_string(), sample.unit.name());
-        let high_resolution = sample.is_high_resolution;
-        let key = (name.clone(), dimensions.clone());
-        seen.entry(key).or_insert(Metric { name, unit, dimensions, high_resolution });
+    let mut silent = Vec::new();
+    for MetricsPreview { section, interval, samples } in agent::metrics_preview(config, facts, Path::new("/")) {
+        if samples.is_empty() {
+            silent.push(section);
+        }
+        for sample in samples {
+            let dimensions: BTreeMap<String, String> =
+                sample.dimensions.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+            let (name, unit) = (sample.name.to_string(), sample.unit.name());
+            let high_resolution = sample.is_high_resolution;
+            let key = (name.clone(), dimensions.clone());
+            let metric = seen.entry(key).or_insert(Metric { name, unit, dimensions, high_resolution, interval });
+            metric.interval = interval.min(metric.interval);
+        }
     }
-    seen.into_values().collect()
+    silent.dedup();
+    (seen.into_values().collect(), silent)
+}
+
+/// What is asked for and not there to be measured.
+fn silent(report: &Report) -> impl Iterator<Item = String> {
+    report.silent.iter().map(|section| format!("{section}: nothing to measure here now"))
 }
 
 fn statsd(config: &Config) -> Option<String> {
@@ -208,18 +285,13 @@ fn statsd(config: &Config) -> Option<String> {
     }
 }
 
-/// The shortest interval counts for all metrics: an estimate from above, of what costs least.
-fn shortest_interval(config: &Config) -> u64 {
-    let Collected::Chosen { collectors, .. } = &config.metrics.collected else {
-        return config.agent.metrics_interval.as_secs();
-    };
-    let shortest = collectors.iter().map(|collector| collector.interval).min();
-    shortest.unwrap_or(config.agent.metrics_interval).as_secs()
-}
-
 fn cost(config: &Config, files: &[Followed], journals: &[Journal], metrics: &[Metric]) -> Cost {
-    let metrics = u64::try_from(metrics.len()).unwrap_or(u64::MAX);
-    let sampled = [cost::Sampled { metrics, every: shortest_interval(config) }];
+    let mut by_interval: BTreeMap<u64, u64> = BTreeMap::new();
+    for metric in metrics {
+        *by_interval.entry(metric.interval.as_secs()).or_default() += 1;
+    }
+    let sampled: Vec<cost::Sampled> =
+        by_interval.into_iter().map(|(every, metrics)| cost::Sampled { metrics, every }).collect();
     let logged = |bytes_a_day: f64, is_infrequent: bool, retention_days: Option<u16>| cost::Logged {
         rate: bytes_a_day / 86_400.0,
         is_infrequent,
@@ -233,22 +305,6 @@ fn cost(config: &Config, files: &[Followed], journals: &[Journal], metrics: &[Me
     Cost { estimate: cost::estimate(&cost::PRICES, &sampled, flush, &logged), prices: cost::PRICES }
 }
 
-/// What `--aws` asks about: each group, by one of its streams; where no file matches yet, by a stream that nobody has.
-fn targets(report: &Report, config: &Config, facts: &Facts) -> Vec<Target> {
-    let target = |group: &str, stream: &str, retention_days: Option<u16>| Target {
-        stream: StreamName { group: group.into(), stream: stream.into() },
-        retention_days,
-    };
-    let files = report.files.iter().map(|file| target(&file.group, &file.stream, file.retention_days));
-    let journals =
-        report.journals.iter().map(|journal| target(&journal.group, &journal.stream, journal.retention_days));
-    let entries = config.logs.entries.iter().map(|entry| (entry.group.resolve(facts), entry.retention_days));
-    // A group that is named after a file is known once there is one.
-    let unmatched = entries.filter(|(group, _)| !group.contains('{'));
-    let unmatched = unmatched.map(|(group, days)| target(&group, "cloudwatch-publisher-check", days));
-    permissions::targets(files.chain(journals).chain(unmatched))
-}
-
 /// What is printed for a person.
 fn text(path: &Path, loaded: &Loaded, facts: &Facts, report: &Report, remarks: &[Remark]) -> String {
     let mut text = describe(&loaded.config, facts);
@@ -257,7 +313,7 @@ fn text(path: &Path, loaded: &Loaded, facts: &Facts, report: &Report, remarks: &
     if !warnings.is_empty() {
         text.push_str(&format!("\n{}\n", warnings.trim_end()));
     }
-    text.push_str(&unread(&unreadable(&loaded.config)));
+    text.push_str(&unread(&report.unreadable));
     for Remark { said, hint } in remarks {
         text.push_str(&format!("\nwarning: {said}"));
         hint.lines().for_each(|line| text.push_str(&format!("\n         {line}")));
@@ -265,101 +321,23 @@ fn text(path: &Path, loaded: &Loaded, facts: &Facts, report: &Report, remarks: &
     text
 }
 
-/// Something about this machine that is worth a word.
-struct Remark {
-    said: String,
-    hint: String,
-}
-
-fn remarks(config: &Config, facts: &Facts, sign_in: Option<&str>) -> Vec<Remark> {
-    let mut remarks = Vec::new();
-    if let Some(reason) = sign_in {
-        let hint = "`run` would start and not sign in; check as the user of the service, who may have other rights";
-        remarks.push(Remark { said: reason.to_owned(), hint: hint.to_owned() });
-    }
-    if identity::is_nameless(&config.agent.instance) {
-        let said = "neither agent.instance.serial nor agent.instance.command is set";
-        let hint = format!("every such machine has the id `{}`", facts.instance_id);
-        remarks.push(Remark { said: said.to_owned(), hint });
-    }
-    let of_journals = journal_remarks(&config.logs.journals, std::env::var_os("PATH").as_deref());
-    remarks.extend(of_journals.into_iter().map(|said| Remark { said, hint: String::new() }));
-    remarks
-}
-
-/// What is missing here that the journal is read by. It is tried again as long as it is missing.
-fn journal_remarks(journals: &[JournalConfig], path: Option<&OsStr>) -> Vec<String> {
-    if cfg!(target_os = "macos") {
-        return Vec::new();
-    }
-    let is_there = |folder: std::path::PathBuf| folder.join("journalctl").is_file();
-    let has_program = path.is_some_and(|path| std::env::split_paths(path).any(is_there));
-    let program = (!journals.is_empty() && !has_program)
-        .then(|| "journalctl is not in PATH: without it the journal is not read".to_owned());
-    let folders = journals.iter().filter_map(|journal| journal.directory.as_deref()).filter(|folder| !folder.is_dir());
-    let folders = folders.map(|folder| {
-        format!("the journal's directory `{}` is no folder here: until there is one nothing is read", folder.display())
-    });
-    program.into_iter().chain(folders).collect()
-}
-
 /// What is collected, is there, and cannot be read with the rights that this process has.
-fn unreadable(config: &Config) -> Vec<Barred> {
+fn unreadable(config: &Config) -> Vec<Unreadable> {
     let own_log = own_log(config);
     let of_entry = |entry: &crate::config::FileEntryConfig| {
-        let blacklist = entry.blacklist.as_deref().and_then(|list| regex::Regex::new(list).ok());
+        let blacklist = entry.blacklist.as_deref().and_then(|list| Pattern::new(list).ok());
         // A glob that cannot be read is taken as a plain path when it is followed; `load` has refused it before.
         barred(&entry.pattern, blacklist.as_ref(), std::slice::from_ref(&own_log)).unwrap_or_default()
     };
     let mut found: Vec<Barred> = config.logs.entries.iter().flat_map(of_entry).collect();
     found.sort_by(|one, other| one.path.cmp(&other.path));
     found.dedup_by(|one, other| one.path == other.path);
-    found
-}
-
-/// A warning for each, and what to do. The installers read these lines.
-fn unread(found: &[Barred]) -> String {
-    if found.is_empty() {
-        return String::new();
-    }
-    let line = |barred: &Barred| format!("\nwarning: cannot read `{}`: {}", shown(&barred.path), why(&barred.error));
-    let mut text: String = found.iter().take(MAX_NAMED).map(line).collect();
-    if found.len() > MAX_NAMED {
-        text.push_str(&format!("\n         … and {} more", found.len() - MAX_NAMED));
-    }
-    text.push_str(
-        "\n         `run` would go on without them. Let the user of the service read them, best by a group (`chgrp`, `chmod g+r`; folders \
-         `g+rx`),\n         or install with `--read-all-logs`; check as that user, who may have other rights\n",
-    );
-    text
+    found.into_iter().map(|Barred { path, error }| Unreadable { path, reason: why(&error) }).collect()
 }
 
 fn why(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
         _ => error.to_string(),
-    }
-}
-
-#[cfg(all(test, target_os = "linux"))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_the_journal_cannot_be_read_without_is_remarked_on() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = || Some(folder.path().as_os_str());
-        let in_folder =
-            |folder: &Path| JournalConfig { directory: Some(folder.into()), ..JournalConfig::new("journal") };
-        let missing = in_folder(&folder.path().join("missing"));
-        let said = journal_remarks(std::slice::from_ref(&missing), path());
-        assert!(
-            said[0].contains("journalctl is not in PATH") && said[1].contains("/missing` is no folder"),
-            "{said:?}"
-        );
-        assert_eq!(journal_remarks(&[], path()), [] as [&str; 0]);
-        std::fs::write(folder.path().join("journalctl"), "").unwrap();
-        let journals = [JournalConfig::new("journal"), in_folder(folder.path())];
-        assert_eq!(journal_remarks(&journals, path()), [] as [&str; 0]);
     }
 }

@@ -4,7 +4,6 @@
 //! there already. The rule that is easy to break: nothing may be left behind, so where no such request is known the answer is "cannot tell".
 //! That AWS judges rights before contents is documented for none of these operations `[?]`; a denial is certain in any case.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
@@ -17,8 +16,9 @@ use aws_smithy_types::DateTime;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
-use super::super::access::{self, Identities};
+use super::super::access::{self, Identities, SignedIn};
 use super::super::{Failure, NOT_PERMITTED, UNAVAILABLE};
+use super::targets::{NotAsked, Target, Targets};
 use crate::aws::{within, words};
 use crate::clock::Clock;
 use crate::config::{Config, Facts};
@@ -27,8 +27,6 @@ use crate::record::StreamName;
 /// How long a sign-in may take, and how long one request.
 const SIGN_IN_LIMIT: Duration = Duration::from_secs(60);
 const REQUEST_LIMIT: Duration = Duration::from_secs(20);
-/// More groups than this are not asked about: a configuration has few.
-const MAX_GROUPS: usize = 50;
 /// No group takes an event of that time: it is over 14 days old. In milliseconds since 1970.
 const LONG_AGO: i64 = 1_000;
 /// A key that nobody has.
@@ -80,6 +78,8 @@ pub struct Rights {
     pub identity: Option<String>,
     /// The rights.
     pub rights: Vec<Right>,
+    /// The groups that AWS was not asked about.
+    pub not_asked: Vec<NotAsked>,
 }
 
 impl Rights {
@@ -93,17 +93,8 @@ impl Rights {
     }
 }
 
-/// Where the records of a configuration go: a group, one of its streams, and its retention.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
-    /// Group and stream.
-    pub stream: StreamName,
-    /// The retention that is to be set.
-    pub retention_days: Option<u16>,
-}
-
-/// Signs in and asks.
-pub async fn ask(config: &Config, facts: &Facts, targets: Vec<Target>) -> Result<Rights, Failure> {
+/// Signs in as `run` would.
+pub async fn sign_in(config: &Config, facts: &Facts) -> Result<SignedIn, Failure> {
     let clock = Clock::default();
     let mut at_once = config.clone();
     // Who checks by hand is no fleet that comes back as one.
@@ -120,16 +111,25 @@ pub async fn ask(config: &Config, facts: &Facts, targets: Vec<Target>) -> Result
         };
         return Err(Failure::new(UNAVAILABLE, format!("error: signing in for {what}: {reason}")));
     }
+    Ok(signed_in)
+}
+
+/// Asks. `publishes`: whether there are metrics.
+pub async fn ask(
+    config: &Config,
+    facts: &Facts,
+    signed_in: &SignedIn,
+    targets: Targets,
+    publishes: bool,
+) -> Result<Rights, Failure> {
     let identity = identity(config, &signed_in.logs.sdk).await;
     let logs = logs_client(&signed_in.logs.sdk, config.logs.endpoint.as_deref());
     let mut rights = Vec::new();
-    let groups: BTreeMap<_, _> =
-        targets.into_iter().map(|target| (target.stream.group.clone(), target)).take(MAX_GROUPS).collect();
-    for target in groups.values() {
+    for target in &targets.asked {
         rights.extend(of_group(&logs, target, &region(&signed_in.logs.sdk)).await?);
     }
-    rights.push(put_metric_data(config, facts, &signed_in.metrics.sdk).await?);
-    Ok(Rights { identity, rights })
+    rights.push(put_metric_data(config, facts, &signed_in.metrics.sdk, publishes).await?);
+    Ok(Rights { identity, rights, not_asked: targets.not_asked })
 }
 
 fn region(sdk: &SdkConfig) -> String {
@@ -293,7 +293,7 @@ async fn put_retention(
     Ok(match judged(&answer, &["ResourceNotFoundException"]) {
         (Verdict::Allowed, _) if is_set => (Verdict::Allowed, "AWS set the retention that was set already".to_owned()),
         (Verdict::CannotTell, _) if !is_safe => {
-            let because = "the group has another retention as yet, and asking would change it";
+            let because = "the group's retention is another, or not known, and asking could change it";
             (Verdict::CannotTell, because.to_owned())
         }
         told => told,
@@ -308,7 +308,7 @@ async fn present_retention(client: &aws_sdk_cloudwatchlogs::Client, group: &str)
 }
 
 /// CloudWatch takes neither a value of 1970 nor one that is no number.
-async fn put_metric_data(config: &Config, facts: &Facts, sdk: &SdkConfig) -> Result<Right, Failure> {
+async fn put_metric_data(config: &Config, facts: &Facts, sdk: &SdkConfig, is_needed: bool) -> Result<Right, Failure> {
     let builder = aws_sdk_cloudwatch::config::Builder::from(sdk);
     let endpoint = config.metrics.endpoint.as_deref();
     let builder = endpoint.into_iter().fold(builder, |builder, endpoint| builder.endpoint_url(endpoint));
@@ -324,11 +324,5 @@ async fn put_metric_data(config: &Config, facts: &Facts, sdk: &SdkConfig) -> Res
     let answer = answer(within(REQUEST_LIMIT, request.send()).await)?;
     let proofs = ["InvalidParameterValue", "InvalidParameterValueException", "InvalidParameterCombination"];
     let (verdict, because) = judged(&answer, &proofs);
-    Ok(Right { action: "cloudwatch:PutMetricData", on: namespace, verdict, is_needed: true, because })
-}
-
-/// The different groups of some streams, each with the retention that one of them gives.
-pub fn targets(streams: impl Iterator<Item = Target>) -> Vec<Target> {
-    let mut seen = BTreeSet::new();
-    streams.filter(|target| seen.insert(target.stream.group.clone())).collect()
+    Ok(Right { action: "cloudwatch:PutMetricData", on: namespace, verdict, is_needed, because })
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -38,6 +39,9 @@ pub struct Report {
     pub journals: Vec<Journal>,
     /// The metrics that are published.
     pub metrics: Vec<Metric>,
+    /// The sections of metrics that have nothing to measure here: they are among the warnings.
+    #[serde(skip)]
+    pub silent: Vec<&'static str>,
     /// Where StatsD is listened for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub statsd: Option<String>,
@@ -47,7 +51,7 @@ pub struct Report {
     /// What AWS says, with `--aws`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub aws: Option<Rights>,
-    /// Why AWS could not be asked, with `--aws`.
+    /// Why AWS was not asked, with `--aws`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub aws_error: Option<String>,
 }
@@ -110,7 +114,7 @@ pub struct Settings {
     pub instance_id: String,
     /// Its host name.
     pub host_name: String,
-    /// The region; none = the credential chain's.
+    /// The region, of the configuration or the credential chain; none where neither names one.
     pub region: Option<String>,
     /// `chain`, `cognito` or `iot`.
     pub credentials: &'static str,
@@ -129,9 +133,12 @@ pub struct Settings {
 /// A file that is followed.
 #[derive(Debug, Serialize)]
 pub struct Followed {
+    /// The index of its entry.
+    #[serde(skip)]
+    pub entry: usize,
     /// Where it is.
     pub path: PathBuf,
-    /// The log group.
+    /// The log group; what is not known in its name stands there as it is written.
     pub group: String,
     /// The log stream.
     pub stream: String,
@@ -144,6 +151,8 @@ pub struct Followed {
     pub bytes: u64,
     /// Bytes a day that it grows by, as measured now.
     pub bytes_a_day: f64,
+    /// Whether it is known since when it was written; otherwise only what came while `check` ran counts.
+    pub is_begin_known: bool,
     /// Days that the group is told to keep records; none: it is left as it is.
     pub retention_days: Option<u16>,
     /// Whether the group is made as INFREQUENT_ACCESS.
@@ -187,6 +196,9 @@ pub struct Metric {
     pub dimensions: BTreeMap<String, String>,
     /// Whether it is of high resolution.
     pub high_resolution: bool,
+    /// How often it is sampled.
+    #[serde(skip)]
+    pub interval: Duration,
 }
 
 /// The estimate and what it was made with.

@@ -63,3 +63,21 @@ fn keys_commands_passwords_and_patterns_are_taken_as_they_stand() {
     environment::expand(&mut tree, &|_| panic!("the environment was asked"), &mut problems);
     assert!(tree == before && problems.is_empty());
 }
+
+#[test]
+fn what_the_environment_has_not_is_one_problem_and_not_absent_as_well() {
+    let text = r#"{
+        "agent": {"region": "${UNSET}", "authentication": {"accountId": "${UNSET}", "userPoolId": "eu-west-1_abcdefghi",
+            "identityPoolId": "eu-west-1:00000000-0000-4000-8000-000000000000", "appClientId": "a", "password": "p"}},
+        "logs": {"mask": ["${UNSET}", {"name": "${UNSET}"}], "log_group_class": "${UNSET}",
+            "logs_collected": {"files": {"collect_list": [{"file_path": "${UNSET}"}]}}},
+        "metrics": {"metrics_collected": {"cpu": {"measurement": ["${UNSET}"], "metrics_collection_interval": "${UNSET}"}}}
+    }"#;
+    let Err(Failure::Wrong(_, problems)) = parse(text, Path::new("/x.json"), &|_| None) else { panic!("accepted") };
+    let others: Vec<_> = problems
+        .iter()
+        .map(|problem| &problem.message)
+        .filter(|said| !said.contains("the environment has no"))
+        .collect();
+    assert_eq!((problems.len(), others), (8, Vec::<&String>::new()));
+}

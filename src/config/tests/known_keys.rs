@@ -3,13 +3,13 @@
 //! The shape is read from an imaginary file that has every key once; what serde asks for on the way are the keys.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde::de::value::{Error, StrDeserializer, U64Deserializer};
 use serde::de::{self, DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 
-use super::super::{file, key::PLACED, unbuilt};
+use super::super::{file, foreign, key::PLACED};
 
 const DOCUMENT: &str = include_str!("../../../docs/configuration.md");
 const SHAPE: &str =
@@ -126,30 +126,26 @@ impl<'de> MapAccess<'de> for Fields<'_> {
     }
 }
 
-/// Every key of the shape with whether it is built.
-pub fn known_keys() -> BTreeMap<String, bool> {
+/// Every key of the shape.
+pub fn known_keys() -> BTreeSet<String> {
     let keys = RefCell::new(Vec::new());
     file::File::deserialize(Any { path: String::new(), keys: &keys }).unwrap();
-    let is_built = |path: &str| {
-        let ends = path.match_indices(['.', '[']).map(|(end, _)| end).chain([path.len()]);
-        !ends.into_iter().any(|end| unbuilt::is_listed(&path[..end]))
-    };
-    keys.into_inner().into_iter().map(|path| (path.clone(), is_built(&path))).collect()
+    keys.into_inner().into_iter().collect()
 }
 
-/// The cells of the rows about keys: key, type, default, whether it is built, and what it means.
+/// The cells of the rows about keys: key, type, default, and what it means.
 fn rows() -> impl Iterator<Item = Vec<&'static str>> {
     let rows = DOCUMENT.lines().filter_map(|line| line.strip_prefix("| `"));
-    rows.map(|row| row.split(" | ").collect::<Vec<_>>()).filter(|cells| cells.len() == 5)
+    rows.map(|row| row.split(" | ").collect::<Vec<_>>()).filter(|cells| cells.len() == 4)
 }
 
-/// The rows of the document's tables: keys, with braces expanded, whether it calls them built, and their sentence.
-fn documented() -> Vec<(String, bool, String)> {
+/// The rows of the document's tables: keys, with braces expanded, and their sentence.
+fn documented() -> Vec<(String, String)> {
     rows()
         .flat_map(|cells| {
-            let (key, is_built) = (cells[0].trim_end_matches('`'), cells[3] == "yes");
-            let sentence = cells[4].trim_end_matches(" |").to_string();
-            expanded(key).into_iter().map(move |key| (key, is_built, sentence.clone()))
+            let key = cells[0].trim_end_matches('`');
+            let sentence = cells[3].trim_end_matches(" |").to_string();
+            expanded(key).into_iter().map(move |key| (key, sentence.clone()))
         })
         .collect()
 }
@@ -176,6 +172,12 @@ pub fn examples() -> Vec<(String, serde_json::Value)> {
     .collect()
 }
 
+/// The keys that the document calls required.
+pub fn required() -> Vec<String> {
+    let rows = rows().filter(|cells| cells[2] == "required");
+    rows.flat_map(|cells| expanded(cells[0].trim_end_matches('`'))).collect()
+}
+
 /// The defaults of the document that are values, not words: the key, the value, and the cell.
 pub fn defaults() -> Vec<(String, serde_json::Value, String)> {
     rows()
@@ -197,11 +199,11 @@ pub fn defaults() -> Vec<(String, serde_json::Value, String)> {
 fn every_key_has_an_example_and_it_is_read_without_a_problem() {
     let examples: BTreeMap<String, serde_json::Value> = examples().into_iter().collect();
     let mut wrong = Vec::new();
-    for (path, _) in known_keys() {
+    for path in known_keys() {
         let Some(example) = examples.get(&path) else {
             // The examples of what an object holds are its own.
             let is_object = known_keys()
-                .keys()
+                .iter()
                 .any(|key| key.starts_with(&format!("{path}.")) || key.starts_with(&format!("{path}[].")));
             if !is_object {
                 wrong.push(format!("{path} has no example"));
@@ -215,7 +217,7 @@ fn every_key_has_an_example_and_it_is_read_without_a_problem() {
         wrong.extend(problems.iter().map(|problem| format!("{path}: {}", problem.message)));
     }
     let known = known_keys();
-    wrong.extend(examples.keys().filter(|path| !known.contains_key(*path)).map(|path| format!("{path} is no key")));
+    wrong.extend(examples.keys().filter(|path| !known.contains(*path)).map(|path| format!("{path} is no key")));
     assert_eq!(wrong, [] as [&str; 0]);
 }
 
@@ -232,28 +234,25 @@ fn around(path: &str, value: serde_json::Value) -> serde_json::Value {
 }
 
 #[test]
-fn every_key_that_is_built_has_a_default() {
-    let empty: Vec<&str> =
-        rows().filter(|cells| cells[3] == "yes" && matches!(cells[2].trim(), "" | "–")).map(|cells| cells[0]).collect();
+fn every_key_has_a_default() {
+    let empty: Vec<&str> = rows().filter(|cells| matches!(cells[2].trim(), "" | "–")).map(|cells| cells[0]).collect();
     assert_eq!(empty, [] as [&str; 0]);
 }
 
 #[test]
-fn the_document_has_every_key_and_says_whether_it_is_built() {
+fn the_document_has_every_key() {
     let sections = ["agent", "logs", "metrics"].map(str::to_string);
     let mut known = known_keys();
-    known.retain(|path, _| !sections.contains(path));
-    let written: BTreeMap<String, bool> = documented().into_iter().map(|(key, is_built, _)| (key, is_built)).collect();
-    let only = |one: &BTreeMap<String, bool>, other: &BTreeMap<String, bool>| -> Vec<String> {
-        one.iter().filter(|(key, built)| other.get(*key) != Some(built)).map(|(key, _)| key.clone()).collect()
-    };
-    assert_eq!(only(&known, &written), [] as [&str; 0], "known, and not (or otherwise) in the document");
-    assert_eq!(only(&written, &known), [] as [&str; 0], "in the document, and not (or otherwise) known");
+    known.retain(|path| !sections.contains(path));
+    let written: BTreeSet<String> = documented().into_iter().map(|(key, _)| key).collect();
+    let only = |one: &BTreeSet<String>, other: &BTreeSet<String>| one.difference(other).cloned().collect::<Vec<_>>();
+    assert_eq!(only(&known, &written), [] as [&str; 0], "known, and not in the document");
+    assert_eq!(only(&written, &known), [] as [&str; 0], "in the document, and not known");
 }
 
 #[test]
 fn the_documents_sentence_is_the_shapes() {
-    for (key, _, sentence) in documented() {
+    for (key, sentence) in documented() {
         let plain = sentence.replace("\\|", "|");
         assert!(SHAPE.contains(&format!("/// {plain}\n")), "{key}: `{plain}` is not in the shape");
     }
@@ -261,7 +260,7 @@ fn the_documents_sentence_is_the_shapes() {
 
 #[test]
 fn the_document_names_every_key_that_is_not_supported() {
-    for path in unbuilt::foreign() {
+    for path in foreign::all() {
         assert!(DOCUMENT.contains(&format!("`{path}`")), "{path} is not in the document");
     }
 }

@@ -9,6 +9,7 @@ use super::logs::{Groups, Wish, class_of};
 use super::overlap::{PRIORITIES, level, shares};
 use crate::config::file;
 use crate::config::key::{Key, List, Match};
+use crate::config::problem::nearest;
 use crate::config::settings::{FileEntryConfig, JournalConfig, JournalFormat, JournalLevel, LONGEST_SINCE, Since};
 use crate::config::template::{Purpose, Template};
 
@@ -191,8 +192,12 @@ impl Judge<'_> {
         let ends: Vec<&str> = text.split("..").collect();
         let is_good = ends.len() <= 2 && ends.iter().all(|end| level(end).is_some());
         if !is_good {
-            let all = PRIORITIES.map(|name| format!("`{name}`")).join(", ");
-            self.wrong(id, &format!(" is `{text}`, which is no priority"), &format!("there are {all}, or 0 to 7"));
+            let wrong = ends.iter().find(|end| level(end).is_none());
+            let hint = match wrong.and_then(|end| nearest(end, PRIORITIES)) {
+                Some(meant) if ends.len() <= 2 => format!("did you mean `{meant}`?"),
+                _ => format!("there are {}, or 0 to 7", PRIORITIES.map(|name| format!("`{name}`")).join(", ")),
+            };
+            self.wrong(id, &format!(" is `{text}`, which is no priority"), &hint);
         }
         is_good.then(|| text.to_string())
     }

@@ -19,7 +19,7 @@ use crate::delivery::encoding::Encoding;
 use crate::delivery::filter::Pattern;
 
 /// Days that CloudWatch offers. Source: PutRetentionPolicy, botocore 1.43.11, read 2026-11-21.
-const RETENTIONS: [u16; 22] =
+pub(in crate::config) const RETENTIONS: [u16; 22] =
     [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 
 impl Judge<'_> {

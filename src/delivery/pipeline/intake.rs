@@ -108,6 +108,9 @@ impl Pipeline {
             return;
         };
         self.counts.unsearchable += u64::from(is_given_up);
+        if is_given_up {
+            self.effects.keep(file);
+        }
         let is_piece = line.continued || line.goes_on;
         let text = match treatment {
             Some(treatment) if is_piece => treatment.piece(text, line.continued, line.goes_on),
@@ -117,7 +120,7 @@ impl Pipeline {
             return;
         }
         if let Some(cause) = time.refusal(self.true_time(now)) {
-            return self.give_up(stream, cause);
+            return self.give_up(file, stream, cause);
         }
         if let Some(stream) = self.turn_to(file, time, &mut before) {
             pieces(&Line { text, ..line }, |text| self.append(file, stream, time, text, now, &mut before));

@@ -112,6 +112,7 @@ fn a_time_that_is_certain_to_be_refused_costs_no_request_and_stops_nothing() {
     assert_eq!(send_all(&mut pipeline), [1]);
     let effects = pipeline.effects();
     assert_eq!(effects.refused, [(STREAM, Cause::TooOld, 2), (STREAM, Cause::TooNew, 1)]);
+    assert_eq!(effects.unsent, [FILE]);
     assert_eq!(effects.settled.last().map(|(_, mark)| mark.offset), Some(text.len() as u64));
     let counts = pipeline.counts();
     assert_eq!((counts.sent, counts.refused, counts.waiting), (1, 3, 0));

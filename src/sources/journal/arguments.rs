@@ -76,11 +76,12 @@ fn since(time: i64) -> String {
     format!("--since=@{}.{:03}", time / 1_000, time % 1_000)
 }
 
-/// To measure how much there was in the last hour, a line an entry.
+/// To measure how much there was in the last hour, a line an entry, with its time.
 pub fn to_measure(config: &JournalConfig) -> Vec<String> {
     let mut arguments = common(config);
     arguments.retain(|argument| argument != "--output=export");
-    arguments.extend(["--quiet", "--output=short", "--since=-1h"].map(str::to_owned));
+    let output = if config.format == JournalFormat::Json { "--output=json" } else { "--output=short-unix" };
+    arguments.extend(["--quiet", output, "--since=-1h"].map(str::to_owned));
     arguments.extend(filters(config));
     arguments
 }

@@ -1,4 +1,4 @@
-//! The keys that are known and do nothing: the CloudWatch Agent's that are not supported.
+//! The keys of the CloudWatch Agent that are not supported: they are known, and do nothing.
 //!
 //! Each is a warning by name, never silence. A key that stands here need not stand in the shape;
 //! whatever is below it is not judged.
@@ -43,17 +43,13 @@ const FOREIGN: &[&str] = &[
 ];
 
 /// Whether the key at this path (`[]` for an index) stands in the list.
-pub fn is_listed(general_path: &str) -> bool {
-    is_foreign(general_path)
-}
-
-fn is_foreign(general_path: &str) -> bool {
+pub fn is_foreign(general_path: &str) -> bool {
     FOREIGN.contains(&general_path)
 }
 
-/// The CloudWatch Agent's keys that are not supported.
+/// All of them.
 #[cfg(test)]
-pub fn foreign() -> &'static [&'static str] {
+pub fn all() -> &'static [&'static str] {
     FOREIGN
 }
 
