@@ -27,6 +27,8 @@ with client.pipeline() as pipe:
 dog = DogStatsd(host="127.0.0.1", port=port, namespace="dog", constant_tags=["env:test"], disable_telemetry=True)
 dog.increment("hits", 2, tags=["page:start", "lonely"])
 dog.increment("hits", 3, tags=["lonely", "page:start"])
+# No change in DogStatsD's language, but one in StatsD's, which has no other negative numbers.
+dog.gauge("level", -1.5)
 dog.gauge("level", -1.5)
 for value in (1, 2.5, -3):
     dog.histogram("size", value)
