@@ -154,7 +154,8 @@ pub struct SavedFile {
     pub head: Fingerprint,
     /// Everything before this point is settled.
     pub settled: Mark,
-    /// Bytes at its beginning that were there when reading began at its end: nobody sent them.
+    /// Bytes of it that nobody sent, at the least so many: those that were there when reading began at its end, and one more than none
+    /// where a record was given up.
     pub skipped: u64,
 }
 

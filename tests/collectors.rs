@@ -18,6 +18,9 @@
 mod golden;
 #[path = "collectors/machine.rs"]
 mod machine;
+#[path = "collectors/published.rs"]
+#[cfg(target_os = "linux")]
+mod published;
 #[path = "support/python.rs"]
 #[cfg(target_os = "linux")]
 mod python;

@@ -210,7 +210,7 @@ fn check_names_what_is_collected_and_may_not_be_read() {
     let folder = place.0.path().display();
     let config = format!(
         r#"{{"agent": {{"region": "eu-west-1", "instance": {{"serial": "1"}}}}, "logs": {{"logs_collected": {{"files": {{"collect_list":
-        [{{"file_path": "{folder}/*.log*", "blacklist": "^left"}}, {{"file_path": "{folder}/closed/*"}}, {{"file_path": "{folder}/none"}}]
+        [{{"file_path": "{folder}/*.log*", "blacklist": "^left(?!er)"}}, {{"file_path": "{folder}/closed/*"}}, {{"file_path": "{folder}/none"}}]
         }}}}}}}}"#
     );
     fs::write(place.file(), config).unwrap();

@@ -410,3 +410,30 @@ fn a_process_at_work_is_told_as_psutil_tells_it() {
         assert!((load[field] - theirs.as_f64().unwrap()).abs() <= 1.0, "{field}: {load:?} and {theirs}");
     }
 }
+
+#[test]
+fn a_pid_file_that_cannot_be_read_says_nothing_and_one_that_is_missing_or_stale_says_0() {
+    let machine = Machine::of("procstat");
+    let root = machine.root.path();
+    let place = |name: &str| root.join("run").join(name);
+    fs::create_dir_all(place("folder.pid")).unwrap();
+    fs::write(place("stale.pid"), "999999\n").unwrap();
+    fs::write(place("empty.pid"), "").unwrap();
+    fs::write(place("long.pid"), format!("100\n{}", "x".repeat(1 << 20))).unwrap();
+    // Whoever opens it to read waits until somebody writes.
+    let made = Command::new("mkfifo").arg(place("fifo.pid")).status().unwrap();
+    assert!(made.success());
+    std::os::unix::fs::symlink("loop.pid", place("loop.pid")).unwrap();
+    let told = |name: &str| {
+        let readings = machine.collector(pid_file(&format!("/run/{name}"))).collect(Monotonic(61_000));
+        readings.iter().find(|reading| reading.field == "pid_count").map(|reading| reading.value)
+    };
+    let unreadable = ["folder.pid", "fifo.pid", "loop.pid"].map(told);
+    assert_eq!(unreadable, [None; 3]);
+    assert_eq!(
+        ["missing.pid", "stale.pid", "empty.pid", "long.pid"].map(told),
+        [Some(0.0), Some(0.0), Some(0.0), Some(1.0)]
+    );
+    fs::remove_dir_all(root.join("proc")).unwrap();
+    assert_eq!(told("long.pid"), None, "nothing is to be seen of any process");
+}

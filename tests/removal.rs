@@ -21,8 +21,14 @@ const QUIET_S: u64 = 31;
 /// A folder, a table that follows a pattern in it, and a state that saves at once.
 struct Rig {
     root: tempfile::TempDir,
-    entry: FileEntry,
+    entries: Vec<FileEntry>,
     files: Files,
+    /// Which entry follows each file.
+    followed: BTreeMap<FileId, usize>,
+    /// The entry whose records nobody takes.
+    refused_entry: Option<usize>,
+    removed: usize,
+    sent: String,
     now: u64,
     state: BTreeMap<SavedKey, SavedFile>,
     in_flight: Vec<(FileId, Mark)>,
@@ -36,25 +42,45 @@ impl Rig {
     }
 
     fn with(pattern: &str, change: impl Fn(&mut FileEntry)) -> Self {
+        Self::several(&[pattern], change)
+    }
+
+    /// An entry for each pattern, of which the first removes its files.
+    fn several(patterns: &[&str], change: impl Fn(&mut FileEntry)) -> Self {
         let root = tempfile::tempdir().unwrap();
-        let mut entry = FileEntry {
-            key: "entry".to_owned(),
-            pattern: format!("{}/{pattern}", root.path().display()),
-            group: "g".into(),
-            stream: None,
-            start_at: StartAt::End,
-            is_new: false,
-            partial_line_timeout: Duration::from_secs(30),
-            is_multi_line: false,
-            encoding: Encoding::UTF_8,
-            newest_only: false,
-            removes: true,
-            blacklist: None,
+        let entry = |(index, pattern): (usize, &&str)| {
+            let mut entry = FileEntry {
+                key: format!("entry {index}"),
+                pattern: format!("{}/{pattern}", root.path().display()),
+                group: "g".into(),
+                stream: Some(format!("{{file_name}} {index}")),
+                start_at: StartAt::End,
+                is_new: false,
+                partial_line_timeout: Duration::from_secs(30),
+                is_multi_line: false,
+                encoding: Encoding::UTF_8,
+                newest_only: false,
+                removes: index == 0,
+                blacklist: None,
+            };
+            change(&mut entry);
+            entry
         };
-        change(&mut entry);
-        let files = Files::new(vec![entry.clone()], Vec::new(), Vec::new(), 100);
-        let (now, state, in_flight) = (1_000_000, BTreeMap::new(), Vec::new());
-        Self { root, entry, files, now, state, in_flight, is_endpoint_up: true, is_state_up: true }
+        let entries: Vec<FileEntry> = patterns.iter().enumerate().map(entry).collect();
+        Self {
+            files: Files::new(entries.clone(), Vec::new(), Vec::new(), 100),
+            root,
+            entries,
+            followed: BTreeMap::new(),
+            refused_entry: None,
+            removed: 0,
+            sent: String::new(),
+            now: 1_000_000,
+            state: BTreeMap::new(),
+            in_flight: Vec::new(),
+            is_endpoint_up: true,
+            is_state_up: true,
+        }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -79,17 +105,23 @@ impl Rig {
     fn step(&mut self) {
         self.now += 10;
         let changes = self.files.look(Monotonic(self.now));
+        self.note(&changes);
         while let Some(file) = self.files.next_ready(|_| true) {
             let Some(block) = self.files.read(file) else { continue };
             let new = &block.bytes[block.start..];
             let whole = memchr::memrchr(b'\n', new).map_or(0, |at| at + 1);
             let taken = if block.ending == Ending::Gone { new.len() } else { whole };
             let to = Mark::at(block.offset + taken as u64, &block.bytes[..block.start + taken]);
+            self.sent += std::str::from_utf8(&new[..taken]).unwrap();
             self.files.advance(file, to);
             self.in_flight.push((file, to));
         }
         if self.is_endpoint_up {
-            for (file, to) in std::mem::take(&mut self.in_flight) {
+            let is_taken = |(file, _): &(FileId, Mark)| self.followed.get(file) != self.refused_entry.as_ref();
+            let (taken, rest) = std::mem::take(&mut self.in_flight).into_iter().partition(is_taken);
+            self.in_flight = rest;
+            let taken: Vec<(FileId, Mark)> = taken;
+            for (file, to) in taken {
                 let saved = self.files.settle(file, to);
                 saved.into_iter().for_each(|saved| self.save(saved));
             }
@@ -102,14 +134,23 @@ impl Rig {
             Change::Save(saved) => self.save(saved),
             Change::Retire { file, saved } if self.is_state_up => {
                 self.save(saved);
-                if let Some(Ok(changes)) = self.files.remove(file) {
-                    changes.into_iter().for_each(|change| self.take_in(change));
+                if let Some(Ok(change)) = self.files.remove(file) {
+                    assert!(matches!(change, Change::Removed { .. }));
+                    self.removed += 1;
                 }
             }
             Change::Gone { forget: Some(key), .. } => {
                 self.state.remove(&key);
             }
             _ => {}
+        }
+    }
+
+    fn note(&mut self, changes: &[Change]) {
+        for change in changes {
+            if let Change::Appeared { file, entry, .. } | Change::Replaced { new: file, entry, .. } = change {
+                self.followed.insert(*file, *entry);
+            }
         }
     }
 
@@ -129,7 +170,14 @@ impl Rig {
     fn restart(&mut self) {
         self.in_flight.clear();
         let state = self.state.values().cloned().collect();
-        self.files = Files::new(vec![self.entry.clone()], state, Vec::new(), 100);
+        self.files = Files::new(self.entries.clone(), state, Vec::new(), 100);
+    }
+
+    /// Lets an hour pass.
+    fn rest_long(&mut self) {
+        self.step();
+        self.now += 3_600_000;
+        (0..2).for_each(|_| self.step());
     }
 
     fn names(&self) -> Vec<String> {
@@ -159,6 +207,8 @@ fn a_rotated_file_is_deleted_once_all_of_it_is_acknowledged_saved_and_at_rest() 
         rig.step();
         if pattern == "app.log" {
             assert_eq!(rig.names(), ["app.log"], "{pattern}");
+            rig.now += 60_000;
+            rig.step();
             assert_eq!(rig.state.len(), 1, "the state knows nothing of it");
         } else {
             // Its last line has no end, and a writer may come back to a name that is followed.
@@ -216,7 +266,7 @@ fn a_file_that_was_joined_at_its_end_stays_also_after_a_restart() {
     let mut rig = Rig::with("app.log", |entry| entry.is_new = true);
     rig.append("app.log", "nobody sent this\n");
     rig.step();
-    rig.entry.is_new = false;
+    rig.entries[0].is_new = false;
     rig.append("app.log", "this was sent\n");
     rig.step();
     rig.rotate();
@@ -316,9 +366,106 @@ fn where_only_the_newest_match_is_followed_the_older_ones_are_deleted_and_the_ne
     rig.step();
     assert_eq!(rig.names(), ["app-1.log", "app-2.log", "keep.log"]);
     rig.rest();
+    assert_eq!(rig.names(), ["app-1.log", "app-2.log", "keep.log"], "its writer may have little to say");
+    (0..2).for_each(|_| rig.rest_long());
     assert_eq!(rig.names(), ["app-2.log", "keep.log"]);
+}
+
+#[test]
+fn a_live_file_that_is_quiet_beside_a_newer_match_stays() {
+    let mut rig = Rig::with("worker-*.log", |entry| entry.newest_only = true);
+    let tick = || std::thread::sleep(Duration::from_millis(20)); // Times of files advance with the kernel's tick.
+    rig.append("worker-a.log", "one\n");
+    rig.step();
+    tick();
+    rig.append("worker-b.log", "two\n");
+    (0..3).for_each(|_| rig.rest_long());
+    assert_eq!(rig.names(), ["worker-a.log", "worker-b.log"]);
+    tick();
+    rig.append("worker-a.log", "an hour later\n");
+    rig.step();
+    assert!(rig.sent.ends_with("an hour later\n"), "{}", rig.sent);
+}
+
+#[test]
+fn what_a_late_writer_adds_to_a_deleted_file_is_sent() {
+    let mut rig = Rig::new("app.log");
+    let mut writer = OpenOptions::new().append(true).create(true).open(rig.path("app.log")).unwrap();
+    writer.write_all(b"one\n").unwrap();
+    rig.step();
+    rig.rotate();
     rig.rest();
-    assert_eq!(rig.names(), ["app-2.log", "keep.log"]);
+    assert_eq!(rig.names(), ["app.log"]);
+    for (text, later) in [("late\n", 30_000), ("later\n", 50_000)] {
+        rig.now += later;
+        writer.write_all(text.as_bytes()).unwrap();
+        rig.step();
+        assert!(rig.sent.ends_with(text), "{}", rig.sent);
+    }
+    for _ in 0..2 {
+        rig.now += 60_000;
+        rig.step();
+    }
+    assert_eq!(rig.state.len(), 1, "it is let go once it is at rest");
+}
+
+#[test]
+fn a_file_that_another_entry_has_not_sent_yet_stays() {
+    for second in ["app.log", "app.log*"] {
+        let mut rig = Rig::several(&["app.log", second], |_| ());
+        rig.append("app.log", "one\n");
+        rig.step();
+        rig.refused_entry = Some(1);
+        rig.append("app.log", "two\n");
+        rig.step();
+        rig.rotate();
+        rig.rest();
+        assert_eq!(rig.names(), ["app.log", "app.log.1"], "{second}: the other entry has not sent it");
+        rig.refused_entry = None;
+        rig.rest();
+        assert_eq!(rig.names(), ["app.log"], "{second}");
+    }
+}
+
+#[test]
+fn a_file_of_which_a_record_was_given_up_stays_also_after_a_restart_and_that_is_told_once() {
+    let mut rig = Rig::new("app.log");
+    rig.append("app.log", "one\n");
+    rig.step();
+    let file = *rig.followed.keys().next().unwrap();
+    assert_eq!(rig.files.keep(file), Some(rig.path("app.log")));
+    assert_eq!(rig.files.keep(file), None, "it was told");
+    rig.append("app.log", "two\n");
+    rig.step();
+    rig.rotate();
+    rig.rest();
+    assert_eq!(rig.names(), ["app.log", "app.log.1"]);
+    rig.restart();
+    rig.rest();
+    rig.rest_long();
+    assert_eq!(rig.names(), ["app.log", "app.log.1"]);
+    assert_eq!(fs::read_to_string(rig.path("app.log")).unwrap(), "next\n");
+}
+
+#[test]
+fn what_cannot_be_deleted_is_tried_for_a_day_whether_its_name_is_followed_or_not() {
+    for pattern in ["app.log", "app.log*"] {
+        let mut rig = Rig::new(pattern);
+        rig.append("app.log", "one\n");
+        rig.step();
+        rig.rotate();
+        rig.is_state_up = false;
+        (0..2).for_each(|_| rig.step());
+        let mut offers = Vec::new();
+        for _ in 0..3 * 24 * 12 {
+            rig.now += 300_000;
+            let changes = rig.files.look(Monotonic(rig.now));
+            let offered = changes.iter().filter(|change| matches!(change, Change::Retire { .. })).count();
+            offers.extend(std::iter::repeat_n(rig.now, offered));
+        }
+        let span = Duration::from_millis(offers.last().unwrap() - offers[0]);
+        assert!(offers.len() > 100 && span < Duration::from_secs(86_400), "{pattern}: {} in {span:?}", offers.len());
+    }
 }
 
 #[test]

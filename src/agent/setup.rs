@@ -154,7 +154,7 @@ fn file_entry(
         encoding: entry.encoding,
         newest_only: entry.is_newest_only,
         removes: entry.is_removed,
-        blacklist: entry.blacklist.as_deref().map(regex::Regex::new).transpose()?,
+        blacklist: entry.blacklist.as_deref().map(treatments::compile).transpose()?,
     })
 }
 
@@ -242,6 +242,14 @@ fn own(agent: &Agent) -> Own {
 mod tests {
     use super::*;
     use crate::record::BootId;
+
+    #[test]
+    fn a_blacklist_with_look_around_is_taken_as_the_configuration_takes_it() {
+        let mut entry = FileEntryConfig::new("/var/log/*.log");
+        entry.blacklist = Some("^(?!app)".to_owned());
+        let entry = file_entry(&Facts::default(), None, &entry, true).unwrap();
+        assert!(entry.blacklist.is_some_and(|list| list.matches("other.log") && !list.matches("app.log")));
+    }
 
     #[test]
     fn a_place_in_a_journal_that_is_asked_for_is_never_forgotten_and_of_the_others_the_latest_stay() {

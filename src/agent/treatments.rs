@@ -62,7 +62,7 @@ fn this_machines_zone() -> TimeZone {
 }
 
 /// The config has checked it: an error here is a defect of ours.
-fn compile(pattern: &str) -> anyhow::Result<Pattern> {
+pub fn compile(pattern: &str) -> anyhow::Result<Pattern> {
     Pattern::new(pattern).map_err(anyhow::Error::msg)
 }
 

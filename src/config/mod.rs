@@ -14,6 +14,7 @@ mod environment;
 mod file;
 mod foreign;
 mod fragments;
+mod groups;
 mod key;
 mod merge;
 mod problem;
@@ -60,12 +61,14 @@ pub const DEFAULT_STATE_DIRECTORY: &str = "/opt/aws/amazon-cloudwatch-publisher/
 /// Agent's schema allows, of 1 KiB each).
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
-/// The failure of a configuration whose names, once this machine's own are known, CloudWatch would refuse.
+/// The failure of a configuration whose names, once this machine's own are known, CloudWatch would refuse, or make one log group that two
+/// different things are asked of.
 ///
 /// # Errors
 /// When there are such names.
 pub fn check_for(config: &Config, facts: &Facts) -> Result<(), Failure> {
-    let problems = check_names(config, facts);
+    let mut problems = check_names(config, facts);
+    problems.extend(groups::at_odds(config, facts));
     let origin = config.origin.clone().unwrap_or_else(|| PathBuf::from("the built-in configuration"));
     let problems: Vec<Problem> = problems.into_iter().map(|problem| in_its_file(problem, &config.fragments)).collect();
     if problems.is_empty() { Ok(()) } else { Err(Failure::Wrong(origin, problems)) }

@@ -162,7 +162,8 @@ impl Template {
         Problem { place, file: None, message: format!("{key} is `{}`; {says}", self.text), hint: hint.to_string() }
     }
 
-    fn origin(&self) -> (&str, Option<Place>) {
+    /// The key that it was written under, and where.
+    pub(super) fn origin(&self) -> (&str, Option<Place>) {
         match &self.written {
             Some((key, place)) => (key, Some(*place)),
             None => (default_key(self.purpose), None),

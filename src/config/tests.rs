@@ -594,6 +594,18 @@ fn statsd_listens_on_this_machine_alone_unless_it_is_told_otherwise() {
 }
 
 #[test]
+fn tags_and_the_dimensions_of_all_metrics_are_never_more_than_a_metric_can_have() {
+    for (common, expected) in [(0, 20), (9, 20), (12, 17), (29, 0)] {
+        let names: Vec<String> = (0..common).map(|number| format!(r#""d{number}": "{{instance_id}}""#)).collect();
+        let names = names.join(",");
+        let text =
+            format!(r#"{{"metrics": {{"append_dimensions": {{{names}}}, "metrics_collected": {{"statsd": true}}}}}}"#);
+        let Collected::Chosen { statsd, .. } = read(&text).config.metrics.collected else { panic!("no sections") };
+        assert_eq!(statsd.unwrap().max_tags, expected, "{common}");
+    }
+}
+
+#[test]
 fn dimensions_that_do_not_tell_machines_apart_are_remarked_on() {
     let of = |value: &str| warnings(&format!(r#"{{"metrics": {{"append_dimensions": {{"Site": "{value}"}}}}}}"#));
     assert!(of("Berlin")[0].contains("does not tell this machine from others"));

@@ -26,7 +26,9 @@ pub const MAX_SPAN_MS: u64 = 24 * 60 * 60 * 1000;
 pub const MAX_AGE_MS: i64 = (14 * 24 - 1) * 60 * 60 * 1000;
 /// What is older than this when it is read is refused for certain: 14 days, and a minute by which our clock may be wrong.
 const CERTAINLY_TOO_OLD_MS: i64 = (14 * 24 * 60 + 1) * 60 * 1000;
-/// CloudWatch takes nothing more than two hours ahead. A day ahead is more than any batch waits, and no clock but a wrong one.
+/// CloudWatch takes nothing more than two hours ahead; some minutes of them are left for a clock that goes wrong.
+const MAX_AHEAD_MS: i64 = 110 * 60 * 1000;
+/// A day ahead is more than any batch waits, and no clock but a wrong one.
 const CERTAINLY_TOO_NEW_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// When a record happened.
@@ -60,8 +62,15 @@ impl Time {
         }
     }
 
+    /// Whether CloudWatch takes a record of this time, with something left for the way. `now`: the true time, where it is known.
+    pub fn is_taken(self, now: Option<Wall>) -> bool {
+        let Self::Parsed(at) = self else { return true };
+        let around = |now: Wall| now.0.saturating_sub(MAX_AGE_MS)..=now.0.saturating_add(MAX_AHEAD_MS);
+        at.0 >= 0 && now.is_none_or(|now| around(now).contains(&at.0))
+    }
+
     /// Milliseconds from `self` to `other` where both are of one kind.
-    fn distance_ms(self, other: Self) -> Option<i64> {
+    pub(super) fn distance_ms(self, other: Self) -> Option<i64> {
         match (self, other) {
             (Self::Own(from), Self::Own(to)) => Some(i64::try_from(to.0).ok()? - i64::try_from(from.0).ok()?),
             (Self::Parsed(from), Self::Parsed(to)) => Some(to.0.saturating_sub(from.0)),

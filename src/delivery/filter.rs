@@ -6,6 +6,8 @@
 //!
 //! Pure: no I/O, no clock, no tasks.
 
+use std::borrow::Cow;
+
 /// One regular expression of the config.
 #[derive(Clone, Debug)]
 pub struct Pattern(Engine);
@@ -17,7 +19,7 @@ enum Engine {
 }
 
 /// How many steps a backtracking pattern may take on one line.
-pub(super) const STEP_LIMIT: usize = 100_000;
+const STEP_LIMIT: usize = 100_000;
 
 impl Pattern {
     /// Compiles `pattern`; the error says what is wrong with it, in the engine's words.
@@ -29,6 +31,14 @@ impl Pattern {
         match fancy_regex::RegexBuilder::new(pattern).backtrack_limit(STEP_LIMIT).build() {
             Ok(regex) => Ok(Self(Engine::Backtracking(Box::new(regex)))),
             Err(_) => Err(refused.to_string()),
+        }
+    }
+
+    /// The text with `replace` for every match, in which groups may be named; none where the limit of steps was reached.
+    pub fn replace_all<'a>(&self, text: &'a str, replace: &str) -> Option<Cow<'a, str>> {
+        match &self.0 {
+            Engine::Linear(regex) => Some(regex.replace_all(text, replace)),
+            Engine::Backtracking(regex) => regex.try_replacen(text, 0, replace).ok(),
         }
     }
 

@@ -18,8 +18,8 @@ use std::ops::Range;
 
 use regex::Regex;
 
-use super::filter::STEP_LIMIT;
-pub use pem::Block;
+use super::filter;
+pub use pem::KeyState;
 
 /// What stands in place of a secret that has a name beside it, of what a pattern finds where the configuration says nothing else,
 /// and of a whole record that could not be searched.
@@ -73,43 +73,24 @@ impl BuiltIn {
 /// What a regular expression finds, and what stands in its place.
 #[derive(Clone, Debug)]
 pub struct Pattern {
-    engine: Engine,
+    found: filter::Pattern,
     replace: String,
-}
-
-#[derive(Clone, Debug)]
-enum Engine {
-    Linear(Regex),
-    Backtracking(Box<fancy_regex::Regex>),
 }
 
 impl Pattern {
     /// Compiles `pattern`; the error says what is wrong with it, in the engine's words. `replace` may name groups: `$1`, `${name}`.
     pub fn new(pattern: &str, replace: &str) -> Result<Self, String> {
-        let engine = match Regex::new(pattern) {
-            Ok(regex) => Engine::Linear(regex),
-            Err(refused) => match fancy_regex::RegexBuilder::new(pattern).backtrack_limit(STEP_LIMIT).build() {
-                Ok(regex) => Engine::Backtracking(Box::new(regex)),
-                Err(_) => return Err(refused.to_string()),
-            },
-        };
-        Ok(Self { engine, replace: replace.to_string() })
+        Ok(Self { found: filter::Pattern::new(pattern)?, replace: replace.to_owned() })
     }
 
     /// Whether it finds something where there is nothing: it would stand between all characters.
     pub fn finds_nothing(&self) -> bool {
-        match &self.engine {
-            Engine::Linear(regex) => regex.is_match(""),
-            Engine::Backtracking(regex) => regex.is_match("").unwrap_or(true),
-        }
+        self.found.matches("")
     }
 
     /// The text with everything that is found replaced; none where the limit of steps was reached.
     fn apply<'a>(&self, text: &'a str) -> Option<Cow<'a, str>> {
-        match &self.engine {
-            Engine::Linear(regex) => Some(regex.replace_all(text, self.replace.as_str())),
-            Engine::Backtracking(regex) => regex.try_replacen(text, 0, self.replace.as_str()).ok(),
-        }
+        self.found.replace_all(text, &self.replace)
     }
 }
 
@@ -163,19 +144,19 @@ impl Mask {
     }
 
     /// Learns of a record that is not sent.
-    pub fn pass(&self, text: &str, block: &mut Block) {
+    pub fn pass(&self, text: &str, key: &mut KeyState) {
         if self.built_in.contains(&BuiltIn::PrivateKey) {
-            block.find(text, &mut Vec::new());
+            key.find(text, &mut Vec::new());
         }
     }
 
-    /// Masks one record; `block` is what its file remembers of private keys that lie over several records.
-    pub fn apply<'a>(&self, mut text: Cow<'a, str>, block: &mut Block) -> Masked<'a> {
+    /// Masks one record; `key` is what its file remembers of private keys that lie over several records.
+    pub fn apply<'a>(&self, mut text: Cow<'a, str>, key: &mut KeyState) -> Masked<'a> {
         let has_words = self.words.as_ref().filter(|words| words.any.is_match(&text));
         let mut found = Vec::new();
         for rule in &self.built_in {
             let instead = match rule {
-                BuiltIn::PrivateKey => block.find(&text, &mut found),
+                BuiltIn::PrivateKey => key.find(&text, &mut found),
                 BuiltIn::Jwt => keys::jwt(&text, &mut found),
                 BuiltIn::Email => addresses::email(&text, &mut found),
                 BuiltIn::Ipv4 => addresses::ipv4(&text, &mut found),

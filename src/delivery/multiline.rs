@@ -20,6 +20,20 @@ pub struct Inside {
     pub record: bool,
 }
 
+impl Inside {
+    /// What the bytes before a block have begun, as far as they say it themselves: where nobody remembers, after a restart.
+    pub fn before(block: &Block<'_>) -> Self {
+        let unit = block.encoding.unit_bytes();
+        let last = block.start.checked_sub(unit).and_then(|from| block.bytes.get(from..block.start));
+        let offset = block.offset.saturating_sub(unit as u64);
+        // Behind a hole, or half a unit, a line begins.
+        let is_border = !offset.is_multiple_of(unit as u64);
+        let ends_line =
+            |last: &[u8]| block.encoding.line_feed(last, offset).is_some() || last.iter().all(|byte| *byte == 0);
+        Self { line: !is_border && last.is_some_and(|last| !ends_line(last)), record: false }
+    }
+}
+
 /// The records of a block, in order: its lines where `start` is none, else what they make together. `start` says of a line
 /// whether a record begins with it.
 pub struct Records<'a, S> {

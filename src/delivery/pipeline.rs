@@ -59,6 +59,13 @@ struct Stream {
     day_of: Option<(StreamId, i64)>,
 }
 
+impl Stream {
+    /// Nothing waits in it or is under way.
+    fn is_empty(&self) -> bool {
+        self.open.since().is_none() && self.closed.is_empty() && !self.in_flight
+    }
+}
+
 #[derive(Debug)]
 struct Followed {
     stream: StreamId,
@@ -79,8 +86,20 @@ pub struct Effects {
     pub rewind: Vec<FileId>,
     /// Records given up, to be logged.
     pub refused: Vec<(StreamId, Cause, usize)>,
+    /// Files of which a record was given up, or may have been: others were in the same request. Some more than once.
+    pub unsent: Vec<FileId>,
+    /// Records masked as a whole, since a pattern of the mask took too many steps on them, to be logged.
+    pub unsearchable: Vec<(StreamId, usize)>,
     /// Streams put aside, with the reason and for how long.
     pub held: Vec<(StreamId, String, Duration)>,
+}
+
+impl Effects {
+    fn keep(&mut self, file: FileId) {
+        if self.unsent.last() != Some(&file) {
+            self.unsent.push(file);
+        }
+    }
 }
 
 /// Counts since the start, and what waits now.
@@ -94,8 +113,6 @@ pub struct Counts {
     pub refused: u64,
     /// Records left out by patterns.
     pub filtered: u64,
-    /// Records of which nothing was sent: a pattern of the mask took too many steps on them.
-    pub unsearchable: u64,
     /// Records read and neither sent nor given up.
     pub waiting: u64,
     /// What they weigh: text and what a record costs beside it.
@@ -124,12 +141,12 @@ pub struct Pipeline {
     turn: usize,
     /// The streams of days.
     days: HashMap<(StreamId, i64), StreamId>,
-    /// Streams of days that are over: their numbers are used again.
+    /// Streams that are over: their numbers are used again.
     free: Vec<StreamId>,
     /// With so many days it is time to look which are over.
     many_days: usize,
-    /// The open batch that took what was read last and no ticket covers yet.
-    run: Option<usize>,
+    /// The open batch, of this stream and with this index, that took what was read last and no ticket covers yet.
+    run: Option<(StreamId, usize)>,
 }
 
 impl Pipeline {
@@ -297,6 +314,9 @@ impl Pipeline {
                 self.effects.refused.push((self.opened_as(batch.stream), cause, range.len()));
             }
         }
+        if given_up > 0 {
+            self.effects.unsent.extend(batch.tickets().map(super::ledger::Ticket::file));
+        }
         let later: usize = again.iter().map(ExactSizeIterator::len).sum();
         self.counts.refused += given_up as u64;
         self.counts.sent += (batch.len() - given_up - later) as u64;
@@ -313,6 +333,8 @@ impl Pipeline {
 
     /// Halves a batch until the record that CloudWatch refuses is alone, and gives that one up.
     fn refused(&mut self, batch: Batch) {
+        // Before it is halved: the ticket of a record may be in the other half.
+        self.effects.unsent.extend(batch.tickets().map(super::ledger::Ticket::file));
         if batch.len() > 1 {
             let stream = &mut self.streams[batch.stream.0 as usize];
             let (first, second) = batch.split();
@@ -337,11 +359,20 @@ impl Pipeline {
     }
 
     /// Gives up a record that CloudWatch would refuse for certain.
-    fn give_up(&mut self, stream: StreamId, cause: Cause) {
+    fn give_up(&mut self, file: FileId, stream: StreamId, cause: Cause) {
+        self.effects.keep(file);
         self.counts.refused += 1;
         match self.effects.refused.last_mut() {
             Some((of, why, count)) if (*of, *why) == (stream, cause) => *count += 1,
             _ => self.effects.refused.push((stream, cause, 1)),
+        }
+    }
+
+    /// Tells of a record that was masked as a whole.
+    fn tell_unsearchable(&mut self, stream: StreamId) {
+        match self.effects.unsearchable.last_mut() {
+            Some((of, count)) if *of == stream => *count += 1,
+            _ => self.effects.unsearchable.push((stream, 1)),
         }
     }
 
@@ -417,8 +448,10 @@ impl Pipeline {
 
 #[cfg(test)]
 mod tests {
+    use super::super::encoding::Encoding;
     use super::super::filter::{Filter, Pattern};
     use super::super::lines::Block;
+    use super::super::mask::{BuiltIn, Mask};
     use super::super::treatment::Start;
     use super::*;
     use crate::record::Wall;
@@ -504,6 +537,7 @@ mod tests {
         assert_eq!(arrived, ["a", "b", "c", "d"]);
         let effects = pipeline.effects();
         assert_eq!(effects.refused, [(STREAM, Cause::Invalid, 1)]);
+        assert!(effects.unsent.contains(&FILE), "which file it is of is told");
         assert_eq!(effects.settled.last().map(|(_, mark)| mark.offset), Some(12));
     }
 
@@ -579,6 +613,7 @@ mod tests {
         pipeline.outcome(batch, Ok(receipt), NOW, Chance(0.5));
         let effects = pipeline.effects();
         assert_eq!(effects.refused, [(STREAM, Cause::TooOld, 1)]);
+        assert_eq!(effects.unsent.len(), 1);
         assert_eq!(effects.settled.last().map(|(_, mark)| mark.offset), Some(2));
         assert_eq!((pipeline.counts().sent, pipeline.counts().refused), (1, 1));
     }
@@ -620,6 +655,33 @@ mod tests {
             assert_eq!(settled % record.len() as u64, 0);
         }
         assert_eq!(arrived, vec![record.trim_end(); 9]);
+    }
+
+    #[test]
+    fn the_rest_of_a_long_line_is_known_for_one_by_what_stands_before_it() {
+        let mask = Mask::new(vec![BuiltIn::Jwt], Vec::new()).unwrap();
+        let rest = |before: &str, encoding: Encoding| {
+            let settings = Settings { interval: Duration::ZERO, concurrency: 1, max_bytes: 10_000_000 };
+            let mut pipeline = Pipeline::new(settings, vec![Treatment { mask: mask.clone(), ..Treatment::default() }]);
+            pipeline.follow(FILE, STREAM, 0);
+            let units = |text: &str| match encoding.unit_bytes() {
+                1 => text.as_bytes().to_vec(),
+                _ => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+            };
+            let (start, word) = (units(before).len(), "half-of-a-token-longer-than-the-least");
+            let bytes = units(&format!("{before}{word} and more\nnext\n"));
+            let block = Block { start, offset: 4_000_000, encoding, ..Block::of(&bytes) };
+            pipeline.push(FILE, block, NOW);
+            texts(&pipeline.take(NOW).unwrap())
+        };
+        let whole = ["half-of-a-token-longer-than-the-least and more", "next"];
+        let cut = ["[cut: goes on from the event before] [masked] and more", "next"];
+        for encoding in [Encoding::UTF_8, Encoding::of("utf-16le").unwrap()] {
+            assert_eq!(rest("x".repeat(64).as_str(), encoding), cut);
+            assert_eq!(rest("x\n", encoding), whole);
+            assert_eq!(rest("x\0\0", encoding), whole, "behind a hole a line begins");
+            assert_eq!(rest("", encoding), whole);
+        }
     }
 
     #[test]

@@ -14,6 +14,10 @@ use super::multiline::Inside;
 use super::timestamp::{TimeFormat, without};
 use crate::record::Wall;
 
+/// A record without a time has that of the record before it for so long after that one was read: a trace comes at once, and what
+/// comes later happened later.
+const INHERITED_MS: i64 = 60 * 60 * 1000;
+
 /// What is done with the records of one entry.
 #[derive(Clone, Debug, Default)]
 pub struct Treatment {
@@ -48,14 +52,14 @@ pub enum Start {
 /// What is remembered of a file from record to record; forgotten where it is read again.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
-    /// What was taken ends in the middle of a line or a record too long for one event.
-    pub inside: Inside,
+    /// Whether what was taken ends in the middle of a line or a record too long for one event; none where nothing was.
+    pub inside: Option<Inside>,
     /// What is treated now goes on a record whose beginning was taken before.
     pub is_rest: bool,
-    /// When the record before happened, where its text said so.
-    pub time: Option<Wall>,
+    /// When the last record happened whose text said so, and when that was read.
+    pub time: Option<(Wall, Time)>,
     /// Where it stands between the lines of a private key.
-    pub private_key: mask::Block,
+    pub private_key: mask::KeyState,
 }
 
 /// A record that is to be sent.
@@ -65,6 +69,8 @@ pub struct Treated<'a> {
     pub text: Cow<'a, str>,
     /// When it happened.
     pub time: Time,
+    /// That is the time of a record before it.
+    pub is_inherited: bool,
     /// Nothing of it is left: a pattern of the mask took too many steps.
     pub is_given_up: bool,
 }
@@ -83,10 +89,10 @@ impl Treatment {
     /// that it happened; `now` is the time of this moment as well as it is known.
     pub fn treat<'a>(&self, text: Cow<'a, str>, time: Time, now: Wall, memory: &mut Memory) -> Option<Treated<'a>> {
         let is_kept = self.filter.keeps(&text);
-        let (text, time) = match &self.time {
+        let (text, time, is_inherited) = match &self.time {
             // Also of what is left out: the lines after it, which have no time of their own, are as old as it.
             Some(step) => step.treat(text, time, now, memory),
-            None => (text, time),
+            None => (text, time, false),
         };
         if !is_kept {
             // It may hold lines of a private key that others follow.
@@ -94,7 +100,7 @@ impl Treatment {
             return None;
         }
         let Masked { text, is_given_up } = self.mask.apply(text, &mut memory.private_key);
-        Some(Treated { text, time, is_given_up })
+        Some(Treated { text, time, is_inherited, is_given_up })
     }
 
     /// A treated piece of a line too long for one event, without what may be a part of what must not leave the device.
@@ -104,15 +110,24 @@ impl Treatment {
 }
 
 impl TimeStep {
-    /// The record with the time in its text. One without has that of the record before it, and the first ones `time`.
-    fn treat<'a>(&self, text: Cow<'a, str>, time: Time, now: Wall, memory: &mut Memory) -> (Cow<'a, str>, Time) {
-        let found = if memory.is_rest { None } else { self.format.find_after(&text, now, memory.time) };
+    /// The record with the time in its text, and whether it is that of a record before it: one without has that, and `time` where
+    /// there was none for long.
+    fn treat<'a>(&self, text: Cow<'a, str>, time: Time, now: Wall, memory: &mut Memory) -> (Cow<'a, str>, Time, bool) {
+        let last = memory.time.map(|(at, _)| at);
+        let found = if memory.is_rest { None } else { self.format.find_after(&text, now, last) };
         let text = match &found {
             Some(found) if self.is_trimmed => Cow::Owned(without(&text, &found.range)),
             _ => text,
         };
-        memory.time = found.map(|found| found.at).or(memory.time);
-        (text, memory.time.map_or(time, Time::Parsed))
+        if let Some(found) = found {
+            memory.time = Some((found.at, time));
+            return (text, Time::Parsed(found.at), false);
+        }
+        let is_near = |read: Time| read.distance_ms(time).is_some_and(|age| age < INHERITED_MS);
+        match memory.time {
+            Some((at, read)) if is_near(read) => (text, Time::Parsed(at), true),
+            _ => (text, time, false),
+        }
     }
 }
 
@@ -153,6 +168,22 @@ mod tests {
         assert_eq!(time("  at main"), Some(AT));
         assert_eq!(time("2026-11-20 10:00:02 debug"), None);
         assert_eq!(time("  at main"), Some(Time::Parsed(Wall(1_795_168_802_000))), "it belongs to what was left out");
+    }
+
+    #[test]
+    fn a_time_is_inherited_for_an_hour_after_it_was_read_and_no_longer() {
+        let (treatment, mut memory) = (treatment(false), Memory::default());
+        let mut time = |text: &str, minutes: u64| {
+            let read = Time::Own(Monotonic(minutes * 60_000));
+            treatment.treat(text.into(), read, NOW, &mut memory).map(|treated| (treated.time, treated.is_inherited))
+        };
+        assert_eq!(time("2026-11-20 10:00:01 started", 1), Some((AT, false)));
+        assert_eq!(time("listening", 60), Some((AT, true)));
+        let later = |minutes: u64| Some((Time::Own(Monotonic(minutes * 60_000)), false));
+        assert_eq!(time("a line a fortnight later", 61), later(61));
+        assert_eq!(time("and the next", 62), later(62));
+        assert_eq!(time("2026-11-20 10:00:01 started", 63), Some((AT, false)));
+        assert_eq!(time("listening", 64), Some((AT, true)));
     }
 
     #[test]

@@ -38,8 +38,12 @@ const NAME: &str = "cloudwatch-publisher ";
 pub struct Watched {
     /// Where its metrics are.
     pub namespace: String,
-    /// How far apart they come, in whole minutes.
-    pub period_seconds: i32,
+    /// How far apart heartbeats come, in whole minutes.
+    pub heartbeat_seconds: i32,
+    /// How far apart figures of disks come.
+    pub disk_seconds: i32,
+    /// How far apart figures of the agent come.
+    pub refusing_seconds: i32,
 }
 
 /// The most names that `DescribeAlarms` and `DeleteAlarms` take.
@@ -63,11 +67,13 @@ pub struct Alarm {
     missing: &'static str,
 }
 
+const REFUSING: &str = "CloudWatch refuses records: see the agent's own log";
+
 /// The alarms of a system.
 pub fn of_system(id: &str, watched: &Watched) -> [Alarm; A_SYSTEM] {
     let namespace = &watched.namespace;
-    let silence = format!("no sign of life for {} minutes", 3 * watched.period_seconds / 60);
-    let alarm = |kind, what: &str, metric: &str| Alarm {
+    let silence = format!("no sign of life for {} minutes", 3 * watched.heartbeat_seconds / 60);
+    let alarm = |kind, what: &str, metric: &str, period_seconds| Alarm {
         name: name(id, kind),
         description: format!("{id}: {what}"),
         // Neither can hold a quote: `systems` and the rules for namespaces see to that.
@@ -75,7 +81,7 @@ pub fn of_system(id: &str, watched: &Watched) -> [Alarm; A_SYSTEM] {
         comparison: ComparisonOperator::GreaterThanThreshold,
         threshold: 0.0,
         periods: 3,
-        period_seconds: watched.period_seconds,
+        period_seconds,
         missing: "missing",
     };
     [
@@ -83,13 +89,16 @@ pub fn of_system(id: &str, watched: &Watched) -> [Alarm; A_SYSTEM] {
             comparison: ComparisonOperator::LessThanThreshold,
             threshold: 1.0,
             missing: "breaching",
-            ..alarm("heartbeat", &silence, HEARTBEAT)
+            ..alarm("heartbeat", &silence, HEARTBEAT, watched.heartbeat_seconds)
         },
-        Alarm { threshold: 90.0, ..alarm("disk", "a file system is over 90 % full", DISK_USED_PERCENT) },
+        Alarm {
+            threshold: 90.0,
+            ..alarm("disk", "a file system is over 90 % full", DISK_USED_PERCENT, watched.disk_seconds)
+        },
         Alarm {
             periods: 1,
             missing: "notBreaching",
-            ..alarm("refusing", "CloudWatch refuses records: see the agent's own log", SELF_RECORDS_REFUSED)
+            ..alarm("refusing", REFUSING, SELF_RECORDS_REFUSED, watched.refusing_seconds)
         },
     ]
 }
@@ -240,7 +249,8 @@ mod tests {
     use super::*;
 
     fn watched() -> Watched {
-        Watched { namespace: "System/RaspberryPi".to_string(), period_seconds: 300 }
+        let namespace = "System/RaspberryPi".to_string();
+        Watched { namespace, heartbeat_seconds: 300, disk_seconds: 600, refusing_seconds: 900 }
     }
 
     #[test]
@@ -259,6 +269,11 @@ mod tests {
     fn a_system_that_is_silent_rings_and_one_without_refused_records_does_not() {
         let [heartbeat, disk, refusing] = of_system("rpi-1", &watched()).map(|alarm| alarm.missing);
         assert_eq!([heartbeat, disk, refusing], ["breaching", "missing", "notBreaching"]);
+    }
+
+    #[test]
+    fn each_alarm_looks_as_often_as_its_own_metric_comes() {
+        assert_eq!(of_system("rpi-1", &watched()).map(|alarm| alarm.period_seconds), [300, 600, 900]);
     }
 
     #[test]

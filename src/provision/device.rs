@@ -16,9 +16,10 @@ use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use super::alarms::Watched;
+use super::metric_names::{DISK_USED_PERCENT, HEARTBEAT, SELF_RECORDS_REFUSED};
 use super::outputs::Outputs;
 use super::systems;
-use crate::config::{self, Facts, Loaded, Secret};
+use crate::config::{self, Collected, CollectorConfig, Config, Facts, Loaded, Secret};
 
 /// The template of who names none.
 const BUILT_IN: &str = include_str!("device.json");
@@ -221,15 +222,12 @@ impl Blank {
         let text = self.fill(id, &Secret::new("x".to_string()))?;
         let config = understood(&text, &self.origin).map_err(|failure| failure.to_string())?.config;
         let facts = Facts { instance_id: id.to_string(), hostname: "x".to_string(), ..Facts::default() };
-        let minutes = config.agent.metrics_interval.as_secs().div_ceil(60).max(SHORTEST_MINUTES);
-        if minutes > LONGEST_MINUTES {
-            return Err(format!(
-                "agent.metrics_collection_interval is {minutes} minutes, and alarms see the last three hours only\n  at \
-                 most {LONGEST_MINUTES} minutes go with --alarms"
-            ));
-        }
-        let period_seconds = i32::try_from(minutes * 60).map_err(|error| error.to_string())?;
-        Ok(Watched { namespace: config.metrics.namespace.resolve(&facts), period_seconds })
+        Ok(Watched {
+            namespace: config.metrics.namespace.resolve(&facts),
+            heartbeat_seconds: period(&config, HEARTBEAT)?,
+            disk_seconds: period(&config, DISK_USED_PERCENT)?,
+            refusing_seconds: period(&config, SELF_RECORDS_REFUSED)?,
+        })
     }
 
     /// The user pool whose users the configurations sign in as.
@@ -246,6 +244,32 @@ impl Blank {
         };
         prefixes.is_empty() || prefixes.iter().any(allows)
     }
+}
+
+/// The period of an alarm on `metric`: as long as a device takes to publish it, and in what alarms can see.
+fn period(config: &Config, metric: &str) -> Result<i32, String> {
+    let collectors = match &config.metrics.collected {
+        Collected::Standard => [].as_slice(),
+        Collected::Chosen { collectors, .. } => collectors,
+    };
+    let publishes = |collector: &&CollectorConfig| {
+        let is_sent = |field| !collector.drop_original.contains(&field);
+        collector.measurements.iter().any(|it| it.sent_as() == metric && is_sent(it.metric.field))
+    };
+    let Some(section) = collectors.iter().find(publishes) else {
+        return Err(format!(
+            "the devices publish no `{metric}`: an alarm on it costs and sees nothing, or rings for ever\n  have \
+             metrics.metrics_collected of the template publish it under this name, or leave --alarms out"
+        ));
+    };
+    let minutes = section.interval.as_secs().div_ceil(60).max(SHORTEST_MINUTES);
+    if minutes > LONGEST_MINUTES {
+        return Err(format!(
+            "`{metric}` is published every {minutes} minutes, and alarms see the last three hours only\n  at most \
+             {LONGEST_MINUTES} minutes go with --alarms"
+        ));
+    }
+    i32::try_from(minutes * 60).map_err(|error| error.to_string())
 }
 
 /// A configuration as the agent understands it. Variables are those of the device and not known here: what stands in for them
@@ -374,7 +398,12 @@ mod tests {
             "temperature": {"metrics_collection_interval": 30}}}}"#;
         let blank = blank(template, stack());
         assert_eq!(blank.problems("srv-1"), Vec::<String>::new());
-        let watched = Watched { namespace: "System/Linux".to_string(), period_seconds: 300 };
+        let watched = Watched {
+            namespace: "System/Linux".to_string(),
+            heartbeat_seconds: 300,
+            disk_seconds: 300,
+            refusing_seconds: 300,
+        };
         assert_eq!(blank.watched("srv-1"), Ok(watched));
         let json: Value = serde_json::from_str(&blank.fill("srv-1", &secret()).unwrap()).unwrap();
         assert_eq!(json["agent"]["instance"], json!({"prefix": "srv", "serial": "1"}));
@@ -384,6 +413,43 @@ mod tests {
         let collected = json["metrics"]["metrics_collected"].as_object().unwrap();
         assert_eq!(collected.keys().collect::<Vec<_>>(), ["cpu", "disk", "heartbeat", "self", "temperature"]);
         assert_eq!(collected["temperature"], json!({"metrics_collection_interval": 30}));
+    }
+
+    fn watched(collected: &str) -> Result<[i32; 3], String> {
+        let template = format!(
+            r#"{{"agent": {{"metrics_collection_interval": 600}}, "metrics": {{"metrics_collected": {collected}}}}}"#
+        );
+        let watched = blank(&template, stack()).watched("srv-1")?;
+        Ok([watched.heartbeat_seconds, watched.disk_seconds, watched.refusing_seconds])
+    }
+
+    #[test]
+    fn an_alarm_looks_as_often_as_its_own_metric_is_published() {
+        assert_eq!(watched(r#"{"uptime": true}"#), Ok([600; 3]));
+        assert_eq!(
+            watched(
+                r#"{"heartbeat": {"metrics_collection_interval": 3600}, "disk": {"metrics_collection_interval": 1200}}"#
+            ),
+            Ok([3600, 1200, 600])
+        );
+        assert_eq!(watched(r#"{"heartbeat": {"metrics_collection_interval": 10}}"#), Ok([300, 600, 600]));
+        let told = watched(r#"{"self": {"metrics_collection_interval": 7200}}"#).unwrap_err();
+        assert!(told.contains("`self_records_refused` is published every 120 minutes"), "{told}");
+    }
+
+    #[test]
+    fn an_alarm_on_what_no_device_publishes_is_refused() {
+        for (collected, metric) in [
+            (r#"{"heartbeat": false}"#, "heartbeat"),
+            (r#"{"heartbeat": {"collect": false}}"#, "heartbeat"),
+            (r#"{"heartbeat": {"measurement": [{"name": "heartbeat", "rename": "alive"}]}}"#, "heartbeat"),
+            (r#"{"disk": {"measurement": ["free"]}}"#, "disk_used_percent"),
+            (r#"{"disk": {"drop_original_metrics": ["used_percent"]}}"#, "disk_used_percent"),
+            (r#"{"self": {"measurement": ["lag_seconds"]}}"#, "self_records_refused"),
+        ] {
+            let told = watched(collected).unwrap_err();
+            assert!(told.contains(&format!("publish no `{metric}`")), "{collected}: {told}");
+        }
     }
 
     #[test]

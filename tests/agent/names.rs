@@ -108,3 +108,25 @@ fn a_group_is_made_of_the_class_that_is_asked_for() {
     assert_eq!(other.endpoint.class(GROUP).as_deref(), Some("STANDARD"));
     agent.stop();
 }
+
+#[test]
+fn a_blacklist_with_look_around_leaves_files_out_from_the_start_and_after_a_reload() {
+    let mut scene = Scene::new(&["*.txt"]);
+    let blacklist = "/logs/logs_collected/files/collect_list/0/blacklist";
+    scene.set(blacklist, "^(?!app)");
+    let (mut app, mut other) = (Written::open(&scene, "app.txt"), Written::open(&scene, "other.txt"));
+    app.lines(3);
+    other.lines(3);
+    let agent = scene.start();
+    scene.wait_for_exactly(&app);
+    assert!(scene.records("other.txt").is_empty());
+    scene.set(blacklist, "^(?!app|other)");
+    scene.config();
+    rustix::process::kill_process(
+        rustix::process::Pid::from_raw(i32::try_from(agent.pid()).unwrap()).unwrap(),
+        rustix::process::Signal::HUP,
+    )
+    .unwrap();
+    scene.wait_for_exactly(&other);
+    agent.stop();
+}

@@ -3,15 +3,15 @@
 //! Plain synchronous code. Easy to break: a position is saved only from [`Effects::settled`].
 
 mod looks;
+mod streams;
 
-use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::records::{Records, RecordsParts};
-use super::{Action, Destination, Event, GroupWish, Left, Parts, Told, Urgency};
+use super::{Action, Event, GroupWish, Left, Parts, Told, Urgency};
 use crate::clock::Clock;
 use crate::delivery::pipeline::{Effects, Pipeline};
 use crate::delivery::retry::Chance;
@@ -19,6 +19,7 @@ use crate::record::{FileId, Monotonic, SavedJournal, StreamId, StreamName, Wall}
 use crate::sources::child::Wake;
 use crate::sources::file::Files;
 use crate::state::Changes;
+use streams::Streams;
 
 /// The counts are told this often though nothing happens: whoever watches takes a thread that is silent for long to hang.
 const HEARTBEAT: Duration = Duration::from_secs(30);
@@ -34,16 +35,13 @@ pub(super) struct LogThread {
     files: Files,
     records: Vec<Records>,
     pipeline: Pipeline,
-    streams: HashMap<StreamName, StreamId>,
-    destinations: HashMap<StreamId, Destination>,
+    streams: Streams,
     groups: Vec<GroupWish>,
     keys: Vec<String>,
     has_looked: bool,
     next_look: Monotonic,
     looks_not_before: Monotonic,
     next_tell: Monotonic,
-    /// Records that no mask could search, as far as they were told of.
-    told_unsearchable: u64,
     sent_at_last_save: u64,
     /// Files that were deleted.
     removed: u64,
@@ -78,15 +76,13 @@ impl LogThread {
             files: files.holding(parts.held),
             records: Vec::new(),
             pipeline: Pipeline::new(parts.settings, parts.treatments),
-            streams: HashMap::new(),
-            destinations: HashMap::new(),
+            streams: Streams::default(),
             groups: parts.groups,
             keys,
             has_looked: false,
             next_look: Monotonic(0),
             looks_not_before: Monotonic(0),
             next_tell: Monotonic(0),
-            told_unsearchable: 0,
             sent_at_last_save: 0,
             removed: 0,
             in_flight: 0,
@@ -126,6 +122,7 @@ impl LogThread {
             self.pipeline.set_offset(self.clock.offset(), self.clock.measured().is_some());
             let has_read = self.going == Going::On && (self.read_one(now) | self.read_records(now));
             self.perform_effects();
+            self.end_streams();
             self.tell(now);
             if self.is_over() {
                 return self.leave();
@@ -185,25 +182,6 @@ impl LogThread {
         }
     }
 
-    fn stream(&mut self, name: StreamName, entry: usize) -> StreamId {
-        let (destinations, pipeline) = (&mut self.destinations, &mut self.pipeline);
-        let group = self.groups.get(entry).copied().unwrap_or_default();
-        *self.streams.entry(name).or_insert_with_key(|name| {
-            let id = pipeline.open_stream(name.is_dated());
-            destinations.insert(id, Destination { stream: name.clone(), group });
-            id
-        })
-    }
-
-    fn send_due(&mut self, now: Monotonic) {
-        while let Some(batch) = self.pipeline.take(now) {
-            let Some(to) = self.destinations.get(&self.pipeline.opened_as(batch.stream)).cloned() else { continue };
-            log::debug!(stream:% = to.stream, records = batch.len(), bytes = batch.bytes(); "sending");
-            self.in_flight += 1;
-            let _ = self.outbox.send(Action::Send(batch, to));
-        }
-    }
-
     /// Reads one window of one file, where there is anything to read and room for it.
     fn read_one(&mut self, now: Monotonic) -> bool {
         let pipeline = &self.pipeline;
@@ -245,8 +223,12 @@ impl LogThread {
     }
 
     fn perform_effects(&mut self) {
-        let Effects { settled, rewind, refused, held } = self.pipeline.effects();
+        let Effects { settled, rewind, refused, unsent, unsearchable, held } = self.pipeline.effects();
         let mut to_save = Changes::default();
+        // First: what is saved below says it.
+        for path in unsent.into_iter().filter_map(|file| self.files.keep(file)) {
+            log::warn!(path:% = path.display(); "a file of which a record was given up will not be deleted");
+        }
         for (file, mark) in settled {
             match self.records_of(file) {
                 Some(records) => to_save.journals.extend(records.settle(mark)),
@@ -263,6 +245,10 @@ impl LogThread {
             let stream = self.name_of(stream);
             log::warn!(stream, count, cause = cause.text(); "records were given up");
         }
+        for (stream, count) in unsearchable {
+            let stream = self.name_of(stream);
+            log::warn!(stream, count; "records were masked as a whole: a pattern of `mask` took too many steps");
+        }
         for (stream, error, pause) in held {
             let stream = self.name_of(stream);
             log::warn!(stream, error, pause_s = pause.as_secs(); "a stream is put aside for a while");
@@ -277,10 +263,6 @@ impl LogThread {
         }
     }
 
-    fn name_of(&self, stream: StreamId) -> String {
-        self.destinations.get(&stream).map_or_else(String::new, |to| to.stream.to_string())
-    }
-
     fn save(&self, changes: Changes, urgency: Urgency) {
         let _ = self.outbox.send(Action::Save(changes, urgency));
     }
@@ -290,10 +272,6 @@ impl LogThread {
             return;
         }
         self.next_tell = now.after(TELL_PAUSE);
-        let count = self.pipeline.counts().unsearchable;
-        if std::mem::replace(&mut self.told_unsearchable, count) < count {
-            log::warn!("records were masked as a whole: a pattern of `mask` took too many steps");
-        }
         let wall = self.clock.system();
         let age = |written: Wall| u64::try_from(wall.0.saturating_sub(written.0)).unwrap_or_default();
         let told = Told {
@@ -377,7 +355,7 @@ mod tests {
     }
 
     #[allow(clippy::disallowed_methods, reason = "nobody sends much")]
-    fn thread_reading(keys: &[&str], max_bytes: usize) -> (LogThread, UnboundedReceiver<Action>) {
+    pub(super) fn thread_reading(keys: &[&str], max_bytes: usize) -> (LogThread, UnboundedReceiver<Action>) {
         let parts = Parts {
             entries: Vec::new(),
             treatments: keys.iter().map(|_| Treatment::default()).collect(),

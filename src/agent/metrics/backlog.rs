@@ -17,6 +17,7 @@ impl Metrics {
         if self.saver.has_saved(id) {
             self.backlog = self.backlog.min(id);
             self.backlog_end = self.backlog_end.max(RoundId(id.0 + 1));
+            self.on_disk.put([&(id, round)]);
         } else {
             self.give_up(round.samples.len(), "neither sent nor saved in time");
             self.forget(vec![id]);
@@ -41,6 +42,10 @@ impl Metrics {
         let rounds: Vec<_> = page.rounds.into_iter().filter(|(id, _)| *id < self.backlog_end).collect();
         let last = rounds.iter().map(|(id, _)| *id).chain(page.unreadable.iter().copied()).max();
         self.backlog = last.map_or(self.backlog_end, |id| RoundId(id.0 + 1));
+        self.on_disk.take(&rounds);
+        if self.backlog >= self.backlog_end {
+            self.on_disk.clear();
+        }
         if !page.unreadable.is_empty() {
             self.give_up(page.unreadable.len(), "rounds that cannot be read");
             self.saver.save(Changes { remove_rounds: page.unreadable, ..Changes::default() }, Urgency::Later);
@@ -68,6 +73,7 @@ impl Metrics {
             page.rounds.into_iter().filter(|(id, round)| *id < self.backlog_end && is_given_up(round)).collect();
         let Some((last, _)) = rounds.last() else { return };
         self.backlog = self.backlog.max(RoundId(last.0 + 1));
+        self.on_disk.take(&rounds);
         let samples = rounds.iter().map(|(_, round)| round.samples.len()).sum();
         let cause = if excess > 0 { "more wait than `metrics_buffer_mb` allows" } else { "they waited too long" };
         self.give_up(samples, cause);

@@ -5,6 +5,8 @@
 //! that fails must leave its rounds where they are found again.
 
 mod backlog;
+mod looks;
+mod on_disk;
 mod over;
 mod own;
 mod plan;
@@ -32,8 +34,8 @@ use crate::record::{BootId, Monotonic, Offset, Round, Status, Wall};
 use crate::sinks::Sink;
 use crate::sinks::cloudwatch_metrics::{CloudWatchMetrics, MetricsRequest};
 use crate::state::{Changes, RoundId, Store};
-use plan::Planning;
-use sections::Sections;
+use looks::Looks;
+use on_disk::OnDisk;
 pub use sections::{Previewed, Sampling, preview};
 use work::{Rest, Work};
 
@@ -86,8 +88,6 @@ pub struct Told {
 }
 
 type Answer = (Vec<Datum>, Result<Receipt, SendError>);
-/// A sampling that is over: who looked, when it began, and what was found.
-type Looked = (Sections, Monotonic, Planning);
 
 /// What samples are sent with.
 #[derive(Clone)]
@@ -101,12 +101,8 @@ pub struct Way {
 /// Sampling and sending of host metrics.
 pub struct Metrics {
     parts: Parts,
-    /// What is sampled; away while it looks.
-    sections: Option<Sections>,
-    /// What kept programs from being heard when it was looked last.
-    deaf: Option<String>,
-    /// Looking may take long: a disk that hangs must not keep what was found before from being sent.
-    looking: JoinSet<Looked>,
+    /// What is sampled.
+    looks: Looks,
     way: Way,
     store: Arc<Store>,
     saver: Saver,
@@ -127,8 +123,7 @@ pub struct Metrics {
     next_flush: Monotonic,
     next_tidy: Monotonic,
     saved_offset: Option<Offset>,
-    /// How many samples the last round had.
-    usual_len: u64,
+    on_disk: OnDisk,
     told: Told,
     status: watch::Sender<Told>,
 }
@@ -138,11 +133,11 @@ impl Metrics {
     pub fn new(parts: Parts, way: Way, store: Arc<Store>, saver: Saver) -> Self {
         let now = parts.clock.now();
         let waiting = store.waiting();
-        let sections = Sections::new(parts.sampling.clone(), Path::new("/"), parts.status.clone(), now);
+        let backlog = waiting.oldest.unwrap_or(waiting.next);
+        let some = store.rounds(backlog, PAGE_ROUNDS, PAGE_BYTES).map(|page| page.rounds).unwrap_or_default();
         Self {
-            sections: Some(sections),
-            deaf: None,
-            looking: JoinSet::new(),
+            looks: Looks::new(parts.sampling.clone(), Path::new("/"), parts.status.clone(), now),
+            on_disk: OnDisk::new(waiting.next, waiting.count, &some),
             way,
             store,
             saver,
@@ -152,13 +147,12 @@ impl Metrics {
             under_way: JoinSet::new(),
             credentials: 0,
             next_id: waiting.next,
-            backlog: waiting.oldest.unwrap_or(waiting.next),
+            backlog,
             backlog_end: waiting.next,
             backlog_at: now,
             next_flush: now,
             next_tidy: now,
             saved_offset: None,
-            usual_len: 13,
             told: Told::default(),
             status: watch::Sender::new(Told::default()),
             parts,
@@ -190,7 +184,7 @@ impl Metrics {
                 Some(Ok((datums, result))) = self.under_way.join_next(), if !self.under_way.is_empty() => {
                     self.answered(datums, result);
                 }
-                Some(Ok(looked)) = self.looking.join_next(), if !self.looking.is_empty() => self.looked(looked),
+                looked = self.looks.back() => self.looked(looked),
                 () = self.way.session.changed() => {}
                 () = tokio::time::sleep(pause) => {}
             }
@@ -207,8 +201,7 @@ impl Metrics {
     }
 
     fn pause(&self, now: Monotonic) -> Duration {
-        let sample = self.sections.as_ref().and_then(Sections::next);
-        let mut next = sample.unwrap_or(self.next_tidy).min(self.next_tidy);
+        let mut next = self.looks.next().unwrap_or(self.next_tidy).min(self.next_tidy);
         if self.under_way.is_empty() && self.way.session.has_answered() {
             let send = if self.work.is_some() {
                 Some(now)
@@ -287,6 +280,7 @@ impl Metrics {
             whole.into_iter().rev().for_each(|round| self.fresh.push_front(round));
         } else if let Some((first, _)) = whole.front() {
             self.backlog = *first;
+            self.on_disk.put(&whole);
         }
         if let Some(cut) = cut {
             // On disk it is whole as yet, so it must not be read there.
@@ -373,10 +367,8 @@ impl Metrics {
     fn tell(&mut self) {
         let in_memory: usize = self.fresh.iter().map(|(_, round)| round.samples.len()).sum();
         let at_work = self.work.as_ref().map_or(0, Work::len);
-        // Every round of a run has about as many samples as the next.
-        let on_disk = self.backlog_end.0.saturating_sub(self.backlog.0) * self.usual_len;
-        self.told.waiting = (in_memory + at_work) as u64 + on_disk;
-        let trouble = self.told.trouble.clone().or_else(|| self.deaf.clone());
+        self.told.waiting = (in_memory + at_work) as u64 + self.on_disk.samples();
+        let trouble = self.told.trouble.clone().or_else(|| self.looks.trouble());
         self.status.send_replace(Told { trouble, ..self.told.clone() });
     }
 }

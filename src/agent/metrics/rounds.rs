@@ -2,26 +2,22 @@
 
 use std::collections::VecDeque;
 
-use super::{Looked, MAX_FRESH, MAX_FRESH_SAMPLES, Metrics, OFFSET_STEP_MS, Sections};
+use super::looks::Looked;
+use super::{MAX_FRESH, MAX_FRESH_SAMPLES, Metrics, OFFSET_STEP_MS};
 use crate::agent::saver::Urgency;
 use crate::record::{Monotonic, Offset, Round, Sample};
 use crate::state::{Changes, RoundId};
 
 impl Metrics {
     pub(super) fn sample(&mut self, now: Monotonic) {
-        let is_due = |sections: &Sections| sections.next().is_some_and(|next| next <= now);
-        let Some(mut sections) = self.sections.take_if(|sections| is_due(sections)) else { return };
         let clock = self.parts.clock.clone();
-        self.looking.spawn_blocking(move || {
-            let found = sections.sample(now, &|| clock.now());
-            (sections, now, found)
-        });
+        for looked in self.looks.look(now, move || clock.now()) {
+            self.looked(looked);
+        }
     }
 
     /// What was found is of the moment at which looking began.
-    pub(super) fn looked(&mut self, (sections, at, found): Looked) {
-        self.deaf = sections.trouble();
-        self.sections = Some(sections);
+    pub(super) fn looked(&mut self, (at, found): Looked) {
         if found.left_out > 0 {
             log::warn!(count = found.left_out; "figures that are no numbers were left out");
         }
@@ -33,7 +29,6 @@ impl Metrics {
         if samples.is_empty() {
             return;
         }
-        self.usual_len = samples.len() as u64;
         let round = Round { boot: self.parts.boot.clone(), at, system: self.parts.clock.system(), samples };
         let id = self.next_id;
         self.next_id = RoundId(id.0 + 1);

@@ -78,6 +78,17 @@ impl Sampling {
     pub fn shortest(&self) -> Option<Duration> {
         self.parts.iter().map(|part| part.interval).min()
     }
+
+    /// When all of it is sampled first, begun `now`.
+    pub fn first(&self, now: Monotonic) -> Monotonic {
+        now.after(FIRST_PAUSE.min(self.shortest().unwrap_or_default()))
+    }
+
+    /// What answers at once, and what has to ask somebody who may never answer.
+    pub fn divided(self) -> (Self, Self) {
+        let (at_once, slow) = self.parts.into_iter().partition(|part| part.subject.answers_at_once());
+        (Self { common: self.common.clone(), parts: at_once }, Self { common: self.common, parts: slow })
+    }
 }
 
 /// All that is sampled.
@@ -107,17 +118,22 @@ enum Eyes {
 
 impl Sections {
     /// Nothing is looked at yet: the first [`Sections::sample`] does it, and has nothing to tell.
-    pub fn new(sampling: Sampling, root: &Path, status: watch::Receiver<Status>, now: Monotonic) -> Self {
-        let base = now.after(FIRST_PAUSE.min(sampling.shortest().unwrap_or_default()));
+    pub fn new(sampling: Sampling, root: &Path, status: watch::Receiver<Status>, base: Monotonic) -> Self {
         let Sampling { common, parts } = sampling;
         let all = parts.into_iter().map(|part| Section { part, eyes: None, next: base }).collect();
         Self { root: root.to_owned(), status, common, all, base }
     }
 
-    /// Another configuration from `now` on. Who looks at the same as before goes on with what it knows.
-    pub fn go_on(&mut self, sampling: Sampling, now: Monotonic) {
+    /// None yet, on the same grid.
+    pub fn beside(&self) -> Self {
+        let common = self.common.clone();
+        Self { root: self.root.clone(), status: self.status.clone(), common, all: Vec::new(), base: self.base }
+    }
+
+    /// Another configuration from `now` on. Who looks at the same as before goes on with what it knows. Answers what programs sent
+    /// to those who do not go on.
+    pub fn go_on(&mut self, sampling: Sampling, now: Monotonic) -> Planning {
         let Sampling { common, parts } = sampling;
-        self.common = common;
         let mut before = std::mem::take(&mut self.all);
         for part in parts {
             let same = before.iter().position(|old| old.part.subject.looks_at_the_same(&part.subject));
@@ -128,6 +144,9 @@ impl Sections {
             };
             self.all.push(Section { part, eyes: same.and_then(|old| old.eyes), next });
         }
+        before.retain(|section| matches!(section.eyes, Some(Eyes::Programs(_))));
+        let mut left = Self { common: std::mem::replace(&mut self.common, common), all: before, ..self.beside() };
+        left.rest(now)
     }
 
     /// When there is something to do; none where there never is.
@@ -135,18 +154,20 @@ impl Sections {
         self.all.iter().map(|section| if section.eyes.is_some() { section.next } else { Monotonic(0) }).min()
     }
 
-    /// Has those look that are due at `now`. What time it is is asked before each: one that takes long must not make the next one's
-    /// rates wrong.
-    pub fn sample(&mut self, now: Monotonic, clock: &dyn Fn() -> Monotonic) -> Planning {
+    /// Has those look that are due at `now`. Before each, `begin` hears its name and says what time it is: one that takes long must
+    /// not make the next one's rates wrong.
+    pub fn sample(&mut self, now: Monotonic, begin: &dyn Fn(&'static str) -> Monotonic) -> Planning {
         let (mut all, mut scan) = (Planning::default(), Scan::new(&self.root));
         for section in &mut self.all {
             let Some(eyes) = &mut section.eyes else {
-                section.eyes = Some(section.part.subject.open(&self.root, &self.status, clock()));
+                let now = begin(section.part.subject.name());
+                section.eyes = Some(section.part.subject.open(&self.root, &self.status, now));
                 continue;
             };
             if section.next <= now {
                 section.next = following(self.base, section.part.interval, now);
-                all.add(section.part.look(eyes, &self.common, &mut scan, clock()));
+                let now = begin(section.part.subject.name());
+                all.add(section.part.look(eyes, &self.common, &mut scan, now));
             }
         }
         all
@@ -174,11 +195,11 @@ impl Sections {
         })
     }
 
-    /// What programs sent that was not taken yet.
+    /// What programs sent that was not taken yet, and how the agent fares: what it counts is of its last interval, too.
     pub fn rest(&mut self, now: Monotonic) -> Planning {
         let (mut all, mut scan) = (Planning::default(), Scan::new(&self.root));
         for section in &mut self.all {
-            if let Some(eyes @ Eyes::Programs(_)) = &mut section.eyes {
+            if let Some(eyes @ (Eyes::Programs(_) | Eyes::Itself(_))) = &mut section.eyes {
                 all.add(section.part.look(eyes, &self.common, &mut scan, now));
             }
         }
@@ -193,6 +214,18 @@ impl Subject {
             (Self::Section(one, _), Self::Section(other, _)) => one == other,
             (Self::Statsd(one), Self::Statsd(other)) => one.is_heard_alike(other),
             _ => false,
+        }
+    }
+
+    fn answers_at_once(&self) -> bool {
+        matches!(self, Self::Statsd(_) | Self::Section(PluginConfig::Itself | PluginConfig::Heartbeat, _))
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Standard => "the standard metrics",
+            Self::Section(plugin, _) => plugin.plugin().name(),
+            Self::Statsd(_) => "statsd",
         }
     }
 
@@ -251,7 +284,7 @@ pub fn preview(config: &Config, facts: &Facts, root: &Path) -> Vec<Previewed> {
     let (_, status) = watch::channel(Status::default());
     let begin = Monotonic(0);
     let mut sections = Sections::new(Sampling::of(config, facts).of_this_machine(), root, status, begin);
-    sections.sample(begin, &|| begin);
+    sections.sample(begin, &|_| begin);
     std::thread::sleep(BETWEEN);
     sections.look_all(begin.after(BETWEEN))
 }
@@ -269,7 +302,9 @@ mod tests {
     use super::*;
 
     fn sections(text: &str) -> Sections {
-        Sections::new(sampling(text), Path::new("/nowhere"), watch::channel(Status::default()).1, Monotonic(0))
+        let sampling = sampling(text);
+        let base = sampling.first(Monotonic(0));
+        Sections::new(sampling, Path::new("/nowhere"), watch::channel(Status::default()).1, base)
     }
 
     fn sampling(text: &str) -> Sampling {
@@ -284,7 +319,7 @@ mod tests {
         let mut now = Monotonic(begin);
         while let Some(next) = sections.next().filter(|next| next.0.max(now.0) < end) {
             now = now.max(next);
-            times.push((now.0 / 1000, sections.sample(now, &|| now).samples.len()));
+            times.push((now.0 / 1000, sections.sample(now, &|_| now).samples.len()));
         }
         times
     }

@@ -26,6 +26,7 @@ use crate::config::{
     self, Collected, Config, DEFAULT_LOG_FILE, Facts, GroupClass, JournalConfig, Loaded, SignIn, describe,
     warnings_text,
 };
+use crate::delivery::filter::Pattern;
 use crate::identity;
 use crate::sources::file::barred::{Barred, barred};
 use crate::sources::file::preview::Preview;
@@ -324,7 +325,7 @@ fn text(path: &Path, loaded: &Loaded, facts: &Facts, report: &Report, remarks: &
 fn unreadable(config: &Config) -> Vec<Unreadable> {
     let own_log = own_log(config);
     let of_entry = |entry: &crate::config::FileEntryConfig| {
-        let blacklist = entry.blacklist.as_deref().and_then(|list| regex::Regex::new(list).ok());
+        let blacklist = entry.blacklist.as_deref().and_then(|list| Pattern::new(list).ok());
         // A glob that cannot be read is taken as a plain path when it is followed; `load` has refused it before.
         barred(&entry.pattern, blacklist.as_ref(), std::slice::from_ref(&own_log)).unwrap_or_default()
     };

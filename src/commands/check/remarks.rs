@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 
 use super::report::Unreadable;
-use crate::config::{Config, Facts, JournalConfig, shown};
+use crate::config::{Collected, CollectorConfig, Config, Facts, JournalConfig, PluginConfig, Resources, shown};
 use crate::identity;
 
 /// So many files and folders that cannot be read are named; of more there is only the number.
@@ -31,7 +31,29 @@ pub fn remarks(config: &Config, facts: &Facts, sign_in: Option<&str>) -> Vec<Rem
     }
     let of_journals = journal_remarks(&config.logs.journals, std::env::var_os("PATH").as_deref());
     remarks.extend(of_journals.into_iter().map(|said| Remark { said, hint: String::new() }));
+    remarks.extend(unnamed_devices(config));
     remarks
+}
+
+/// Sections that publish whatever device comes by, each metric of it paid for.
+fn unnamed_devices(config: &Config) -> Vec<Remark> {
+    let Collected::Chosen { collectors, .. } = &config.metrics.collected else { return Vec::new() };
+    let remark = |name: &str, others: &str, example: &str| Remark {
+        said: format!(
+            "metrics.metrics_collected.{name} has no `resources`: {others} are metrics, too, each of which costs"
+        ),
+        hint: format!("such as `\"resources\": [{example}]`, or `[\"*\"]` where all are meant"),
+    };
+    let of = |collector: &CollectorConfig| match &collector.plugin {
+        PluginConfig::Diskio { devices: Resources::Unset } => {
+            Some(remark("diskio", "partitions, RAID and LVM volumes", r#""sd?", "nvme?n?""#))
+        }
+        PluginConfig::Net { interfaces: Resources::Unset } => {
+            Some(remark("net", "bridges, tunnels, and each container's `veth…`,", r#""eth*", "en*", "wl*""#))
+        }
+        _ => None,
+    };
+    collectors.iter().filter_map(of).collect()
 }
 
 /// What is missing here that the journal is read by. It is tried again as long as it is missing.
@@ -72,6 +94,28 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::config;
+
+    #[test]
+    fn devices_that_nobody_named_are_remarked_on_and_the_examples_name_theirs() {
+        let said = |text: &str| -> Vec<String> {
+            let config = config::parse(text, Path::new("/x.json"), &|_| None).unwrap().config;
+            unnamed_devices(&config).into_iter().map(|remark| remark.said).collect()
+        };
+        let unnamed = said(r#"{"metrics": {"metrics_collected": {"diskio": {}, "net": {}, "disk": {}, "cpu": {}}}}"#);
+        assert!(unnamed.len() == 2 && unnamed[0].contains(".diskio ") && unnamed[1].contains(".net "), "{unnamed:?}");
+        for named in [
+            r#"{"metrics": {"metrics_collected": {"diskio": {"resources": ["*"]}, "net": {"resources": ["eth0"]}}}}"#,
+            "{}",
+            include_str!("../../../configs/linux-server.json"),
+            include_str!("../../../configs/raspberry-pi.json"),
+            include_str!("../../../configs/iot-device.json"),
+            include_str!("../../../configs/macos.json"),
+            include_str!("../../provision/device.json"),
+        ] {
+            assert_eq!(said(named), [] as [&str; 0], "{named}");
+        }
+    }
 
     #[test]
     fn what_the_journal_cannot_be_read_without_is_remarked_on() {

@@ -194,6 +194,8 @@ pub struct StatsdConfig {
     pub separator: String,
     /// Packets that may wait.
     pub max_pending: usize,
+    /// The most tags of a metric: CloudWatch takes 30 dimensions, of which one is its kind and some are those of all metrics.
+    pub max_tags: usize,
     /// Metrics of which only the sums over `aggregation_dimensions` are sent.
     pub drop_original: Vec<String>,
 }
@@ -201,7 +203,8 @@ pub struct StatsdConfig {
 impl StatsdConfig {
     /// Whether what listens under one hears just what it would under the other.
     pub fn is_heard_alike(&self, other: &Self) -> bool {
-        (self.address, &self.separator, self.max_pending) == (other.address, &other.separator, other.max_pending)
+        (self.address, &self.separator) == (other.address, &other.separator)
+            && (self.max_pending, self.max_tags) == (other.max_pending, other.max_tags)
     }
 
     /// Time between two times at which what was summed up is taken.

@@ -31,13 +31,17 @@ pub(super) struct Section<'a> {
     pub metrics_collection_interval: &'a Key<i64>,
 }
 
+/// The dimensions of every metric where the file names none: `InstanceId` and the name of the host.
+const COMMON_DIMENSIONS: usize = 2;
+
 type Pairs = Vec<(String, Template)>;
 
 impl Judge<'_> {
     /// The metrics' settings. `endpoint` is that of all services, `interval` of all sections that name none.
     pub(super) fn metrics(&mut self, shape: &file::Metrics, endpoint: Option<String>, interval: Duration) -> Metrics {
         let append_dimensions = self.common_dimensions(&shape.append_dimensions);
-        let collected = self.collected(&shape.metrics_collected, interval);
+        let common = append_dimensions.as_ref().map_or(COMMON_DIMENSIONS, Vec::len);
+        let collected = self.collected(&shape.metrics_collected, interval, common);
         let metrics = Metrics {
             namespace: self
                 .template(&shape.namespace, Purpose::Namespace)
@@ -57,7 +61,7 @@ impl Judge<'_> {
         metrics
     }
 
-    fn collected(&mut self, key: &Key<file::MetricsCollected>, interval: Duration) -> Collected {
+    fn collected(&mut self, key: &Key<file::MetricsCollected>, interval: Duration, common: usize) -> Collected {
         let Some((id, shape)) = key.placed() else { return Collected::Standard };
         let path = self.path(id);
         if !self.places.has_below(&path) {
@@ -87,7 +91,7 @@ impl Judge<'_> {
             collectors.extend(self.procstat(id, entry, interval));
         }
         collectors.extend(after.iter().filter_map(|(plugin, key)| self.section(*plugin, key, interval)));
-        let statsd = self.statsd(&shape.statsd);
+        let statsd = self.statsd(&shape.statsd, common);
         if collectors.is_empty() && statsd.is_none() && self.places.has_below(&path) {
             self.remark(id, " has nothing that is measured here: no metrics are published");
         }
@@ -270,7 +274,7 @@ impl Judge<'_> {
 
     /// CloudWatch takes 30 dimensions of a metric.
     fn too_many_dimensions(&mut self, shape: &file::Metrics, metrics: &Metrics) {
-        let common = metrics.append_dimensions.as_ref().map_or(2, Vec::len);
+        let common = metrics.append_dimensions.as_ref().map_or(COMMON_DIMENSIONS, Vec::len);
         let of_one = |collector: &CollectorConfig| {
             // The most that one metric of `procstat` has of its own.
             let own = collector.plugin.plugin().dimensions().len().min(3);
@@ -278,7 +282,10 @@ impl Judge<'_> {
         };
         let most = match &metrics.collected {
             Collected::Standard => 0,
-            Collected::Chosen { collectors, .. } => collectors.iter().map(of_one).max().unwrap_or(0),
+            // What programs send has its kind at the least; the tags get what room there is.
+            Collected::Chosen { collectors, statsd } => {
+                collectors.iter().map(of_one).chain(statsd.iter().map(|_| 1)).max().unwrap_or(0)
+            }
         };
         let id = shape.append_dimensions.placed().map(|(id, _)| id);
         let id = id.or(shape.metrics_collected.placed().map(|(id, _)| id));

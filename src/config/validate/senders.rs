@@ -11,6 +11,7 @@ use crate::config::catalogue::Plugin;
 use crate::config::file;
 use crate::config::key::Key;
 use crate::config::settings::{CollectorConfig, PluginConfig, ProcessesOf, StatsdConfig};
+use crate::delivery::datums::MAX_DIMENSIONS;
 
 /// StatsD's port, on this machine alone: whoever can send there can cost money.
 const STATSD: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8125);
@@ -18,6 +19,8 @@ const STATSD: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8125
 const STATSD_INTERVAL: Duration = Duration::from_secs(10);
 const STATSD_AGGREGATION: Duration = Duration::from_secs(60);
 const STATSD_PENDING: usize = 10_000;
+/// The most tags, where the dimensions of all metrics leave room for so many.
+const STATSD_TAGS: usize = 20;
 
 impl Judge<'_> {
     /// One entry of `procstat`. With several ways to choose the processes, the first counts, as with the CloudWatch Agent.
@@ -59,7 +62,8 @@ impl Judge<'_> {
         self.regular_expression(id, &text)
     }
 
-    pub(super) fn statsd(&mut self, key: &Key<file::Statsd>) -> Option<StatsdConfig> {
+    /// `common` is how many dimensions all metrics have.
+    pub(super) fn statsd(&mut self, key: &Key<file::Statsd>, common: usize) -> Option<StatsdConfig> {
         let (_, shape) = key.placed()?;
         if shape.collect.get() == Some(&false) {
             return None;
@@ -80,6 +84,7 @@ impl Judge<'_> {
                 .cloned()
                 .unwrap_or_else(|| "_".to_string()),
             max_pending: pending.and_then(|count| usize::try_from(count).ok()).unwrap_or(STATSD_PENDING),
+            max_tags: MAX_DIMENSIONS.saturating_sub(common + 1).min(STATSD_TAGS),
             drop_original: self.distinct(&shape.drop_original_metrics),
         })
     }

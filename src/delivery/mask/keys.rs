@@ -15,6 +15,9 @@ use regex::Regex;
 use super::quotes::Quote;
 use super::{MASKED, before, is_alphanumeric, run};
 
+/// What stands in place of all that AWS gave.
+const INSTEAD: &str = "[aws key]";
+
 /// One of these is in every record in which something is found by a word.
 pub(super) const WORDS: &str = r"(?i-u:authorization|bearer|\bbasic|secret|token)";
 
@@ -135,8 +138,6 @@ pub(super) fn aws(names: Option<&Names>, text: &str, found: &mut Vec<Range<usize
     }
     INSTEAD
 }
-
-const INSTEAD: &str = "[aws key]";
 
 fn byte(text: &str, at: usize) -> Option<u8> {
     text.as_bytes().get(at).copied()

@@ -1,7 +1,7 @@
 //! Finds private keys in PEM form: in one record, with line ends of any kind, or with a record for each of their lines.
 //!
-//! Between the first line and the last everything is masked. Easy to break: reading may begin in the middle of a key, so until
-//! something else was seen, what looks like the inside of one counts as it.
+//! Between the first line and the last everything is masked. Easy to break: reading may begin in the middle of a key, so at first
+//! what looks like the inside of one counts as it: a whole record of base64, and behind a prefix what is as long as a key's lines are.
 //!
 //! Pure: no I/O, no clock, no tasks.
 
@@ -23,14 +23,19 @@ const MAX_OTHERS: u16 = 8;
 /// What is shorter says nothing: a word is base64 too.
 const LEAST_INSIDE: usize = 16;
 
+/// How long the whole lines of keys are: PEM has 64 characters, OpenSSH 70, MIME 76.
+const LINES: [usize; 3] = [64, 70, 76];
+
 /// Where reading stands between the lines of a private key.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Block {
-    /// Nothing was read yet: it may be in the middle of a key.
-    #[default]
-    Unknown,
-    /// What was read so far looks like the inside of a key.
-    Likely,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyState {
+    /// Reading may have begun in the middle of a key.
+    Perhaps {
+        /// Something of one was seen.
+        is_likely: bool,
+        /// Records in a row that hold nothing of a key.
+        others: u16,
+    },
     /// After a first line.
     Inside {
         /// Records since it.
@@ -42,7 +47,13 @@ pub enum Block {
     Outside,
 }
 
-impl Block {
+impl Default for KeyState {
+    fn default() -> Self {
+        Self::Perhaps { is_likely: false, others: 0 }
+    }
+}
+
+impl KeyState {
     /// Adds what of the next record is a private key's; answers what stands in its place.
     pub(super) fn find(&mut self, text: &str, found: &mut Vec<Range<usize>>) -> &'static str {
         let mut at = 0;
@@ -59,6 +70,7 @@ impl Block {
                         return INSTEAD;
                     }
                 }
+                _ if mark(text, BEGIN, 0).is_none() => self.find_lines(text, found),
                 _ => {}
             }
         }
@@ -76,15 +88,35 @@ impl Block {
         INSTEAD
     }
 
+    /// Adds what of a record is lines of a key behind a prefix, where reading may have begun in the middle of one: it has their
+    /// length, or is right behind one that has.
+    fn find_lines(&mut self, text: &str, found: &mut Vec<Range<usize>>) {
+        let Self::Perhaps { is_likely, others } = *self else { return };
+        let is_line = |run: &Range<usize>| {
+            let is_whole = LINES.contains(&run.len());
+            (is_whole || (is_likely && others == 0 && run.len() >= LEAST_INSIDE)) && is_mixed(&text[run.clone()])
+        };
+        let before = found.len();
+        found.extend(runs(text).filter(is_line));
+        *self = match found.len() > before {
+            true => Self::Perhaps { is_likely: true, others: 0 },
+            false if others + 1 >= MAX_OTHERS => Self::Outside,
+            false => Self::Perhaps { is_likely, others: others + 1 },
+        };
+    }
+
     /// Whether a record without a last line belongs to a key as a whole.
     fn covers(&mut self, text: &str) -> bool {
         match *self {
             Self::Outside => false,
-            Self::Unknown | Self::Likely => {
+            // Where others are in between, it is a log of several programs, and no bare line is to be expected.
+            Self::Perhaps { is_likely, others } => {
                 let text = text.trim();
-                let is_inside =
-                    is_base64(text) && (text.len() >= LEAST_INSIDE || (*self == Self::Likely && is_last_line(text)));
-                *self = if is_inside { Self::Likely } else { Self::Outside };
+                let is_long = text.len() >= LEAST_INSIDE || (is_likely && is_last_line(text));
+                let is_inside = others == 0 && is_long && is_base64(text);
+                if is_inside {
+                    *self = Self::Perhaps { is_likely: true, others };
+                }
                 is_inside
             }
             Self::Inside { records, others } => {
@@ -97,6 +129,24 @@ impl Block {
             }
         }
     }
+}
+
+/// The runs of base64 in a text.
+fn runs(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let bytes = text.as_bytes();
+        let start = at + bytes.get(at..)?.iter().position(|byte| is_of_base64(*byte))?;
+        let length = bytes.get(start..)?.iter().take_while(|byte| is_of_base64(**byte)).count();
+        at = start + length;
+        Some(start..at)
+    })
+}
+
+/// Whether base64 is more than a word, a number or a hash: it has letters of both cases.
+fn is_mixed(run: &str) -> bool {
+    let has = |kind: fn(&u8) -> bool| run.as_bytes().iter().any(kind);
+    has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase)
 }
 
 /// The next `-----BEGIN … PRIVATE KEY-----`, or its end.
@@ -132,5 +182,5 @@ fn is_last_line(text: &str) -> bool {
 }
 
 fn has_base64(text: &str) -> bool {
-    text.as_bytes().split(|byte| !is_of_base64(*byte)).any(|run| run.len() >= LEAST_INSIDE)
+    runs(text).any(|run| run.len() >= LEAST_INSIDE)
 }

@@ -10,7 +10,7 @@ use super::*;
 
 fn masked_by(rules: &[BuiltIn], text: &str) -> String {
     let mask = Mask::new(rules.to_vec(), Vec::new()).unwrap();
-    mask.apply(text.into(), &mut Block::Outside).text.into_owned()
+    mask.apply(text.into(), &mut KeyState::Outside).text.into_owned()
 }
 
 /// Each text becomes what stands beside it, and nothing more where it is masked again.
@@ -310,7 +310,7 @@ const PEM: [&str; 4] = [
     "-----END RSA PRIVATE KEY-----",
 ];
 
-fn records(block: &mut Block, records: &[&str]) -> Vec<String> {
+fn records(block: &mut KeyState, records: &[&str]) -> Vec<String> {
     let mask = Mask::new(vec![BuiltIn::PrivateKey], Vec::new()).unwrap();
     records.iter().map(|record| mask.apply((*record).into(), block).text.into_owned()).collect()
 }
@@ -329,7 +329,7 @@ fn a_private_key_in_one_record_is_masked_with_line_ends_of_any_kind() {
 
 #[test]
 fn a_private_key_line_by_line_is_masked_to_its_end() {
-    let mut block = Block::Outside;
+    let mut block = KeyState::Outside;
     let lines = [&["before"], PEM.as_slice(), &["after"]].concat();
     let masked = ["before", "[private key]", "[private key]", "[private key]", "[private key]", "after"];
     assert_eq!(records(&mut block, &lines), masked);
@@ -344,20 +344,50 @@ fn a_private_key_line_by_line_is_masked_to_its_end() {
 fn reading_that_begins_in_the_middle_of_a_key_masks_the_rest_of_it() {
     let rest = [PEM[1], PEM[1], "Ag==", PEM[3], "after", PEM[1]];
     let masked = ["[private key]", "[private key]", "[private key]", "[private key]", "after", PEM[1]];
-    assert_eq!(records(&mut Block::default(), &rest), masked);
-    let two = [PEM[1], "after", PEM[1]];
-    assert_eq!(records(&mut Block::default(), &two), ["[private key]", "after", PEM[1]]);
-    assert_eq!(records(&mut Block::default(), &["shortword", PEM[1]]), ["shortword", PEM[1]]);
+    assert_eq!(records(&mut KeyState::default(), &rest), masked);
+    let short = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC";
+    assert_eq!(records(&mut KeyState::default(), &[short, "after", short]), ["[private key]", "after", short]);
+    assert_eq!(records(&mut KeyState::default(), &["shortword", short]), ["shortword", short]);
+}
+
+#[test]
+fn reading_that_begins_in_the_middle_of_a_key_behind_prefixes_masks_its_lines() {
+    let other = "Nov 21 18:00:01 host sshd[2]: session opened for user root";
+    let openssh = "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW";
+    for prefix in ["Nov 21 18:00:00 host app[1]: ", "app.service[1]: ", "2026-11-21T18:00:00Z stderr F ", "{\"log\":\""]
+    {
+        let lines = [PEM[1], openssh, "QyNTUxOQAAACBlaz", PEM[1]].map(|line| format!("{prefix}{line}\\n\"}}"));
+        let masked = format!("{prefix}[private key]\\n\"}}");
+        let texts = [&lines[0], other, other, &lines[1], &lines[2], other, &lines[3]];
+        let expected = [&masked, other, other, &masked, &masked, other, &masked];
+        assert_eq!(records(&mut KeyState::default(), &texts), expected);
+    }
+}
+
+#[test]
+fn what_a_log_begins_with_is_no_key() {
+    let hash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let lines = [
+        &format!("digest {hash}"),
+        "id kY3mQ9dLw2RtXbV6nPzE4 taken",
+        "/usr/share/Some/Long/Path/To/A/File/That/Is/There",
+    ];
+    assert_eq!(records(&mut KeyState::default(), &lines), lines);
+    // After so many others, what comes is no inside of anything.
+    let mut lines = vec!["a line of words"; 8];
+    let line = format!("token {}", PEM[1]);
+    lines.push(&line);
+    assert_eq!(records(&mut KeyState::default(), &lines), lines);
 }
 
 #[test]
 fn a_key_without_an_end_does_not_mask_for_ever() {
-    let mut block = Block::Outside;
+    let mut block = KeyState::Outside;
     let mut lines = vec![PEM[0]];
     lines.extend(["a line of words"; 12]);
     let out = records(&mut block, &lines);
     assert_eq!(out.iter().filter(|record| *record == "[private key]").count(), 9);
-    let mut block = Block::Outside;
+    let mut block = KeyState::Outside;
     let endless = [&[PEM[0]], [PEM[1]; 500].as_slice()].concat();
     assert_eq!(records(&mut block, &endless).iter().filter(|record| *record == "[private key]").count(), 401);
 }
@@ -394,7 +424,7 @@ fn of_a_piece_the_words_at_its_cuts_do_not_leave() {
 
 fn by_pattern(pattern: &str, replace: &str, text: &str) -> (String, bool) {
     let mask = Mask::new(Vec::new(), vec![Pattern::new(pattern, replace).unwrap()]).unwrap();
-    let masked = mask.apply(text.into(), &mut Block::Outside);
+    let masked = mask.apply(text.into(), &mut KeyState::Outside);
     (masked.text.into_owned(), masked.is_given_up)
 }
 
@@ -448,7 +478,7 @@ proptest! {
         parts in prop::collection::vec(("[ a-zA-Z0-9ä{}\\[\\](),;:=\"'.@/\\\\-]{0,20}", secrets()), 1..5),
     ) {
         let text: String = parts.iter().map(|(around, (text, _))| format!("{around} {text} ")).collect();
-        let once = all().apply(text.as_str().into(), &mut Block::Outside).text.into_owned();
+        let once = all().apply(text.as_str().into(), &mut KeyState::Outside).text.into_owned();
         for (_, (_, secret)) in &parts {
             prop_assert!(!once.contains(secret.as_str()), "{secret} in {once} of {text}");
         }
@@ -456,10 +486,10 @@ proptest! {
 
     #[test]
     fn any_text_can_be_masked_and_what_holds_nothing_is_unchanged(text in "\\PC{0,80}", plain in "[a-z ]{0,80}") {
-        let once = all().apply(text.as_str().into(), &mut Block::Outside).text.into_owned();
-        let twice = all().apply(once.as_str().into(), &mut Block::Outside).text.into_owned();
+        let once = all().apply(text.as_str().into(), &mut KeyState::Outside).text.into_owned();
+        let twice = all().apply(once.as_str().into(), &mut KeyState::Outside).text.into_owned();
         prop_assert_eq!(&once, &twice);
-        let masked = all().apply(plain.as_str().into(), &mut Block::Outside);
+        let masked = all().apply(plain.as_str().into(), &mut KeyState::Outside);
         prop_assert!(matches!(masked.text, Cow::Borrowed(_)));
     }
 }

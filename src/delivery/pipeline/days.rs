@@ -2,7 +2,8 @@
 //!
 //! A stream of a day is a stream like any other, with a number of its own, so that order and settling are what they are. Its name is
 //! made when a request is built, of the time that CloudWatch gets: a clock that was wrong when a record was read does not misname its
-//! stream. Easy to break: an agent runs for years, so the number of a day that is over is used again.
+//! stream. Easy to break: an agent runs for years, so the number of a day that is over is used again, and so is that of any stream that
+//! nothing goes to any more.
 //!
 //! Pure: no I/O, no clock, no tasks.
 
@@ -10,7 +11,7 @@ use std::collections::HashSet;
 
 use super::{Pipeline, Stream};
 use crate::delivery::batch::Time;
-use crate::record::{FileId, Mark, StreamId};
+use crate::record::{FileId, StreamId};
 
 /// With so many days at the least it is looked which are over.
 pub(super) const MANY: usize = 64;
@@ -26,14 +27,8 @@ impl Pipeline {
         self.streams.get(id.0 as usize).and_then(|stream| stream.day_of).map_or(id, |(of, _)| of)
     }
 
-    /// The stream for a record of `file` at `time`. What the file settles up to `before` is seen to where its records went elsewhere until
-    /// now.
-    pub(super) fn turn_to(&mut self, file: FileId, time: Time, before: impl FnOnce() -> Mark) -> Option<StreamId> {
-        let followed = self.files.get(&file)?;
-        let (stream, current) = (followed.stream, followed.current);
-        if !self.streams.get(stream.0 as usize)?.is_dated {
-            return Some(stream);
-        }
+    /// The stream for a record of `file`, which goes to the dated `stream`, at `time`.
+    pub(super) fn turn_to(&mut self, file: FileId, stream: StreamId, time: Time) -> StreamId {
         let wall = match time {
             Time::Own(at) => self.offset.wall(at),
             Time::Parsed(at) => at,
@@ -48,17 +43,37 @@ impl Pipeline {
                 id
             }
         };
-        if id != current {
-            if self.run.is_some() {
-                self.cover(file, current, before());
-            }
-            let followed = self.files.get_mut(&file)?;
+        if let Some(followed) = self.files.get_mut(&file).filter(|followed| followed.current != id) {
             followed.current = id;
             if !followed.days.contains(&id) {
                 followed.days.push(id);
             }
         }
-        Some(id)
+        id
+    }
+
+    /// Ends the streams, as they were opened, that hold nothing and that no file goes to: their numbers are used again. None as long as
+    /// anything of a stream is still to be told: it would be told of another.
+    pub fn end_streams(&mut self) -> HashSet<StreamId> {
+        if !self.effects.refused.is_empty() || !self.effects.held.is_empty() {
+            return HashSet::new();
+        }
+        self.end_all_days();
+        let wanted = self.files.values().map(|followed| followed.stream).chain(self.days.keys().map(|(of, _)| *of));
+        let kept: HashSet<StreamId> = wanted.chain(self.free.iter().copied()).collect();
+        let all = (0..).map(StreamId).zip(&self.streams);
+        let is_over =
+            |(id, stream): &(StreamId, &Stream)| stream.day_of.is_none() && stream.is_empty() && !kept.contains(id);
+        let over: HashSet<StreamId> = all.filter(is_over).map(|(id, _)| id).collect();
+        self.release(&over);
+        over
+    }
+
+    fn release(&mut self, over: &HashSet<StreamId>) {
+        for id in over {
+            self.streams[id.0 as usize] = Stream::default();
+        }
+        self.free.extend(over);
     }
 
     fn add(&mut self, stream: Stream) -> StreamId {
@@ -73,23 +88,25 @@ impl Pipeline {
 
     /// Frees the days that hold nothing and that no file is at, once there are many.
     fn end_days(&mut self) {
-        if self.days.len() < self.many_days {
-            return;
+        if self.days.len() >= self.many_days {
+            self.end_all_days();
+            self.many_days = MANY.max(self.days.len() * 2);
         }
+    }
+
+    fn end_all_days(&mut self) {
         let current: HashSet<StreamId> = self.files.values().map(|followed| followed.current).collect();
         // One that may not be written is what its files come back to.
         let wanted: HashSet<StreamId> =
             self.files.values().flat_map(|followed| followed.days.iter().copied()).collect();
         let is_over = |id: &StreamId, stream: &Stream| {
-            let is_empty = stream.open.since().is_none() && stream.closed.is_empty() && !stream.in_flight;
-            is_empty && !current.contains(id) && (stream.refusal.is_none() || !wanted.contains(id))
+            stream.is_empty() && !current.contains(id) && (stream.refusal.is_none() || !wanted.contains(id))
         };
         let over: HashSet<StreamId> =
             self.days.values().filter(|id| is_over(id, &self.streams[id.0 as usize])).copied().collect();
         self.days.retain(|_, id| !over.contains(id));
         self.files.values_mut().for_each(|followed| followed.days.retain(|id| !over.contains(id)));
-        self.free.extend(over);
-        self.many_days = MANY.max(self.days.len() * 2);
+        self.release(&over);
     }
 }
 
@@ -183,6 +200,40 @@ mod tests {
         assert!(pipeline.files[&FileId(1)].days.len() <= MANY + 1);
         let newest = pipeline.files[&FileId(1)].current;
         assert_eq!(pipeline.opened_as(newest), stream);
+    }
+
+    #[test]
+    fn over_years_the_streams_that_nothing_goes_to_leave_nothing_behind() {
+        let settings = Settings { interval: Duration::ZERO, concurrency: 8, max_bytes: 1_000_000 };
+        let mut pipeline = Pipeline::new(settings, Vec::new());
+        for number in 0..5_000 {
+            let (file, stream) = (FileId(number), pipeline.open_stream(number % 2 == 0));
+            pipeline.follow(file, stream, 0);
+            assert!(pipeline.end_streams().is_empty(), "a file goes there");
+            pipeline.push(file, Block::of(b"x\n"), NOW);
+            pipeline.retire(file);
+            assert!(pipeline.end_streams().is_empty(), "a record waits");
+            let batch = pipeline.take(NOW).unwrap();
+            assert!(pipeline.end_streams().is_empty(), "a batch is under way");
+            assert_eq!(pipeline.opened_as(batch.stream), stream);
+            pipeline.outcome(batch, Ok(Receipt::default()), NOW, Chance(0.5));
+            assert_eq!(settled(&mut pipeline), Some(2));
+            assert_eq!(pipeline.end_streams(), HashSet::from([stream]));
+            assert!(pipeline.end_streams().is_empty(), "it is over once");
+        }
+        assert!(pipeline.streams.len() <= 2 && pipeline.days.is_empty(), "{}", pipeline.streams.len());
+    }
+
+    #[test]
+    fn what_is_to_be_told_of_a_stream_is_told_before_another_has_its_number() {
+        let (mut pipeline, stream) = pipeline(1);
+        push(&mut pipeline, 0, &[("a", 0)]);
+        pipeline.forget(FileId(1));
+        let batch = pipeline.take(NOW).unwrap();
+        pipeline.outcome(batch, Err(SendError::Refused { detail: "no".to_owned() }), NOW, Chance(0.5));
+        assert!(pipeline.end_streams().is_empty());
+        assert_eq!(pipeline.effects().refused[0].0, stream);
+        assert_eq!(pipeline.end_streams(), HashSet::from([stream]));
     }
 
     #[test]

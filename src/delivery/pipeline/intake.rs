@@ -10,8 +10,8 @@ use super::open::Place;
 use super::{Pipeline, Stream};
 use crate::delivery::batch::{EVENT_OVERHEAD_BYTES, Time};
 use crate::delivery::lines::{Block, Line, is_blank, pieces};
-use crate::delivery::multiline::Records;
-use crate::delivery::treatment::Treated;
+use crate::delivery::multiline::{Inside, Records};
+use crate::delivery::treatment::{Memory, Treated, Treatment};
 use crate::record::{FileId, Mark, Monotonic, StreamId, Wall};
 
 /// A whole record, however many lines it has, of a source that gives records their times.
@@ -25,6 +25,22 @@ pub struct Record<'a> {
     pub end: u64,
 }
 
+/// What all records of a block have in common: found once, since most blocks have thousands of them.
+struct Intake {
+    file: FileId,
+    stream: StreamId,
+    /// Each record goes to the stream of its day.
+    is_dated: bool,
+    treatment: Option<Arc<Treatment>>,
+    /// The file's, until the block is taken.
+    memory: Memory,
+    now: Monotonic,
+    /// The time of this moment as well as it is known.
+    wall: Wall,
+    /// The same where it was measured.
+    true_time: Option<Wall>,
+}
+
 impl Pipeline {
     /// Takes the complete records of a block; answers the mark up to which its bytes were taken.
     pub fn push(&mut self, file: FileId, block: Block<'_>, now: Monotonic) -> Mark {
@@ -32,26 +48,24 @@ impl Pipeline {
             let offset = block.offset + (index - block.start) as u64;
             Mark::at(offset, block.bytes.get(..index).unwrap_or_default())
         };
-        let Some(followed) = self.files.get(&file) else {
+        let Some(mut intake) = self.begin(file, now) else {
             return mark_at(block.start);
         };
-        let inside = followed.memory.inside;
-        let treatment = self.treatments.get(followed.treatment).map(Arc::clone);
-        let several = treatment.filter(|treatment| treatment.multi_line.is_some());
+        let inside = intake.memory.inside.unwrap_or_else(|| Inside::before(&block));
+        let several = intake.treatment.clone().filter(|treatment| treatment.multi_line.is_some());
         let mut records =
             Records::new(block, inside, several.map(|treatment| move |line: &str| treatment.is_start(line)));
         let mut record_start = block.start;
         for record in records.by_ref() {
             let end = record.end;
-            self.take_record(file, record, Time::Own(now), now, || mark_at(record_start));
+            self.take_record(&mut intake, record, Time::Own(now), || mark_at(record_start));
             record_start = end;
         }
+        intake.memory.inside = Some(records.inside());
+        self.end(intake);
         let taken = mark_at(records.taken());
-        if let Some(followed) = self.files.get_mut(&file) {
-            followed.memory.inside = records.inside();
-        }
         if records.taken() > block.start {
-            self.cover_last(file, taken);
+            self.cover(file, taken);
         }
         taken
     }
@@ -66,69 +80,76 @@ impl Pipeline {
         now: Monotonic,
     ) -> Vec<u64> {
         let mut ends_of_batches = Vec::new();
-        if !self.files.contains_key(&file) {
+        let Some(mut intake) = self.begin(file, now) else {
             return ends_of_batches;
-        }
+        };
         let (mut at, mark) = (from, |offset| Mark { offset, tail: 0 });
         for Record { text, time, end } in records {
             if !is_blank(text) {
                 let line = Line { text: text.into(), end: 0, continued: false, goes_on: false };
-                self.take_record(file, line, Time::Parsed(time), now, || {
+                self.take_record(&mut intake, line, Time::Parsed(time), || {
                     ends_of_batches.push(at);
                     mark(at)
                 });
             }
             at = end;
         }
+        self.end(intake);
         if at > from {
-            self.cover_last(file, mark(at));
+            self.cover(file, mark(at));
         }
         ends_of_batches
     }
 
-    /// Takes one whole record, or a piece of a line that is too long for one; `before` is the mark before it.
-    fn take_record(
-        &mut self,
-        file: FileId,
-        line: Line<'_>,
-        time: Time,
-        now: Monotonic,
-        mut before: impl FnMut() -> Mark,
-    ) {
-        let Some(followed) = self.files.get_mut(&file) else { return };
+    /// Finds what the records of a block of `file` have in common; none where it is not followed.
+    fn begin(&mut self, file: FileId, now: Monotonic) -> Option<Intake> {
+        let (wall, true_time) = (self.offset.wall(now), self.true_time(now));
+        let followed = self.files.get_mut(&file)?;
         let stream = followed.stream;
-        followed.memory.is_rest = line.continued;
-        let treatment = self.treatments.get(followed.treatment);
-        let treated = match treatment {
-            Some(treatment) => treatment.treat(line.text, time, self.offset.wall(now), &mut followed.memory),
-            None => Some(Treated { text: line.text, time, is_given_up: false }),
+        let is_dated = self.streams.get(stream.0 as usize).is_some_and(|stream| stream.is_dated);
+        let treatment = self.treatments.get(followed.treatment).map(Arc::clone);
+        let memory = std::mem::take(&mut followed.memory);
+        Some(Intake { file, stream, is_dated, treatment, memory, now, wall, true_time })
+    }
+
+    /// Gives the file back what is remembered of it.
+    fn end(&mut self, intake: Intake) {
+        if let Some(followed) = self.files.get_mut(&intake.file) {
+            followed.memory = intake.memory;
+        }
+    }
+
+    /// Takes one whole record, or a piece of a line that is too long for one; `before` is the mark before it.
+    fn take_record(&mut self, intake: &mut Intake, line: Line<'_>, time: Time, mut before: impl FnMut() -> Mark) {
+        let Intake { file, stream, is_dated, now, wall, true_time, .. } = *intake;
+        intake.memory.is_rest = line.continued;
+        let treated = match &intake.treatment {
+            Some(treatment) => treatment.treat(line.text, time, wall, &mut intake.memory),
+            None => Some(Treated { text: line.text, time, is_inherited: false, is_given_up: false }),
         };
-        let Some(Treated { text, time, is_given_up }) = treated else {
+        let Some(Treated { text, mut time, is_inherited, is_given_up }) = treated else {
             self.counts.filtered += 1;
             return;
         };
-        self.counts.unsearchable += u64::from(is_given_up);
-        let is_piece = line.continued || line.goes_on;
-        let text = match treatment {
-            Some(treatment) if is_piece => treatment.piece(text, line.continued, line.goes_on),
+        if is_given_up {
+            self.effects.keep(file);
+            self.tell_unsearchable(stream);
+        }
+        let text = match &intake.treatment {
+            Some(treatment) if line.continued || line.goes_on => treatment.piece(text, line.continued, line.goes_on),
             _ => text,
         };
         if is_blank(&text) {
             return;
         }
-        if let Some(cause) = time.refusal(self.true_time(now)) {
-            return self.give_up(stream, cause);
+        if is_inherited && !time.is_taken(true_time) {
+            time = Time::Own(now);
         }
-        if let Some(stream) = self.turn_to(file, time, &mut before) {
-            pieces(&Line { text, ..line }, |text| self.append(file, stream, time, text, now, &mut before));
+        if let Some(cause) = time.refusal(true_time) {
+            return self.give_up(file, stream, cause);
         }
-    }
-
-    /// Has `file` settle up to `end`, wherever its last record went.
-    fn cover_last(&mut self, file: FileId, end: Mark) {
-        if let Some(current) = self.files.get(&file).map(|followed| followed.current) {
-            self.cover(file, current, end);
-        }
+        let stream = if is_dated { self.turn_to(file, stream, time) } else { stream };
+        pieces(&Line { text, ..line }, |text| self.append(file, stream, time, text, now, &mut before));
     }
 
     /// Adds one record; `before` is the mark before its line, up to which is covered what another batch took.
@@ -142,8 +163,8 @@ impl Pipeline {
         before: impl FnOnce() -> Mark,
     ) {
         let place = self.streams[id.0 as usize].open.place(time, text.len());
-        if self.run.is_some_and(|run| place != Place::Into(run)) {
-            self.cover(file, id, before());
+        if self.run.is_some_and(|(of, index)| of != id || place != Place::Into(index)) {
+            self.cover(file, before());
         }
         let Stream { open, closed, .. } = &mut self.streams[id.0 as usize];
         let index = match place {
@@ -156,15 +177,15 @@ impl Pipeline {
         if let Some(batch) = open.get(index) {
             batch.push(time, text);
         }
-        self.run = Some(index);
+        self.run = Some((id, index));
         self.counts.waiting += 1;
         self.counts.waiting_bytes += text.len() + EVENT_OVERHEAD_BYTES;
     }
 
-    /// Has `file` settle up to `end` with the batch that took what was read last; where none did, with what is open of the
-    /// file, and at once where nothing is.
-    pub(super) fn cover(&mut self, file: FileId, id: StreamId, end: Mark) {
-        let batch = self.run.take().and_then(|index| self.streams[id.0 as usize].open.get(index));
+    /// Has `file` settle up to `end` with the batch that took what was read last, of whatever stream; where none did, with what
+    /// is open of the file, and at once where nothing is.
+    fn cover(&mut self, file: FileId, end: Mark) {
+        let batch = self.run.take().and_then(|(id, index)| self.streams[id.0 as usize].open.get(index));
         let Some(batch) = batch else {
             if !self.ledger.reach(file, end) {
                 let ticket = self.ledger.open(file, end);

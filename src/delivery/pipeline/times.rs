@@ -103,18 +103,19 @@ fn more_days_than_there_is_room_for_are_still_all_sent() {
 }
 
 #[test]
-fn a_time_that_is_certain_to_be_refused_costs_no_request_and_stops_nothing() {
+fn a_time_that_is_certain_to_be_refused_costs_no_request_stops_nothing_and_is_not_inherited() {
     let mut pipeline = pipeline(true, Duration::ZERO);
     let year = 365 * DAY;
     let (old, new) = (WALL - 15 * DAY, WALL + 70 * year);
     let text = format!("{old} old\n  its trace\n{new} new\n{WALL} good\n");
     push(&mut pipeline, FILE, 0, &text);
-    assert_eq!(send_all(&mut pipeline), [1]);
+    assert_eq!(send_all(&mut pipeline), [1, 1]);
     let effects = pipeline.effects();
-    assert_eq!(effects.refused, [(STREAM, Cause::TooOld, 2), (STREAM, Cause::TooNew, 1)]);
+    assert_eq!(effects.refused, [(STREAM, Cause::TooOld, 1), (STREAM, Cause::TooNew, 1)]);
+    assert_eq!(effects.unsent, [FILE]);
     assert_eq!(effects.settled.last().map(|(_, mark)| mark.offset), Some(text.len() as u64));
     let counts = pipeline.counts();
-    assert_eq!((counts.sent, counts.refused, counts.waiting), (1, 3, 0));
+    assert_eq!((counts.sent, counts.refused, counts.waiting), (2, 2, 0));
     let more = format!("{old} old\n");
     push(&mut pipeline, FILE, text.len() as u64, &more);
     assert_eq!(
@@ -122,6 +123,16 @@ fn a_time_that_is_certain_to_be_refused_costs_no_request_and_stops_nothing() {
         Some((text.len() + more.len()) as u64),
         "with nothing to send the position moves at once"
     );
+}
+
+#[test]
+fn a_time_in_doubt_is_not_inherited_and_one_that_is_taken_is() {
+    for (ahead, is_inherited) in [(-14 * DAY, false), (-13 * DAY, true), (HOUR, true), (3 * HOUR, false)] {
+        let mut pipeline = pipeline(true, Duration::ZERO);
+        push(&mut pipeline, FILE, 0, &format!("{} began\n  at main\n", WALL + ahead));
+        let requests = send_all(&mut pipeline);
+        assert_eq!(requests, if is_inherited { vec![2] } else { vec![1, 1] }, "{ahead}");
+    }
 }
 
 #[test]
@@ -230,10 +241,9 @@ proptest! {
             for (_, mark) in pipeline.effects().settled {
                 prop_assert!(mark.offset > position);
                 position = mark.offset;
-                // What is before the position arrived, or was refused: with a time of its own or of the line before it.
-                let mut is_refused = false;
+                // What is before the position arrived, or was refused for a time of its own.
                 for (index, (days, _)) in lines.iter().enumerate() {
-                    is_refused = if *days == 40 { is_refused } else { *days > 14 };
+                    let is_refused = *days > 14 && *days != 40;
                     prop_assert!(ends[index] > position || arrived[index] || is_refused, "line {index} at {position}");
                 }
             }

@@ -1,4 +1,6 @@
-//! Going back: reading again what was read and never settled, and saving again what the state lost.
+//! Going back: reading again what was read and never settled, saving again what the state lost, and keeping what CloudWatch refused.
+
+use std::path::PathBuf;
 
 use super::Files;
 use crate::delivery::lines::Ending;
@@ -20,6 +22,15 @@ impl Files {
         (row.read, row.offered, row.offered_as) = (row.settled, 0, Ending::Growing);
         self.handed_out.take_if(|window| window.file == id);
         self.enqueue(id);
+    }
+
+    /// A record of `file` was given up: whatever follows, the file is not deleted. Where it would have been, and that is new, its path.
+    pub fn keep(&mut self, file: FileId) -> Option<PathBuf> {
+        let id = self.retired.get(&file).map_or(file, |retired| retired.heir);
+        let row = self.rows.get_mut(&id)?;
+        let is_new = row.skipped == 0;
+        row.skipped = row.skipped.max(1);
+        (is_new && self.entries[row.entry].entry.removes).then(|| row.path.to_path_buf())
     }
 
     /// What is to be saved of all files, for a state that began anew.

@@ -16,7 +16,7 @@ pub(super) const QUIET: Duration = Duration::from_secs(600);
 /// A deleted one sooner: its writer has to be one that still has it open.
 const DELETED_QUIET: Duration = Duration::from_secs(60);
 /// For so long it is tried to delete a file.
-const REMOVAL_PATIENCE: Duration = Duration::from_secs(86_400);
+pub(super) const REMOVAL_PATIENCE: Duration = Duration::from_secs(86_400);
 /// What deleted files that make no progress may hold of the disk.
 const MAX_DELETED_BYTES: u64 = 256 * 1024 * 1024;
 

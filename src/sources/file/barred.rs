@@ -5,10 +5,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use regex::Regex;
-
 use super::find::Pattern;
 use super::{names, read};
+use crate::delivery::filter;
 
 /// A file that cannot be opened, or a folder that cannot be looked into.
 #[derive(Debug)]
@@ -23,7 +22,11 @@ pub struct Barred {
 ///
 /// # Errors
 /// Where the glob cannot be read.
-pub fn barred(pattern: &str, blacklist: Option<&Regex>, exempt: &[PathBuf]) -> Result<Vec<Barred>, globset::Error> {
+pub fn barred(
+    pattern: &str,
+    blacklist: Option<&filter::Pattern>,
+    exempt: &[PathBuf],
+) -> Result<Vec<Barred>, globset::Error> {
     let pattern = Pattern::new(pattern)?;
     let (mut barred, mut refused) = (Vec::new(), Vec::new());
     let is_meant = |path: &Path| names::is_meant(path, blacklist, exempt);
@@ -69,7 +72,7 @@ mod tests {
             fs::write(at(name), "x\n").unwrap();
             fs::set_permissions(at(name), Permissions::from_mode(0o000)).unwrap();
         }
-        let left_out = Regex::new("^left-out").unwrap();
+        let left_out = filter::Pattern::new("^left(?=-out)").unwrap();
         fs::set_permissions(at("closed"), Permissions::from_mode(0o000)).unwrap();
         let named = |pattern: &str| {
             let found =

@@ -102,6 +102,7 @@ impl Files {
             row.note(&stat, look.now);
         }
         row.copy_of = None;
+        row.skipped = row.skipped.max(old.skipped);
         if siblings::is_like(&row.path, old.head, old.read) {
             (row.read, row.settled) = (old.read, old.settled);
         } else if let Ok(end) = read::open(&row.path).and_then(|file| read::mark(&file, row.size.min(old.read.offset)))

@@ -36,6 +36,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::delivery::encoding::Encoding;
+use crate::delivery::filter;
 use crate::delivery::lines::Ending;
 use crate::record::{FileId, Mark, Monotonic, SavedFile, StreamName};
 use find::Pattern;
@@ -83,7 +84,7 @@ pub struct FileEntry {
     /// A rotated file is offered for removal once all of it is settled.
     pub removes: bool,
     /// Base names that are left out.
-    pub blacklist: Option<regex::Regex>,
+    pub blacklist: Option<filter::Pattern>,
 }
 
 /// A file's key in the state.
@@ -154,7 +155,7 @@ pub enum Change {
         /// What is to be saved of it before.
         saved: SavedFile,
     },
-    /// A rotated file was deleted. A [`Change::Gone`] follows.
+    /// A rotated file was deleted. It is read on from its descriptor for late writers; then a [`Change::Gone`] follows.
     Removed {
         /// Where it was.
         path: PathBuf,

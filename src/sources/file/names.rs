@@ -9,7 +9,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use regex::Regex;
+use crate::delivery::filter::Pattern;
 
 /// Endings of files that are no text, whatever a glob says: archives and compressed files.
 const COMPRESSED: [&str; 21] = [
@@ -28,8 +28,8 @@ pub fn is_compressed(path: &Path) -> bool {
 
 /// Whether what was found at `path` is followed: it is not compressed, `blacklist` does not find its base name, and it is none of
 /// `exempt` nor a rotated one of them.
-pub fn is_meant(path: &Path, blacklist: Option<&Regex>, exempt: &[PathBuf]) -> bool {
-    let is_listed = |list: &Regex| list.is_match(&path.file_name().unwrap_or_default().to_string_lossy());
+pub fn is_meant(path: &Path, blacklist: Option<&Pattern>, exempt: &[PathBuf]) -> bool {
+    let is_listed = |list: &Pattern| list.matches(&path.file_name().unwrap_or_default().to_string_lossy());
     let is_exempt = |own: &PathBuf| own.parent() == path.parent() && (own == path || is_rotated_from(path, own));
     !is_compressed(path) && !blacklist.is_some_and(is_listed) && !exempt.iter().any(is_exempt)
 }
@@ -50,6 +50,17 @@ pub fn is_rotated_from(rotated: &Path, name: &Path) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether the two paths are the same but for numbers: `app-20261120.log` and `app-20261121.log`.
+pub fn is_numbered_like(one: &Path, other: &Path) -> bool {
+    let numberless = |path: &Path| {
+        let mut bytes: Vec<u8> = path.as_os_str().as_bytes().to_vec();
+        bytes.iter_mut().filter(|byte| byte.is_ascii_digit()).for_each(|byte| *byte = b'0');
+        bytes.dedup_by(|byte, before| *byte == b'0' && *before == b'0');
+        bytes
+    };
+    numberless(one) == numberless(other)
 }
 
 /// `app.log` of `app.log.1`, `app.log.2026-01-01`, `app.log-20260101-1767225600`, `app.log.old`.

@@ -47,7 +47,7 @@ pub(super) struct Row {
     pub(super) read: Mark,
     /// Everything before this point is acknowledged.
     pub(super) settled: Mark,
-    /// Bytes at its beginning that were there when reading began at its end: nobody sent them.
+    /// Bytes of it that nobody sent, at the least so many (see [`SavedFile::skipped`]).
     pub(super) skipped: u64,
     pub(super) size: u64,
     /// When its inode last changed, in nanoseconds.
@@ -93,6 +93,8 @@ pub(super) struct Row {
     pub(super) has_failed: bool,
     /// When it was offered for removal last.
     pub(super) offered_at: Option<Monotonic>,
+    /// When it was offered for removal first since it last grew.
+    pub(super) first_offered_at: Option<Monotonic>,
     /// A read found other bytes before the mark than there were.
     pub(super) is_suspect: bool,
     /// A look found it and told so.
@@ -142,6 +144,7 @@ impl Row {
             is_stuck: false,
             has_failed: false,
             offered_at: None,
+            first_offered_at: None,
             is_suspect: false,
             is_announced: false,
             copy_of: None,
@@ -166,6 +169,7 @@ impl Row {
             is_queued: false,
             is_stuck: false,
             offered_at: None,
+            first_offered_at: None,
             is_suspect: false,
             is_announced: false,
             copy_of: None,

@@ -9,6 +9,9 @@ use std::cell::OnceCell;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use rustix::fs::{Mode, OFlags};
 
 use super::macos;
 use super::sections::process::{self, Figure, Stat};
@@ -16,11 +19,13 @@ use super::trouble::Trouble;
 
 /// The longest command line that is looked at: what one word of it may be at the most (`MAX_ARG_STRLEN`, execve(2)).
 const MAX_COMMAND_BYTES: u64 = 128 * 1024;
+/// What is looked at of a file that holds a process id.
+const MAX_PID_BYTES: u64 = 64;
 
 /// The processes at one moment.
 pub struct Scan {
     source: Source,
-    found: Option<Vec<Process>>,
+    found: Option<Vec<Rc<Process>>>,
 }
 
 /// Where they are looked for.
@@ -75,31 +80,38 @@ impl Scan {
     }
 
     /// All programs at work.
-    pub fn all(&mut self) -> Result<&[Process], Trouble> {
+    pub fn all(&mut self) -> Result<&[Rc<Process>], Trouble> {
         let found = match self.found.take() {
             Some(found) => found,
             None => match &self.source {
                 Source::Tree(root) => look(&root.join("proc"))?,
                 Source::System => macos::processes()?,
-            },
+            }
+            .into_iter()
+            .map(Rc::new)
+            .collect(),
         };
         Ok(self.found.insert(found))
     }
 
     /// Those of which `is_meant` says so.
-    pub fn select(&mut self, is_meant: impl Fn(&Self, &Process) -> bool) -> Result<Vec<Process>, Trouble> {
+    pub fn select(&mut self, is_meant: impl Fn(&Self, &Process) -> bool) -> Result<Vec<Rc<Process>>, Trouble> {
         self.all()?;
         let found = self.found.take().unwrap_or_default();
-        let meant = found.iter().filter(|process| is_meant(self, process)).map(Process::again).collect();
+        let meant = found.iter().filter(|process| is_meant(self, process)).cloned().collect();
         self.found = Some(found);
         Ok(meant)
     }
 
     /// The one with this id, without a look at the others where that can be.
-    pub fn one(&mut self, pid: u32) -> Result<Option<Process>, Trouble> {
+    pub fn one(&mut self, pid: u32) -> Result<Option<Rc<Process>>, Trouble> {
         match &self.source {
-            Source::Tree(root) => Ok(read_process(&root.join("proc"), pid)),
-            Source::System => Ok(self.all()?.iter().find(|process| process.pid == pid).map(Process::again)),
+            Source::Tree(root) => {
+                let found = read_process(&root.join("proc"), pid);
+                let unseen = |error| Trouble::unanswered(&format!("process {pid}"), error);
+                Ok(found.map_err(unseen)?.map(Rc::new))
+            }
+            Source::System => Ok(self.all()?.iter().find(|process| process.pid == pid).cloned()),
         }
     }
 
@@ -109,9 +121,9 @@ impl Scan {
             Source::Tree(root) => root.join(path.strip_prefix("/").unwrap_or(path)),
             Source::System => path.to_owned(),
         };
-        let text = fs::read_to_string(&path).map_err(|error| Trouble::unreadable(&path, &error))?;
+        let text = read_beginning(&path).map_err(|error| Trouble::unreadable(&path, &error))?;
         let pid = text.split_ascii_whitespace().next().and_then(|word| word.parse().ok());
-        pid.ok_or_else(|| Trouble::not_understood(&path, "holds no process id"))
+        pid.ok_or_else(|| Trouble::not_understood(&path, "holds no process id").of_absence())
     }
 
     /// Its name: whole, where the kernel cut it.
@@ -179,15 +191,6 @@ impl Scan {
     }
 }
 
-impl Process {
-    /// The same once more, for somebody who keeps it.
-    fn again(&self) -> Self {
-        let Self { pid, started, name, command, path, told } = self;
-        let (name, command, path, told) = (name.clone(), command.clone(), path.clone(), told.clone());
-        Self { pid: *pid, started: *started, name, command, path, told }
-    }
-}
-
 type Parse = fn(&str) -> Vec<Figure>;
 
 /// What is read of a process, and by whom.
@@ -197,13 +200,26 @@ const FILES: [(&str, Parse); 3] =
 fn look(proc: &Path) -> Result<Vec<Process>, Trouble> {
     let entries = fs::read_dir(proc).map_err(|error| Trouble::unreadable(proc, &error))?;
     let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    Ok(pids.filter_map(|pid| read_process(proc, pid)).collect())
+    Ok(pids.filter_map(|pid| read_process(proc, pid).ok().flatten()).collect())
 }
 
-fn read_process(proc: &Path, pid: u32) -> Option<Process> {
-    let stat = read_stat(&proc.join(pid.to_string())).filter(|stat| stat.is_program)?;
+/// None where there is no such program; an error where that cannot be seen.
+fn read_process(proc: &Path, pid: u32) -> io::Result<Option<Process>> {
+    let text = match read(&proc.join(pid.to_string()).join("stat")) {
+        Err(error) if is_gone(&error) => {
+            fs::metadata(proc)?;
+            return Ok(None);
+        }
+        text => text?,
+    };
+    let program = process::parse_stat(&text).filter(|stat| stat.is_program);
     let (command, path) = (OnceCell::new(), OnceCell::new());
-    Some(Process { pid, started: stat.started, name: stat.name, command, path, told: None })
+    Ok(program.map(|stat| Process { pid, started: stat.started, name: stat.name, command, path, told: None }))
+}
+
+/// A process may end while it is looked at.
+fn is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error())
 }
 
 fn read_stat(folder: &Path) -> Option<Stat> {
@@ -213,6 +229,17 @@ fn read_stat(folder: &Path) -> Option<Stat> {
 /// A name that is no UTF-8 is bent rather than let spoil the rest.
 fn read(path: &Path) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&fs::read(path)?).into_owned())
+}
+
+/// The beginning of a regular file. Whatever else stands at its place is not waited for.
+fn read_beginning(path: &Path) -> io::Result<String> {
+    let file = File::from(rustix::fs::open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?);
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_PID_BYTES).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// How many descriptors a process has. Since Linux 6.2 the folder's size says so to those who may not look into it.

@@ -13,6 +13,7 @@ use std::path::Path;
 pub struct Trouble {
     source_name: String,
     cause: String,
+    is_absence: bool,
 }
 
 impl fmt::Display for Trouble {
@@ -24,17 +25,28 @@ impl fmt::Display for Trouble {
 impl Trouble {
     /// The file at `path` could not be read.
     pub fn unreadable(path: &Path, error: &io::Error) -> Self {
-        Self { source_name: path.display().to_string(), cause: format!("cannot be read: {error}") }
+        let is_absence = error.kind() == io::ErrorKind::NotFound;
+        Self { source_name: path.display().to_string(), cause: format!("cannot be read: {error}"), is_absence }
     }
 
     /// The file at `path` does not say what it should; `missing` is what.
     pub fn not_understood(path: &Path, missing: &str) -> Self {
-        Self { source_name: path.display().to_string(), cause: missing.to_owned() }
+        Self { source_name: path.display().to_string(), cause: missing.to_owned(), is_absence: false }
     }
 
     /// The operating system did not answer `question`.
     pub fn unanswered(question: &str, cause: impl fmt::Display) -> Self {
-        Self { source_name: question.to_owned(), cause: cause.to_string() }
+        Self { source_name: question.to_owned(), cause: cause.to_string(), is_absence: false }
+    }
+
+    /// The same, where it says that what is looked for is not there.
+    pub fn of_absence(self) -> Self {
+        Self { is_absence: true, ..self }
+    }
+
+    /// Whether what was looked for is not there, rather than not to be seen.
+    pub fn is_absence(&self) -> bool {
+        self.is_absence
     }
 }
 

@@ -4,6 +4,7 @@
 //! told once and tried again: the agent runs on without it. Easy to break: what was summed up must outlive a socket that fails.
 
 mod aggregate;
+mod lost;
 mod parse;
 
 use std::io;
@@ -17,36 +18,43 @@ use tokio::task::JoinHandle;
 
 use crate::config::StatsdConfig;
 use crate::record::{Monotonic, Sample};
-use aggregate::Sums;
-use parse::Oddities;
+use aggregate::{LeftOut, Sums};
+use parse::{Oddities, Rules};
 
 /// The longest packet of UDP over IPv4 is 65,507 bytes.
 const MAX_PACKET: usize = 65_536;
-/// Packets read at a go; then everybody else has a turn.
-const BURST: usize = 128;
+/// Bytes read at a go; then everybody else has a turn. One packet of the longest, or 128 without a byte.
+const BURST: usize = 65_536;
+/// What a packet costs beside its bytes.
+const PACKET_COST: usize = 512;
 /// What the system is asked to keep for a packet that waits.
 const PACKET_BYTES: usize = 1_024;
 /// An address that could not be bound is tried again after this, then after twice as long, up to the longest pause.
 const BIND_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_BIND_PAUSE: Duration = Duration::from_secs(30);
-/// How often the own log warns of the same.
-const WARN_PAUSE: Duration = Duration::from_secs(60);
+/// How often the own log is told. Longer than the minute in which it takes the same warning once: a number left out is never told.
+const WARN_PAUSE: Duration = Duration::from_secs(61);
+/// Apart from each other, so that the last is not left out for the one before.
+const UNUSED: &str = "some of what was sent by StatsD was not used";
+const UNUSED_AT_LAST: &str = "at last, some of what was sent by StatsD was not used";
 
 /// What listens, and what it has summed up. Listening ends with it.
 pub struct Statsd {
     shared: Arc<Mutex<Shared>>,
     task: Option<JoinHandle<()>>,
     warned_at: Option<Monotonic>,
+    /// The socket that was asked last, and how many packets had been lost at it.
+    lost_before: (String, u64),
 }
 
 #[derive(Default)]
 struct Shared {
     sums: Sums,
     oddities: Oddities,
-    /// When it was asked last: the time that gauges are stamped with.
-    now: Monotonic,
     /// Where it listens; the reason where it does not.
     listening: Option<Result<SocketAddr, String>>,
+    /// Which socket it is, where the system tells.
+    socket: Option<String>,
 }
 
 fn locked(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
@@ -64,15 +72,15 @@ impl Statsd {
             let ears = Ears { config: config.clone(), shared: Arc::clone(&shared) };
             runtime.spawn(ears.run(first.ok()))
         });
-        Self { shared, task, warned_at: None }
+        Self { shared, task, warned_at: None, lost_before: <(String, u64)>::default() }
     }
 
     /// What was summed up since it was last asked: each metric once, its dimensions its kind and its tags.
     pub fn take(&mut self, now: Monotonic) -> Vec<Sample> {
-        self.warn(now);
-        let mut shared = locked(&self.shared);
-        shared.now = now;
-        shared.sums.take(now)
+        if self.warned_at.is_none_or(|at| now.since(at) >= WARN_PAUSE) && self.warns(UNUSED) {
+            self.warned_at = Some(now);
+        }
+        locked(&self.shared).sums.take(now)
     }
 
     /// Where it listens.
@@ -85,24 +93,36 @@ impl Statsd {
         locked(&self.shared).listening.as_ref().and_then(|listening| listening.as_ref().err().cloned())
     }
 
-    /// Tells, once a minute, what was sent and could not be used.
-    fn warn(&mut self, now: Monotonic) {
-        if self.warned_at.is_some_and(|at| now.since(at) < WARN_PAUSE) {
-            return;
-        }
+    /// Tells what was sent and could not be used, where there was any.
+    fn warns(&mut self, message: &'static str) -> bool {
+        let lost = self.newly_lost();
         let mut shared = locked(&self.shared);
         let Oddities { malformed, foreign, tags } = std::mem::take(&mut shared.oddities);
-        let crowded = shared.sums.crowded();
-        if malformed + foreign + tags + crowded > 0 {
-            self.warned_at = Some(now);
-            let most = aggregate::MAX_METRICS;
-            log::warn!(malformed, events = foreign, tags, crowded, max_metrics = most; "some of what was sent by StatsD was not used");
+        let LeftOut { crowded, too_great } = shared.sums.left_out();
+        drop(shared);
+        let is_any = malformed + foreign + tags + crowded + too_great + lost > 0;
+        if is_any {
+            let max_metrics = aggregate::MAX_METRICS;
+            log::warn!(malformed, events = foreign, tags, crowded, too_great, lost_packets = lost, max_metrics;
+                "{message}");
         }
+        is_any
+    }
+
+    /// Packets that the system dropped since this was asked last.
+    fn newly_lost(&mut self) -> u64 {
+        let Some(socket) = locked(&self.shared).socket.clone() else { return 0 };
+        let Some(lost) = lost::packets(&socket) else { return 0 };
+        let (of, before) = &self.lost_before;
+        let news = if *of == socket { lost.saturating_sub(*before) } else { lost };
+        self.lost_before = (socket, lost);
+        news
     }
 }
 
 impl Drop for Statsd {
     fn drop(&mut self) {
+        self.warns(UNUSED_AT_LAST);
         if let Some(task) = &self.task {
             task.abort();
         }
@@ -144,13 +164,20 @@ impl Ears {
             if let Err(error) = socket.readable().await {
                 return error;
             }
-            for _ in 0..BURST {
+            let mut taken = 0;
+            while taken < BURST {
                 match socket.try_recv(&mut buffer) {
-                    Ok(length) => self.take_in(buffer.get(..length).unwrap_or_default()),
+                    Ok(length) => {
+                        self.take_in(buffer.get(..length).unwrap_or_default());
+                        taken += length + PACKET_COST;
+                    }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                    // What another host answered to a packet that nobody here sent.
-                    Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    // What another host answered to a packet that nobody here sent, or a signal.
+                    Err(error)
+                        if matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::Interrupted) =>
+                    {
+                        taken += PACKET_COST;
+                    }
                     Err(error) => return error,
                 }
             }
@@ -159,9 +186,10 @@ impl Ears {
     }
 
     fn take_in(&self, packet: &[u8]) {
+        let rules = Rules { separator: &self.config.separator, max_tags: self.config.max_tags };
         let mut shared = locked(&self.shared);
-        let Shared { sums, oddities, now, .. } = &mut *shared;
-        parse::packet(packet, &self.config.separator, oddities, |measured| sums.add(measured, *now));
+        let Shared { sums, oddities, .. } = &mut *shared;
+        parse::packet(packet, rules, oddities, |measured| sums.add(measured));
     }
 }
 
@@ -193,5 +221,29 @@ fn tell(shared: &Mutex<Shared>, address: SocketAddr, bound: &io::Result<UdpSocke
         }
         Err(_) => {}
     }
-    locked(shared).listening = Some(listening);
+    let mut shared = locked(shared);
+    shared.socket = bound.as_ref().ok().and_then(lost::name_of);
+    shared.listening = Some(listening);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_is_asked_for_room_for_as_many_packets_as_may_wait() {
+        let bytes = |max_pending| {
+            let config = StatsdConfig {
+                address: SocketAddr::from(([127, 0, 0, 1], 0)),
+                aggregation: WARN_PAUSE,
+                interval: WARN_PAUSE,
+                separator: "_".into(),
+                max_pending,
+                max_tags: 20,
+                drop_original: Vec::new(),
+            };
+            SockRef::from(&bind(&config).unwrap()).recv_buffer_size().unwrap()
+        };
+        assert!(bytes(10_000) > bytes(1), "{} {}", bytes(10_000), bytes(1));
+    }
 }

@@ -7,6 +7,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::delivery::datums::{MAX_NAME_BYTES, MAX_VALUE};
+use crate::sources::host::sections::name::value_of;
+
 /// What kind of metric a line is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
@@ -68,15 +71,31 @@ pub struct Named {
     pub tags: Vec<(String, String)>,
 }
 
-/// One value of one metric.
+impl Named {
+    /// What it weighs in memory, roughly: its texts, and for each tag what two texts cost beside their bytes.
+    pub fn bytes(&self) -> usize {
+        const OF_TAG: usize = 64;
+        let tags = self.tags.iter().map(|(name, value)| name.len() + value.len() + OF_TAG);
+        self.name.len() + tags.sum::<usize>()
+    }
+}
+
+/// All values of one metric in a line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measured {
     /// Which.
     pub metric: Named,
-    /// What it is.
-    pub heard: Heard,
-    /// How many values it stands for: 10 at a rate of 0.1.
-    pub weight: f64,
+    /// Each with how many values it stands for: 10 at a rate of 0.1.
+    pub values: Vec<(Heard, f64)>,
+}
+
+/// How lines are read.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    /// What stands for a dot in a name.
+    pub separator: &'a str,
+    /// The most tags of a metric.
+    pub max_tags: usize,
 }
 
 /// What lines held beside values.
@@ -86,57 +105,60 @@ pub struct Oddities {
     pub malformed: u64,
     /// Events and checks of services, which are no metrics.
     pub foreign: u64,
-    /// Tags beyond [`MAX_TAGS`].
+    /// Tags beyond [`Rules::max_tags`].
     pub tags: u64,
 }
 
-/// CloudWatch takes 30 dimensions: `metric_type` and those of the configuration are some of them.
-pub const MAX_TAGS: usize = 20;
-/// Longest name of a metric and of a dimension. Source: API_MetricDatum, API_Dimension, read 2026-11-21.
-const MAX_NAME: usize = 255;
-/// Longest value of a dimension.
-const MAX_TAG_VALUE: usize = 1024;
-/// 2^360: CloudWatch refuses what is greater.
-const MOST: f64 = 2.348_542_582_773_833e108;
+/// A value that stands for more than a billion others is a mistake.
+const LEAST_RATE: f64 = 1e-9;
 /// The CloudWatch Agent's value of a tag without one: CloudWatch wants some.
 const NO_VALUE: &str = "<empty>";
 
-/// Reads all lines of a packet.
-pub fn packet(bytes: &[u8], separator: &str, oddities: &mut Oddities, mut each: impl FnMut(Measured)) {
+/// Reads all lines of a packet. A line gives each metric once, however many values it has: names are long, values are not.
+pub fn packet(bytes: &[u8], rules: Rules<'_>, oddities: &mut Oddities, mut each: impl FnMut(Measured)) {
     for line in bytes.split(|byte| *byte == b'\n') {
         let line = String::from_utf8_lossy(line);
         let line = line.trim();
         if line.starts_with("_e{") || line.starts_with("_sc|") {
             oddities.foreign += 1;
-        } else if !line.is_empty() && read_line(line, separator, oddities, &mut each).is_none() {
+        } else if !line.is_empty() && read_line(line, rules, oddities, &mut each).is_none() {
             oddities.malformed += 1;
         }
     }
 }
 
-/// Reads one line; none where it is none.
-fn read_line(line: &str, separator: &str, oddities: &mut Oddities, each: &mut impl FnMut(Measured)) -> Option<()> {
-    let (bucket, mut rest) = line.split_once(':')?;
+/// Reads one line; none where it is none, or ends in what is none.
+fn read_line(line: &str, rules: Rules<'_>, oddities: &mut Oddities, each: &mut impl FnMut(Measured)) -> Option<()> {
+    let (bucket, rest) = line.split_once(':')?;
     let mut tags = BTreeMap::new();
     let mut options = line.split('|').filter_map(|part| part.strip_prefix('#'));
     options.by_ref().flat_map(|all| all.split(',')).for_each(|tag| add_tag(&mut tags, tag.split_once(':'), tag));
     let mut parts = bucket.split(',');
-    let name = clean_name(parts.next()?, separator)?;
+    let name = clean_name(parts.next()?, rules.separator)?;
     parts.for_each(|tag| add_tag(&mut tags, tag.split_once('='), tag));
-    oddities.tags += tags.len().saturating_sub(MAX_TAGS) as u64;
-    let tags: Vec<_> = tags.into_iter().take(MAX_TAGS).collect();
+    oddities.tags += tags.len().saturating_sub(rules.max_tags) as u64;
+    let tags: Vec<_> = tags.into_iter().take(rules.max_tags).collect();
+    let mut kinds = BTreeMap::new();
+    let read = read_values(rest, &mut kinds, oddities);
+    for (kind, values) in kinds {
+        each(Measured { metric: Named { kind, name: name.clone(), tags: tags.clone() }, values });
+    }
+    read
+}
+
+/// Reads what stands behind the name, as far as it can be read.
+fn read_values(mut rest: &str, kinds: &mut BTreeMap<Kind, Vec<(Heard, f64)>>, oddities: &mut Oddities) -> Option<()> {
     loop {
         let (values, after) = rest.split_once('|')?;
         let end = after.find(['|', ':']).unwrap_or(after.len());
         let (kind, options) = after.split_at(end);
         let kind = Kind::of(kind)?;
         let (weight, next) = rate(options)?;
-        let metric = Named { kind, name: name.clone(), tags: tags.clone() };
         // A member of a set may hold a colon.
         let values: Vec<&str> = if kind == Kind::Set { vec![values] } else { values.split(':').collect() };
         for value in values {
-            match heard(kind, value) {
-                Some(heard) => each(Measured { metric: metric.clone(), heard, weight }),
+            match heard(kind, value, weight) {
+                Some(heard) => kinds.entry(kind).or_default().push((heard, weight)),
                 None => oddities.malformed += 1,
             }
         }
@@ -159,37 +181,38 @@ fn rate(options: &str) -> Option<(f64, Option<&str>)> {
         None => (option, None),
     };
     let rate: f64 = text.parse().ok()?;
-    (rate > 0.0 && rate <= 1.0).then_some((1.0 / rate, next))
+    (LEAST_RATE..=1.0).contains(&rate).then_some((1.0 / rate, next))
 }
 
-fn heard(kind: Kind, text: &str) -> Option<Heard> {
+fn heard(kind: Kind, text: &str, weight: f64) -> Option<Heard> {
     if kind == Kind::Set {
         return (!text.is_empty()).then(|| Heard::Member(text.to_string()));
     }
     let value: f64 = text.parse().ok()?;
     let is_change = kind == Kind::Gauge && text.starts_with(['+', '-']);
-    (value.abs() <= MOST).then_some(if is_change { Heard::Change(value) } else { Heard::Value(value) })
+    ((value * weight).abs() <= MAX_VALUE).then_some(if is_change { Heard::Change(value) } else { Heard::Value(value) })
 }
 
 fn add_tag(tags: &mut BTreeMap<String, String>, pair: Option<(&str, &str)>, alone: &str) {
     let (name, value) = pair.unwrap_or((alone, ""));
-    let name = ascii(name.trim().trim_start_matches(':'), MAX_NAME);
-    let value = ascii(value.trim(), MAX_TAG_VALUE);
+    let (name, value) = (name.trim().trim_start_matches(':'), value.trim());
     if !name.is_empty() {
-        tags.insert(name, if value.is_empty() { NO_VALUE.to_string() } else { value });
+        let value = if value.is_empty() { NO_VALUE.to_string() } else { value_of(value.as_bytes()) };
+        tags.insert(short_name(name), value);
     }
 }
 
 /// A name with the separator in place of dots; none where nothing is left of it.
 fn clean_name(name: &str, separator: &str) -> Option<String> {
-    let parts = name.trim().split('.').filter(|part| !part.is_empty());
-    let name = ascii(&parts.collect::<Vec<_>>().join(separator), MAX_NAME);
-    (!name.is_empty()).then_some(name)
+    let parts: Vec<&str> = name.trim().split('.').filter(|part| !part.is_empty()).collect();
+    (!parts.is_empty()).then(|| short_name(&parts.join(separator)))
 }
 
-/// Text that CloudWatch takes: whatever is not a visible ASCII character becomes `_`.
-fn ascii(text: &str, longest: usize) -> String {
-    text.chars().take(longest).map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '_' }).collect()
+/// A name of a metric or a tag as CloudWatch takes it.
+fn short_name(name: &str) -> String {
+    let mut name = value_of(name.as_bytes());
+    name.truncate(MAX_NAME_BYTES);
+    name
 }
 
 #[cfg(test)]
@@ -197,12 +220,15 @@ mod tests {
     use super::Heard::{Change, Member, Value};
     use super::*;
 
+    const RULES: Rules<'_> = Rules { separator: "_", max_tags: 20 };
+
     /// Kind, value and weight of each value of a packet, and the lines that are none.
     fn read(packet_text: &str) -> (Vec<(String, Kind, Heard, f64)>, u64) {
         let (mut all, mut oddities) = (Vec::new(), Oddities::default());
-        packet(packet_text.as_bytes(), "_", &mut oddities, |it| {
+        packet(packet_text.as_bytes(), RULES, &mut oddities, |it| {
             let tags = it.metric.tags.iter().map(|(name, value)| format!(",{name}={value}"));
-            all.push((it.metric.name + &tags.collect::<String>(), it.metric.kind, it.heard, it.weight));
+            let name = it.metric.name + &tags.collect::<String>();
+            all.extend(it.values.into_iter().map(|(heard, weight)| (name.clone(), it.metric.kind, heard, weight)));
         });
         (all, oddities.malformed)
     }
@@ -226,9 +252,9 @@ mod tests {
             ("a:1|c|#k:v:w|@0.5", "a,k=v:w", Counter, Value(1.0), 2.0),
             ("a,k=v,x=:1|c", "a,k=v,x=<empty>", Counter, Value(1.0), 1.0),
             ("a:1|c|c:ci-0123|T1700000000|e:it-x", "a", Counter, Value(1.0), 1.0),
-            ("a:1|c|@0.5|#k:ä\u{7}|c:in-1", "a,k=__", Counter, Value(1.0), 2.0),
+            ("a:1|c|@0.5|#k:ä\u{7}|c:in-1", "a,k=%C3%A4%07", Counter, Value(1.0), 2.0),
             (" a b:1|c\r", "a b", Counter, Value(1.0), 1.0),
-            ("ä.x:1|c", "__x", Counter, Value(1.0), 1.0),
+            ("ä.x:1|c", "%C3%A4_x", Counter, Value(1.0), 1.0),
         ];
         for (line, name, kind, heard, weight) in table {
             assert_eq!(read(line), (vec![(name.to_string(), kind, heard, weight)], 0), "{line}");
@@ -245,6 +271,20 @@ mod tests {
         assert_eq!(values("a:1|c:2|ms"), [one(1.0), (Kind::Timing, Value(2.0), 1.0)]);
         assert_eq!(values("a:1|c|@0.1:2|ms"), [(Kind::Counter, Value(1.0), 10.0), (Kind::Timing, Value(2.0), 1.0)]);
         assert_eq!(values("a:1:x:3|c"), [one(1.0), one(3.0)]);
+    }
+
+    #[test]
+    fn a_line_names_each_metric_once_however_many_values_it_has() {
+        let line = format!("a{}|#t:{}", ":1|c:2|ms".repeat(1_000), "x".repeat(900));
+        let mut all = Vec::new();
+        packet(line.as_bytes(), RULES, &mut Oddities::default(), |it| all.push((it.metric.kind, it.values.len())));
+        assert_eq!(all, [(Kind::Counter, 1_000), (Kind::Timing, 1_000)]);
+    }
+
+    #[test]
+    fn names_that_differ_stay_apart() {
+        let names: Vec<String> = read("m:1|c|#k:ä\nm:1|c|#k:ö\nm:1|c|#k:_").0.into_iter().map(|it| it.0).collect();
+        assert_eq!(names, ["m,k=%C3%A4", "m,k=%C3%B6", "m,k=_"]);
     }
 
     #[test]
@@ -267,6 +307,8 @@ mod tests {
             "a:1e200|g",
             "a:|s",
             "a:1|c|@-1",
+            "a:1|c|@1e-200",
+            "a:2e108|c|@0.5",
         ];
         for line in wrong {
             let (all, malformed) = read(&format!("x:1|c\n{line}\n\n y:2|c\n"));
@@ -277,7 +319,7 @@ mod tests {
     #[test]
     fn events_and_checks_are_counted_and_no_metrics() {
         let mut oddities = Oddities::default();
-        packet(b"_e{5,4}:title|text\n_sc|name|0\na:1|c", "_", &mut oddities, |_| {});
+        packet(b"_e{5,4}:title|text\n_sc|name|0\na:1|c", RULES, &mut oddities, |_| {});
         assert_eq!(oddities, Oddities { malformed: 0, foreign: 2, tags: 0 });
     }
 
@@ -286,15 +328,15 @@ mod tests {
         let (mut all, mut oddities) = (Vec::new(), Oddities::default());
         let tags: Vec<String> = (0..25).map(|number| format!("t{number:02}:{}", "v".repeat(2000))).collect();
         let line = format!("{}:1|c|#{}", "n".repeat(400), tags.join(","));
-        packet(line.as_bytes(), ".", &mut oddities, |it| all.push(it.metric));
-        assert_eq!((all[0].name.len(), all[0].tags.len(), oddities.tags), (255, MAX_TAGS, 5));
+        packet(line.as_bytes(), RULES, &mut oddities, |it| all.push(it.metric));
+        assert_eq!((all[0].name.len(), all[0].tags.len(), oddities.tags), (255, RULES.max_tags, 5));
         assert!(all[0].tags.iter().all(|(_, value)| value.len() == 1024));
     }
 
     #[test]
     fn any_bytes_can_be_read() {
         for bytes in [&b"\xff\xfe:1|c"[..], b"\0\0\0", b"a:1|c|#", b"|||", b":::", b"a:1|c|@", b"#"] {
-            packet(bytes, "_", &mut Oddities::default(), |_| {});
+            packet(bytes, RULES, &mut Oddities::default(), |_| {});
         }
     }
 }

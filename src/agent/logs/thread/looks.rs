@@ -41,11 +41,9 @@ impl LogThread {
         }
         let Some(removed) = self.files.remove(file) else { return };
         match removed {
-            Ok(changes) => {
+            Ok(change) => {
                 self.removed += 1;
-                let mut to_save = Changes::default();
-                changes.into_iter().for_each(|change| self.take_in(change, &mut to_save));
-                self.save(to_save, Urgency::Later);
+                self.take_in(change, &mut Changes::default());
             }
             Err((path, error)) => {
                 log::warn!(path:% = path.display(), error:%; "cannot delete a rotated file; it is tried again");
@@ -59,7 +57,7 @@ impl LogThread {
         self.next_look = now.after(took + LOOK_PAUSE.max(share));
     }
 
-    fn take_in(&mut self, change: Change, to_save: &mut Changes) {
+    pub(super) fn take_in(&mut self, change: Change, to_save: &mut Changes) {
         match change {
             Change::Appeared { file, entry, path, stream, from } => {
                 log::info!(path:% = path.display(), stream:% = stream, from; "following a file");

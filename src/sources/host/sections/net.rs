@@ -27,9 +27,10 @@ pub struct Net {
 impl Net {
     /// Reads `/proc/net/dev`, of the interfaces that are wanted by their names.
     pub fn readings(&mut self, dev: &str, is_wanted: impl Fn(&str) -> bool) -> Vec<Reading> {
-        let now: BTreeMap<_, _> = dev.lines().filter_map(parse_line).filter(|(name, _)| is_wanted(name)).collect();
+        // What is not told of now may be again: one that was down for a moment loses nothing of what it passed on.
+        let now: BTreeMap<_, _> = dev.lines().filter_map(parse_line).collect();
         let mut readings = Vec::new();
-        for (name, grown) in self.before.step(now) {
+        for (name, grown) in self.before.step(now).into_iter().filter(|(name, _)| is_wanted(name)) {
             let dimensions = vec![("interface", value_of(name.as_bytes()))];
             for (field, grown) in FIELDS.into_iter().zip(grown) {
                 readings.push(Reading { field, dimensions: dimensions.clone(), value: grown as f64 });
@@ -86,6 +87,15 @@ mod tests {
             "eth0 packets_recv 1",
         ];
         assert_eq!(lines(&net.readings(&second, |_| true)), expected);
+    }
+
+    #[test]
+    fn an_interface_that_was_not_told_of_once_loses_nothing() {
+        let mut net = Net::default();
+        let text = |bytes: u32| format!("eth0: {bytes} 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n");
+        net.readings(&text(1_000), |_| true);
+        assert_eq!(net.readings(&text(1_100), |_| false), []);
+        assert!(lines(&net.readings(&text(1_150), |_| true)).contains(&"eth0 bytes_recv 50".to_owned()));
     }
 
     #[test]

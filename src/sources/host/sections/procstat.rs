@@ -4,8 +4,9 @@
 //! whoever publishes them sums them up. Easy to break: an id is given anew once its process has ended, so that a share of the
 //! processor's time needs the same id *and* the same beginning; and a process that ends in the middle costs its own figures only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use regex::Regex;
 
@@ -57,15 +58,17 @@ impl Procstat {
     /// The figures of each process that is meant, and how many they are.
     pub fn collect(&mut self, now: Monotonic, scan: &mut Scan) -> Vec<Reading> {
         let looked = self.find(scan);
+        // No pid file is what a service that does not run looks like; one that may not be read says nothing of it.
+        let is_known = looked.as_ref().is_err_and(Trouble::is_absence);
         let Some(found) = self.told.settle("procstat", looked) else {
-            // No pid file is what a service that does not run looks like.
             self.used.clear();
-            let is_known = matches!(self.selection, Selection::PidFile(_));
+            let is_known = is_known && matches!(self.selection, Selection::PidFile(_));
             return if is_known { vec![self.count(0)] } else { Vec::new() };
         };
         let told: Vec<_> = found.iter().filter_map(|process| Some((process, scan.tell(process)?))).collect();
         self.tell_forbidden(told.iter().any(|(_, told)| told.is_forbidden));
-        self.used.retain(|known, _| told.iter().any(|(process, _)| (process.pid, process.started) == *known));
+        let alive: BTreeSet<_> = told.iter().map(|(process, _)| (process.pid, process.started)).collect();
+        self.used.retain(|known, _| alive.contains(known));
         let mut readings = vec![self.count(told.len())];
         for (process, told) in told {
             let usage = self.usage(process, &told, now);
@@ -76,7 +79,7 @@ impl Procstat {
         readings
     }
 
-    fn find(&self, scan: &mut Scan) -> Result<Vec<Process>, Trouble> {
+    fn find(&self, scan: &mut Scan) -> Result<Vec<Rc<Process>>, Trouble> {
         match &self.selection {
             Selection::PidFile(path) => {
                 let pid = scan.pid_in(path)?;
