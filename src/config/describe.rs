@@ -52,7 +52,7 @@ fn region(config: &Config, facts: &Facts) -> String {
     match (&config.agent.region, &facts.region) {
         (Some(region), _) => region.clone(),
         (None, Some(region)) => format!("{region} (the credential chain's)"),
-        (None, None) => "the credential chain's".to_string(),
+        (None, None) => "none is set".to_string(),
     }
 }
 
