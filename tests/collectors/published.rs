@@ -19,9 +19,10 @@ fn published(machine: &str, collected: &str) -> Vec<String> {
         std::fs::create_dir_all(machine.path(mount)).unwrap();
     }
     let facts = Facts { instance_id: "x-1".to_owned(), ..Facts::default() };
-    let samples = metrics_preview(&config, &facts, &machine.path(""));
-    let mut lines: Vec<String> = samples
+    let sections = metrics_preview(&config, &facts, &machine.path(""));
+    let mut lines: Vec<String> = sections
         .iter()
+        .flat_map(|section| &section.samples)
         .map(|sample| {
             let pairs: Vec<String> = sample.dimensions.iter().map(|(name, value)| format!("{name}={value}")).collect();
             let own = pairs.join(",").strip_suffix("Id=x-1").expect("the machine's own come last").to_owned();
