@@ -182,7 +182,7 @@ impl Mask {
 }
 
 /// A piece of a line too long for one event without what may belong to a secret that was cut in two: the words at the cut, at
-/// least [`CUT_BYTES`] and at most [`WORD_BYTES`].
+/// least `CUT_BYTES` and at most `WORD_BYTES`.
 pub fn without_edges(text: &str, continued: bool, goes_on: bool) -> String {
     let is_cut = |c: char| c.is_whitespace();
     let border = |at: usize| (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
