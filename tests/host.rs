@@ -5,15 +5,18 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests state what must be")]
 
+#[path = "support/machine.rs"]
+mod machine;
+
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use cloudwatch_publisher::record::{Dimensions, Monotonic, Unit};
 use cloudwatch_publisher::sources::host::Host;
+use machine::Machine;
 use proptest::prelude::*;
-use tempfile::TempDir;
 
 const RATES: [&str; 8] = [
     "DiskReadBytes",
@@ -30,54 +33,19 @@ fn dimensions() -> Dimensions {
     Arc::new([("InstanceId".to_owned(), "sys-1".to_owned()), ("Hostname".to_owned(), "here".to_owned())])
 }
 
-/// A machine made of files that a test may change.
-struct Machine {
-    root: TempDir,
-    fixture: PathBuf,
-}
-
 impl Machine {
     fn at_first(fixture: &str) -> Self {
-        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/host").join(fixture);
-        let machine = Self { root: TempDir::new().unwrap(), fixture };
-        machine.overlay("always");
-        machine.overlay("first");
-        machine
-    }
-
-    fn overlay(&self, part: &str) {
-        let from = self.fixture.join(part);
-        if from.exists() {
-            copy_tree(&from, self.root.path());
-        }
+        Self::of(&format!("host/{fixture}"))
     }
 
     fn host(&self, now: u64) -> Host {
         Host::new(self.root.path(), dimensions(), Monotonic(now))
     }
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.root.path().join(name)
-    }
-
     fn replace(&self, name: &str, from: &str, to: &str) {
         let text = fs::read_to_string(self.path(name)).unwrap();
         assert!(text.contains(from), "{name} does not hold {from:?}");
         fs::write(self.path(name), text.replace(from, to)).unwrap();
-    }
-}
-
-fn copy_tree(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let (source, target) = (entry.path(), to.join(entry.file_name()));
-        if source.is_symlink() {
-            std::os::unix::fs::symlink(fs::read_link(&source).unwrap(), target).unwrap();
-        } else if source.is_dir() {
-            copy_tree(&source, &target);
-        } else {
-            fs::copy(&source, &target).unwrap();
-        }
     }
 }
 

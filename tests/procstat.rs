@@ -2,13 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests state what must be")]
 
+#[path = "support/machine.rs"]
+mod machine;
 #[path = "support/python.rs"]
 mod python;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -17,51 +19,16 @@ use cloudwatch_publisher::record::Monotonic;
 use cloudwatch_publisher::sources::host::collector::Collector;
 use cloudwatch_publisher::sources::host::reading::Reading;
 use cloudwatch_publisher::sources::host::scan::Scan;
+use machine::{Machine, copy_tree};
 use tempfile::TempDir;
 
-/// A machine made of files, as it is at one moment after the other.
-struct Machine {
-    root: TempDir,
-    fixture: PathBuf,
-}
-
 impl Machine {
-    fn of(fixture: &str) -> Self {
-        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(fixture);
-        let machine = Self { root: TempDir::new().unwrap(), fixture };
-        machine.overlay("always");
-        machine.overlay("first");
-        machine
-    }
-
-    fn overlay(&self, part: &str) {
-        let from = self.fixture.join(part);
-        if from.exists() {
-            copy_tree(&from, self.root.path());
-        }
-    }
-
     fn collector(&self, plugin: PluginConfig) -> Collector {
         Collector::new(self.root.path(), plugin, Monotonic(1_000))
     }
 
     fn figures(&self, plugin: PluginConfig) -> BTreeMap<String, f64> {
         named(&self.collector(plugin).collect(Monotonic(61_000)))
-    }
-}
-
-fn copy_tree(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let (source, target) = (entry.path(), to.join(entry.file_name()));
-        if source.is_symlink() {
-            let _ = fs::remove_file(&target);
-            std::os::unix::fs::symlink(fs::read_link(&source).unwrap(), target).unwrap();
-        } else if source.is_dir() {
-            copy_tree(&source, &target);
-        } else {
-            fs::copy(&source, &target).unwrap();
-        }
     }
 }
 

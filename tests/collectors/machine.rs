@@ -1,4 +1,7 @@
-//! A machine made of files that a test may change.
+//! Sections at work on a machine made of files.
+
+#[path = "../support/machine.rs"]
+mod files;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -12,34 +15,15 @@ use cloudwatch_publisher::sources::host::collector::Collector;
 use cloudwatch_publisher::sources::host::reading::Reading;
 use cloudwatch_publisher::sources::host::sections::disk::Usage;
 use cloudwatch_publisher::sources::host::sections::space::Space;
-use tempfile::TempDir;
+pub use files::Machine;
 
 /// The fixtures.
 pub const MACHINES: [&str; 4] = ["raspberry-pi-4", "raspberry-pi-5", "many-disk-server", "container"];
 
-/// A copy of a fixture.
-pub struct Machine {
-    root: TempDir,
-    fixture: PathBuf,
-}
-
 impl Machine {
-    /// As it is at the first moment.
+    /// A fixture as it is at the first moment.
     pub fn at_first(fixture: &str) -> Self {
-        let machine = Self { root: TempDir::new().unwrap(), fixture: folder(fixture) };
-        machine.overlay("always");
-        machine.overlay("first");
-        machine
-    }
-
-    /// Goes on to another moment.
-    pub fn overlay(&self, moment: &str) {
-        copy_tree(&self.fixture.join(moment), self.root.path());
-    }
-
-    /// Where a file of it lies.
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.root.path().join(name)
+        Self::of(&format!("host/{fixture}"))
     }
 
     /// A section at work, its file systems as full as `statvfs` of the fixture says.
@@ -59,7 +43,7 @@ impl Machine {
 
 /// Where a fixture lies.
 pub fn folder(fixture: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/host").join(fixture)
+    files::folder("host").join(fixture)
 }
 
 /// Lines of: block size, blocks, free, available, inodes, free, mount point.
@@ -80,18 +64,4 @@ fn read_usages(path: &Path) -> BTreeMap<PathBuf, Usage> {
         (PathBuf::from(OsStr::from_bytes(fields.next().unwrap())), usage)
     });
     usages.collect()
-}
-
-fn copy_tree(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let (source, target) = (entry.path(), to.join(entry.file_name()));
-        if source.is_symlink() {
-            std::os::unix::fs::symlink(fs::read_link(&source).unwrap(), target).unwrap();
-        } else if source.is_dir() {
-            copy_tree(&source, &target);
-        } else {
-            fs::copy(&source, &target).unwrap();
-        }
-    }
 }
