@@ -278,7 +278,7 @@ fn without_a_region_and_an_id_everything_else_is_told_and_both_are_problems() {
 
 #[test]
 fn the_region_is_told_as_it_was_resolved_and_each_section_counts_by_its_own_interval() {
-    let mut scene = Scene::new(&[]);
+    let mut scene = Scene::new(&["app.log"]);
     scene.set("/agent/region", Value::Null);
     scene.set(
         "/metrics/metrics_collected",

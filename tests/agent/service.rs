@@ -195,7 +195,12 @@ fn an_instance_command_that_fails_is_run_again_until_it_succeeds() {
     fs::write(&serial, "late\n").unwrap();
     scene.wait_for_exactly(&app);
     assert!(ask(&scene, &["status"]).1.contains("test-late"));
-    assert_eq!(scene.own_log().matches("the instance id is not known").count(), 1, "{}", scene.own_log());
+    assert_eq!(
+        scene.own_log().matches("what names this machine is not known: nothing is published").count(),
+        1,
+        "{}",
+        scene.own_log()
+    );
     agent.stop();
 }
 
