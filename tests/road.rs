@@ -78,7 +78,11 @@ impl Road {
         app.lines(50);
         let agent = self.device(&config);
         self.wait_for(50);
-        wait_until("the samples came", PATIENCE, || self.scene.endpoint.counts().datums >= 13);
+        wait_until("the samples came", PATIENCE, || {
+            let come = self.scene.endpoint.metrics();
+            let has = |name: &str| come.iter().any(|series| series.name == name);
+            ["heartbeat", "cpu_usage_active", "mem_used_percent", "self_resident_bytes"].into_iter().all(has)
+        });
         agent.stop();
         let of_system = |series: &cloudwatch_publisher::local::Series| {
             series.dimensions.iter().any(|(name, value)| name == "InstanceId" && value == SYSTEM)
