@@ -101,6 +101,13 @@ impl Rig {
         self.append("app.log", "next\n");
     }
 
+    /// Writes, has it read, and rotates.
+    fn read_and_rotate(&mut self, text: &str) {
+        self.append("app.log", text);
+        self.step();
+        self.rotate();
+    }
+
     /// Looks, reads, settles where the endpoint is up, and deletes what may be deleted where the state is up.
     fn step(&mut self) {
         self.now += 10;
@@ -193,9 +200,7 @@ impl Rig {
 fn a_rotated_file_is_deleted_once_all_of_it_is_acknowledged_saved_and_at_rest() {
     for pattern in ["app.log", "app.log*"] {
         let mut rig = Rig::new(pattern);
-        rig.append("app.log", "one\ntwo\nunfinished");
-        rig.step();
-        rig.rotate();
+        rig.read_and_rotate("one\ntwo\nunfinished");
         (rig.is_endpoint_up, rig.is_state_up) = (false, false);
         rig.rest();
         assert_eq!(rig.names(), ["app.log", "app.log.1"], "{pattern}: nothing is acknowledged");
@@ -223,9 +228,7 @@ fn a_rotated_file_is_deleted_once_all_of_it_is_acknowledged_saved_and_at_rest() 
 #[test]
 fn what_is_still_written_to_is_not_deleted() {
     let mut rig = Rig::new("app.log");
-    rig.append("app.log", "one\n");
-    rig.step();
-    rig.rotate();
+    rig.read_and_rotate("one\n");
     for _ in 0..5 {
         rig.append("app.log.1", "late\n");
         rig.step();
@@ -267,9 +270,7 @@ fn a_file_that_was_joined_at_its_end_stays_also_after_a_restart() {
     rig.append("app.log", "nobody sent this\n");
     rig.step();
     rig.entries[0].is_new = false;
-    rig.append("app.log", "this was sent\n");
-    rig.step();
-    rig.rotate();
+    rig.read_and_rotate("this was sent\n");
     rig.rest();
     assert_eq!(rig.names(), ["app.log", "app.log.1"]);
     rig.restart();
@@ -283,9 +284,7 @@ fn after_a_crash_it_is_deleted_once_it_is_at_rest_again_and_never_before_it_is_a
     rig.append("app.log", "one\n");
     rig.step();
     rig.is_endpoint_up = false;
-    rig.append("app.log", "two\n");
-    rig.step();
-    rig.rotate();
+    rig.read_and_rotate("two\n");
     rig.rest();
     rig.restart();
     rig.rest();
@@ -306,9 +305,7 @@ fn after_a_crash_it_is_deleted_once_it_is_at_rest_again_and_never_before_it_is_a
 #[test]
 fn what_is_not_the_file_that_was_read_stays() {
     let mut rig = Rig::new("app.log");
-    rig.append("app.log", "one\n");
-    rig.step();
-    rig.rotate();
+    rig.read_and_rotate("one\n");
     rig.step();
     // Right before it would be deleted another file takes its name.
     let imposter = |rig: &Rig| {
@@ -416,9 +413,7 @@ fn a_file_that_another_entry_has_not_sent_yet_stays() {
         rig.append("app.log", "one\n");
         rig.step();
         rig.refused_entry = Some(1);
-        rig.append("app.log", "two\n");
-        rig.step();
-        rig.rotate();
+        rig.read_and_rotate("two\n");
         rig.rest();
         assert_eq!(rig.names(), ["app.log", "app.log.1"], "{second}: the other entry has not sent it");
         rig.refused_entry = None;
@@ -435,9 +430,7 @@ fn a_file_of_which_a_record_was_given_up_stays_also_after_a_restart_and_that_is_
     let file = *rig.followed.keys().next().unwrap();
     assert_eq!(rig.files.keep(file), Some(rig.path("app.log")));
     assert_eq!(rig.files.keep(file), None, "it was told");
-    rig.append("app.log", "two\n");
-    rig.step();
-    rig.rotate();
+    rig.read_and_rotate("two\n");
     rig.rest();
     assert_eq!(rig.names(), ["app.log", "app.log.1"]);
     rig.restart();
@@ -451,9 +444,7 @@ fn a_file_of_which_a_record_was_given_up_stays_also_after_a_restart_and_that_is_
 fn what_cannot_be_deleted_is_tried_for_a_day_whether_its_name_is_followed_or_not() {
     for pattern in ["app.log", "app.log*"] {
         let mut rig = Rig::new(pattern);
-        rig.append("app.log", "one\n");
-        rig.step();
-        rig.rotate();
+        rig.read_and_rotate("one\n");
         rig.is_state_up = false;
         (0..2).for_each(|_| rig.step());
         let mut offers = Vec::new();
@@ -471,9 +462,7 @@ fn what_cannot_be_deleted_is_tried_for_a_day_whether_its_name_is_followed_or_not
 #[test]
 fn without_the_key_nothing_is_deleted() {
     let mut rig = Rig::with("app.log*", |entry| entry.removes = false);
-    rig.append("app.log", "one\n");
-    rig.step();
-    rig.rotate();
+    rig.read_and_rotate("one\n");
     rig.rest();
     assert_eq!(rig.names(), ["app.log", "app.log.1"]);
 }
