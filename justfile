@@ -21,6 +21,10 @@ doc:
 test *WORD:
     cargo test {{ WORD }}
 
+# properties with CASES cases each, others every time; a failing one is written to proptest-regressions
+search CASES="20000":
+    PROPTEST_CASES={{ CASES }} cargo test --lib
+
 # a million lines through the release build: cost, memory, size
 bench:
     cargo bench --bench million

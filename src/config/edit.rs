@@ -468,8 +468,10 @@ mod tests {
         }
 
         #[test]
-        fn what_was_added_and_taken_out_again_was_never_there(value in any_object(), is_pretty: bool) {
-            prop_assume!(value.as_object().is_some_and(|object| !object.is_empty()));
+        fn what_was_added_and_taken_out_again_was_never_there(
+            value in any_object().prop_filter("there is a key", |value| value.as_object().is_some_and(|it| !it.is_empty())),
+            is_pretty: bool,
+        ) {
             let written = if is_pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) };
             let text = written.unwrap();
             let mut edit = edit(&text);

@@ -1,8 +1,8 @@
 //! The machine that runs this, as `free`, `df`, `iostat`, `ps`, psutil and the kernel say it in the same moment.
 //!
-//! What only grows is looked at between two looks of the other: ours must lie between theirs. What goes up and down is
-//! compared where the other said the same before and after ours, so that nothing moved in between; a machine that is never
-//! still for [`TRIES`] looks gets the span of their looks, and the tolerance stated at the place.
+//! What only grows is looked at between two looks of the other: ours must lie between theirs. So must what goes up and down, but
+//! that may have gone somewhere and back in between: then another moment counts, and the first of [`TRIES`] in which all figures
+//! lie there is enough, since what is wrong lies there in none.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -50,18 +50,27 @@ fn has(program: &str) -> bool {
     found
 }
 
-/// Ours between two looks of the other, taken until both say the same: theirs, theirs again, and ours.
-fn in_a_still_moment<T: PartialEq, O>(mut theirs: impl FnMut() -> T, mut ours: impl FnMut() -> O) -> (T, T, O) {
+/// Takes ours between two looks of the other until every figure lies between theirs. A figure may be missing, with both.
+#[track_caller]
+fn assert_between<const N: usize>(
+    fields: [&str; N],
+    mut theirs: impl FnMut() -> [Option<f64>; N],
+    mut ours: impl FnMut() -> [Option<f64>; N],
+) {
     let mut before = theirs();
+    let mut wrong = String::new();
     for _ in 0..TRIES {
         let (our, after) = (ours(), theirs());
-        if before == after {
-            return (before, after, our);
-        }
+        let is_between = |place: usize| match (before[place], our[place], after[place]) {
+            (Some(before), Some(our), Some(after)) => (before.min(after)..=before.max(after)).contains(&our),
+            figures => figures == (None, None, None),
+        };
+        let Some(place) = (0..N).find(|place| !is_between(*place)) else { return };
+        wrong =
+            format!("{}: {:?} is not between {:?} and {:?}", fields[place], our[place], before[place], after[place]);
         before = after;
     }
-    let our = ours();
-    (before, theirs(), our)
+    panic!("in none of {TRIES} moments: {wrong}");
 }
 
 #[track_caller]
@@ -112,22 +121,23 @@ fn memory_and_swap_are_what_free_says() {
         return;
     }
     let (mut mem, mut swap) = (collector(PluginConfig::Mem), collector(PluginConfig::Swap));
+    // total used free shared buffers cache available
     let free = || {
         let text = run("free", &["-b", "-w"]);
         let row = |line: &str| line.split_whitespace().skip(1).map(|it| it.parse().unwrap()).collect::<Vec<f64>>();
-        text.lines().skip(1).map(row).collect::<Vec<_>>()
+        let rows: Vec<_> = text.lines().skip(1).map(row).collect();
+        let (mem, swap) = (&rows[0], &rows[1]);
+        let used = mem[0] - mem[2] - mem[4] - mem[5];
+        [mem[0], used, mem[2], mem[3], mem[4], mem[5], mem[6], swap[1], swap[2]].map(Some)
     };
-    let (one, other, (mem, swap)) = in_a_still_moment(free, || (of(&look(&mut mem), ""), of(&look(&mut swap), "")));
-    // total used free shared buffers cache available. On a machine that is never still pages move by the thousand.
-    let tolerance = if one == other { 0.0 } else { 64.0 * 1_048_576.0 };
-    for (field, column) in [("total", 0), ("free", 2), ("shared", 3), ("buffered", 4), ("cached", 5), ("available", 6)]
-    {
-        assert_within(field, mem[field], one[0][column], other[0][column], tolerance);
-    }
-    let used = |row: &[f64]| row[0] - row[2] - row[4] - row[5];
-    assert_within("used", mem["used"], used(&one[0]), used(&other[0]), tolerance);
-    assert_within("swap free", swap["free"], one[1][2], other[1][2], tolerance);
-    assert_within("swap used", swap["used"], one[1][1], other[1][1], tolerance);
+    let fields = ["total", "used", "free", "shared", "buffered", "cached", "available", "swap used", "swap free"];
+    assert_between(fields, free, || {
+        let (mem, swap) = (of(&look(&mut mem), ""), of(&look(&mut swap), ""));
+        fields.map(|field| match field.strip_prefix("swap ") {
+            Some(field) => swap.get(field).copied(),
+            None => mem.get(field).copied(),
+        })
+    });
 }
 
 #[test]
@@ -141,36 +151,28 @@ fn file_systems_are_as_full_as_df_says() {
     };
     assert!(!points.is_empty(), "no file system at all");
     for point in points {
+        let kind = look(&mut disk).iter().find(|it| it.dimensions[0].1 == point).unwrap().dimensions[2].clone();
         // Never across a name that was made safe: df would not know it.
-        let columns = "--output=fstype,size,used,avail,itotal,iused,iavail,pcent";
-        let df = || {
-            let text = run("df", &["-B1", columns, &point]);
+        let df = |columns: &str| {
+            let text = run("df", &["-B1", &format!("--output={columns}"), &point]);
             text.lines().nth(1).unwrap().split_whitespace().map(str::to_owned).collect::<Vec<_>>()
         };
-        let (one, other, readings) = in_a_still_moment(df, || look(&mut disk));
-        let ours = of(&readings, &point);
-        let kind = &readings.iter().find(|it| it.dimensions[0].1 == point).unwrap().dimensions[2];
-        assert_eq!(*kind, ("fstype", one[0].clone()));
-        let tolerance = if one == other { 0.0 } else { 64.0 * 1_048_576.0 };
-        for (place, field) in ["total", "used", "free"].into_iter().enumerate() {
-            let [one, other] = [&one, &other].map(|row| row[place + 1].parse().unwrap());
-            assert_within(&format!("{point} {field}"), ours[field], one, other, tolerance);
-        }
-        for (place, field) in ["inodes_total", "inodes_used", "inodes_free"].into_iter().enumerate() {
-            // `-` where the file system has no inodes to count, and then we have no figure either.
-            let [one, other] = [&one, &other].map(|row| row[place + 4].parse::<f64>().ok().filter(|_| row[4] != "0"));
-            match one.zip(other) {
-                Some((one, other)) => {
-                    let tolerance = if one == other && tolerance == 0.0 { 0.0 } else { 4_096.0 };
-                    assert_within(&format!("{point} {field}"), ours[field], one, other, tolerance);
-                }
-                None => assert!(!ours.contains_key(field), "{point} {field}"),
-            }
-        }
-        // df rounds up to whole percents.
-        let [one, other] = [&one, &other].map(|row| row[7].trim_end_matches('%').parse::<f64>().unwrap());
-        let tolerance = if tolerance == 0.0 { 0.0 } else { 1.0 };
-        assert_within(&format!("{point} used_percent"), ours["used_percent"].ceil(), one, other, tolerance);
+        assert_eq!(kind, ("fstype", df("fstype").remove(0)));
+        let fields = ["total", "used", "free", "inodes_total", "inodes_used", "inodes_free", "used_percent"];
+        let theirs = || {
+            let row = df("size,used,avail,itotal,iused,iavail,pcent");
+            // Without inodes to count there is `0` or `-`, and we have no figure.
+            let has_inodes = row[3] != "0";
+            std::array::from_fn(|place| {
+                let is_inodes = (3..6).contains(&place);
+                row[place].trim_end_matches('%').parse().ok().filter(|_| has_inodes || !is_inodes)
+            })
+        };
+        assert_between(fields, theirs, || {
+            let ours = of(&look(&mut disk), &point);
+            // df rounds up to whole percents.
+            fields.map(|field| ours.get(field).map(|it| if field == "used_percent" { it.ceil() } else { *it }))
+        });
     }
 }
 
@@ -314,15 +316,14 @@ fn sockets_are_those_that_psutil_counts() {
     let counts = || {
         let answer = psutil.ask();
         let tcp = |state: &str| answer["tcp"][state].as_f64().unwrap_or(0.0);
-        [tcp("LISTEN"), tcp("ESTABLISHED"), tcp("TIME_WAIT"), tcp("CLOSE_WAIT"), number(&answer["udp"])]
+        [tcp("LISTEN"), tcp("ESTABLISHED"), tcp("TIME_WAIT"), tcp("CLOSE_WAIT"), number(&answer["udp"])].map(Some)
     };
-    let (one, other, ours) = in_a_still_moment(counts, || of(&look(&mut netstat), ""));
     let fields = ["tcp_listen", "tcp_established", "tcp_time_wait", "tcp_close_wait", "udp_socket"];
-    for (place, field) in fields.into_iter().enumerate() {
-        let tolerance = if one == other { 0.0 } else { 20.0 };
-        assert_within(field, ours[field], one[place], other[place], tolerance);
-    }
-    assert!(ours["tcp_listen"] > 0.0 && before.len() == ours.len());
+    assert_between(fields, counts, || {
+        let ours = of(&look(&mut netstat), "");
+        assert!(ours["tcp_listen"] > 0.0 && before.len() == ours.len());
+        fields.map(|field| ours.get(field).copied())
+    });
     drop((kept, udp));
 }
 
@@ -339,27 +340,18 @@ fn processes_are_those_that_ps_shows() {
         let rows: Vec<_> = rows.filter(|row| row.get(2) != Some(&"ps")).collect();
         let threads: f64 = rows.iter().map(|row| row[1].parse::<f64>().unwrap()).sum();
         let states = |letters: &str| rows.iter().filter(|row| letters.contains(row[0])).count() as f64;
-        [rows.len() as f64, threads, states("Z"), states("I"), states("Tt"), states("RSD")]
+        [rows.len() as f64, threads, states("Z"), states("I"), states("Tt"), states("RSD")].map(Some)
     };
-    let figures = |ours: &BTreeMap<&'static str, f64>| {
+    let fields = ["total", "threads", "zombies", "idle", "stopped", "running or waiting"];
+    assert_between(fields, counts, || {
+        let ours = of(&look(&mut processes), "");
+        let states = ["blocked", "dead", "idle", "paging", "running", "sleeping", "stopped", "wait", "zombies"];
+        let sum: f64 = states.iter().map(|state| ours[state]).sum();
+        assert!(sum <= ours["total"] && ours["total_threads"] >= ours["total"], "{ours:?}");
         let waiting = ours["running"] + ours["sleeping"] + ours["blocked"];
-        [ours["total"], ours["total_threads"], ours["zombies"], ours["idle"], ours["stopped"], waiting]
-    };
-    let mut moment = || in_a_still_moment(counts, || of(&look(&mut processes), ""));
-    // A process that begins and ends between two looks of ps is in ours alone: then another moment counts.
-    let (one, other, ours) =
-        (0..20).map(|_| moment()).find(|(one, _, ours)| figures(ours) == *one).unwrap_or_else(&mut moment);
-    let figures = figures(&ours);
-    for (place, what) in
-        ["total", "threads", "zombies", "idle", "stopped", "running or waiting"].into_iter().enumerate()
-    {
-        // A machine that is never still starts and ends compilers meanwhile.
-        let tolerance = if one == other { 0.0 } else { 20.0 };
-        assert_within(what, figures[place], one[place], other[place], tolerance);
-    }
-    let states = ["blocked", "dead", "idle", "paging", "running", "sleeping", "stopped", "wait", "zombies"];
-    let sum: f64 = states.iter().map(|state| ours[state]).sum();
-    assert!(sum <= ours["total"] && ours["total_threads"] >= ours["total"], "{ours:?}");
+        let [total, threads] = [ours["total"], ours["total_threads"]];
+        [total, threads, ours["zombies"], ours["idle"], ours["stopped"], waiting].map(Some)
+    });
 }
 
 /// Without `processes`, which reads a file of each process, and `netstat`: for `/proc/net/tcp` and again for `tcp6` the kernel

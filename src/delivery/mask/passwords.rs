@@ -54,6 +54,7 @@ impl Names {
             let value = match joint.trim_start_matches(['\\', '"', '\'']).trim_start().as_bytes().first() {
                 None | Some(b',') => is_option(text, name).then(|| value(text, at)).flatten(),
                 _ if joint.ends_with('>') && !joint.ends_with("=>") => element(text, name, at),
+                _ if is_path(text, &separator) => None,
                 _ => value(text, at),
             };
             if let Some(value) = value {
@@ -92,11 +93,22 @@ fn element(text: &str, name: usize, at: usize) -> Option<Range<usize>> {
     (end > at).then_some(at..end)
 }
 
+/// Whether the name is the beginning of a longer one: `Token::new`, `secret://`.
+fn is_path(text: &str, separator: &Range<usize>) -> bool {
+    text.get(separator.clone()) == Some(":")
+        && text.get(separator.end..).is_some_and(|rest| rest.starts_with(':') || rest.starts_with("//"))
+}
+
+/// Whether several values follow, which have names of their own: `{"user": …`, `[[…`.
+fn is_structure(rest: &str) -> bool {
+    let inside = rest.strip_prefix(['{', '[']).map(str::trim_start);
+    inside.is_some_and(|inside| inside.is_empty() || inside.starts_with(|c| "\"'\\{}[]".contains(c)))
+}
+
 /// The value that begins here; none where there is none or it is no secret.
 fn value(text: &str, at: usize) -> Option<Range<usize>> {
     let rest = text.get(at..)?;
-    // `Token::new`, `secret://`
-    if rest.starts_with([':', '{', '[']) && !rest.starts_with(MASKED) || rest.starts_with("//") {
+    if is_structure(rest) {
         return None;
     }
     // Python's b"…"

@@ -33,7 +33,7 @@ pub fn readings(meminfo: &str) -> Option<Vec<Reading>> {
     // Before Linux 3.14 there is no estimate: what is free and what could be, but for what lives in memory alone.
     let without_estimate = || Some(free?.saturating_add(caches?).saturating_sub(shared.unwrap_or(0)));
     let available = bytes("MemAvailable").or_else(without_estimate).map(|available| available.min(total));
-    let percent = |part: u64| 100.0 * part as f64 / total as f64;
+    let percent = |part: u64| (100.0 * part as f64 / total as f64).min(100.0);
     let figures = [
         ("active", bytes("Active").map(|it| it as f64)),
         ("available", available.map(|it| it as f64)),
