@@ -1,5 +1,9 @@
 //! Sends one batch, making its destination where that is missing.
 
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
 use super::logs::Destination;
 use crate::auth::{Session, SignInError};
 use crate::clock::Clock;
@@ -31,19 +35,25 @@ pub struct Way {
     pub session: Session,
     /// Times it.
     pub clock: Clock,
+    /// One for each request that may be written at this moment, [`WRITERS`] in all.
+    pub turns: Arc<Semaphore>,
 }
+
+/// How many requests are written at the same time: a thread keeps the memory that it ever wrote with, some 3 MB.
+pub const WRITERS: usize = 2;
 
 /// Builds the request by the clock as it is known now, off this thread, and sends it; again where the destination had to be
 /// made first. The first sign-in is waited for: it may take minutes, and learns the time. Nothing is written while nobody could
 /// sign it.
 pub async fn deliver(way: Way, mut batch: Batch, to: Destination) -> Delivered {
-    let Way { sink, session, clock } = way;
+    let Way { sink, session, clock, turns } = way;
     if let Err(trouble) = session.credentials().await {
         let (result, credentials) = (Err(not_signed_in(trouble)), session.number());
         return Delivered { batch, to, result, credentials, has_made_group: false };
     }
     let (mut is_created, mut has_made_group) = (false, false);
     loop {
+        let turn = turns.acquire().await;
         let (writer, offset, now) = (sink.clone(), clock.offset(), clock.now());
         // The day is that of the times which CloudWatch gets.
         let first = batch.records(offset, now).next().map(|(time, _)| time);
@@ -58,6 +68,8 @@ pub async fn deliver(way: Way, mut batch: Batch, to: Destination) -> Delivered {
             Ok(written) => written,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
+        // Only now: its thread rests, and writes the next one.
+        drop(turn);
         let credentials = session.number();
         let result = match request {
             Err(error) => Err(SendError::Unreachable { detail: error.to_string() }),

@@ -1,12 +1,13 @@
 //! The main loop: the agent's work under one configuration, and how it ends.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
-use super::deliver::{Delivered, Way, deliver};
+use super::deliver::{Delivered, WRITERS, Way, deliver};
 use super::metrics::Metrics;
 use super::retention::Retention;
 use super::saver::Urgency;
@@ -33,6 +34,7 @@ pub struct Shift<'a> {
     logs: logs::Logs,
     sink: CloudWatchLogs,
     session: Session,
+    turns: Arc<Semaphore>,
     retention: Retention,
     sends: JoinSet<Delivered>,
     logs_told: logs::Told,
@@ -71,8 +73,8 @@ impl<'a> Shift<'a> {
         let metrics_told = metrics.told();
         let metrics = tokio::spawn(metrics.run(stop.clone()));
         let session = setup.logs.session;
-        let (retention, sends) = (Retention::default(), JoinSet::new());
-        let shift = Self { agent, logs, sink, session, retention, sends, logs_told, metrics_told, stop };
+        let (turns, retention, sends) = (Arc::new(Semaphore::new(WRITERS)), Retention::default(), JoinSet::new());
+        let shift = Self { agent, logs, sink, session, turns, retention, sends, logs_told, metrics_told, stop };
         Ok((shift, UnderWay { actions, metrics }))
     }
 
@@ -171,7 +173,8 @@ impl<'a> Shift<'a> {
         match action {
             logs::Action::Send(batch, to) => {
                 let (sink, session, clock) = (self.sink.clone(), self.session.clone(), self.agent.clock.clone());
-                self.sends.spawn(deliver(Way { sink, session, clock }, batch, to));
+                let way = Way { sink, session, clock, turns: self.turns.clone() };
+                self.sends.spawn(deliver(way, batch, to));
             }
             logs::Action::Save(changes, urgency) => self.agent.saver.save(changes, urgency),
             logs::Action::Retire(file, saved) => self.retire(file, saved),
