@@ -75,6 +75,32 @@ fn a_record_that_grows_is_waited_for_anew() {
 }
 
 #[test]
+fn a_record_that_grows_for_long_is_not_read_again_with_every_line() {
+    let mut rig = following("app.log", true, "utf-8");
+    rig.append("app.log", "2026-11-21 failed\n");
+    let line = format!("  at {}\n", "x".repeat(8_000));
+    let mut windows = 0;
+    for _ in 0..120 {
+        rig.append("app.log", &line);
+        windows += step(&mut rig);
+        rig.pass(1);
+    }
+    assert!((20..80).contains(&windows), "{windows}");
+    rig.append("app.log", SECOND);
+    for _ in 0..16 {
+        rig.append("app.log", "  at three\n");
+        step(&mut rig);
+        rig.pass(1);
+    }
+    let record = format!("2026-11-21 failed\n{}", line.repeat(120));
+    rig.expect("app.log", &[record.trim_end()]);
+    rig.pass(5);
+    step(&mut rig);
+    let second = format!("{SECOND}{}", "  at three\n".repeat(16));
+    rig.expect("app.log", &[record.trim_end(), second.trim_end()]);
+}
+
+#[test]
 fn bytes_that_came_between_the_look_and_the_read_are_not_taken_for_quiet() {
     let mut rig = following("app.log", true, "utf-8");
     rig.append("app.log", FIRST);

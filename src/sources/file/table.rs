@@ -21,6 +21,10 @@ const QUIET: Duration = Duration::from_secs(5);
 /// After a rotation the new file waits for the old one's last record for so long, however late its writer is.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
+/// An unfinished record of several lines is looked through again after a second for every so many bytes of it, or once as much
+/// came again: one that grows for long would cost ever more.
+const SEARCHED_BYTES_A_SECOND: u64 = 64 * 1024;
+
 /// Where a file is now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
@@ -78,6 +82,10 @@ pub(super) struct Row {
     pub(super) used: u64,
     /// Everything before this offset was offered: without more than that there is nothing new to offer.
     pub(super) offered: u64,
+    /// Until when what was offered up to an offset, and not all taken, is not offered again with the little that grew since.
+    pub(super) rests: (u64, Monotonic),
+    /// That is so now.
+    pub(super) is_resting: bool,
     /// What may follow its last byte: whether an unfinished record or line is to be taken too.
     pub(super) ending: Ending,
     /// As what its last bytes were offered.
@@ -136,6 +144,8 @@ impl Row {
             descriptor: None,
             used: 0,
             offered: 0,
+            rests: (0, Monotonic::default()),
+            is_resting: false,
             ending: Ending::Growing,
             offered_as: Ending::Growing,
             needs_wide: false,
@@ -162,6 +172,8 @@ impl Row {
             changed: i128::MIN,
             used: 0,
             offered: 0,
+            rests: (0, Monotonic::default()),
+            is_resting: false,
             ending: Ending::Growing,
             offered_as: Ending::Growing,
             needs_wide: false,
@@ -199,7 +211,7 @@ impl Row {
     pub(super) fn has_more(&self) -> bool {
         let is_end_due = self.ending > self.offered_as;
         let reached = if is_end_due { self.read.offset } else { self.offered.max(self.read.offset) };
-        self.size > reached && self.is_readable()
+        self.size > reached && (is_end_due || !self.is_resting) && self.is_readable()
     }
 
     /// Whether its last record is not complete yet and is to come before what is younger in its stream.
@@ -217,6 +229,13 @@ impl Row {
             Ending::Growing
         };
         self.offered_as = self.offered_as.min(self.ending);
+        let unfinished = self.offered.saturating_sub(self.read.offset);
+        if self.rests.0 != self.offered {
+            let seconds = unfinished / SEARCHED_BYTES_A_SECOND;
+            self.rests = (self.offered, now.after(Duration::from_secs(seconds)));
+        }
+        let has_doubled = self.size.saturating_sub(self.read.offset) >= 2 * unfinished;
+        self.is_resting = entry.is_multi_line && !has_doubled && now < self.rests.1;
         let placed_at = *self.placed_at.get_or_insert(now);
         self.is_waited_for = entry.is_multi_line && now.since(placed_at) < LONGEST_WAIT;
     }
