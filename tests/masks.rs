@@ -95,3 +95,38 @@ fn an_entry_s_mask_replaces_the_one_of_all_and_a_record_that_cannot_be_searched_
     wait_until("it is told", PATIENCE, || scene.own_log().contains("took too many steps"));
     agent.stop();
 }
+
+#[test]
+fn a_private_key_is_masked_to_its_end_though_the_program_ends_inside_of_it() {
+    let line = |number: usize| format!("{number}IIEowIBAAKCAQEA0Z3VS5JJcds3xfn+ygWyF8PbnGy0AHB7MhgwMbRvI0MBZhpI");
+    for prefix in ["", "Nov 21 18:00:00 host app[1]: "] {
+        let mut scene = Scene::new(&["app.log"]);
+        scene.set("/logs/mask", json!(["private_key"]));
+        let mut app = Written::open(&scene, "app.log");
+        let mut write = |text: &str| app.line(&format!("{prefix}{text}"));
+        let agent = scene.start();
+        ["before", "-----BEGIN PRIVATE KEY-----", &line(1), &line(2)].into_iter().for_each(&mut write);
+        scene.wait_for_taken("app.log", 4, PATIENCE);
+        agent.stop();
+        [&*line(3), &line(4)].into_iter().for_each(&mut write);
+        let agent = scene.start();
+        wait_until("the next lines come", PATIENCE, || scene.records("app.log").len() >= 6);
+        agent.kill();
+        // A key's last line that is shorter than a word is known as one only where it stands alone.
+        let short = if prefix.is_empty() { "Ag==" } else { "MBZhpIAg8s7d6fA=" };
+        [&*line(5), short, "-----END PRIVATE KEY-----", "after"].into_iter().for_each(&mut write);
+        let agent = scene.start();
+        let is_last = || scene.records("app.log").last().is_some_and(|record| *record == format!("{prefix}after"));
+        wait_until("what is behind the key comes", PATIENCE, is_last);
+        agent.stop();
+        let records = scene.records("app.log");
+        assert_eq!(records[0], format!("{prefix}before"));
+        // After the crash some may have come twice.
+        let inside = &records[1..records.len() - 1];
+        assert!(inside.len() >= 8 && inside.iter().all(|record| record.contains("[private key]")), "{records:?}");
+        for number in 1..=5 {
+            let holders = holders(scene.path("app.log").parent().unwrap(), &line(number));
+            assert_eq!(holders, ["app.log"], "line {number}");
+        }
+    }
+}

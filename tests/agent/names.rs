@@ -1,10 +1,11 @@
 //! Names of streams and groups with the real program: a stream a day, a class, a file deleted once it is sent.
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use cloudwatch_publisher::record::{StreamName, Wall};
 
-use crate::scene::{GROUP, PATIENCE, Scene, Written, now_ms, wait_until};
+use crate::scene::{GROUP, PATIENCE, Scene, Written, append, now_ms, wait_until};
 
 #[test]
 fn nothing_is_deleted_while_nothing_is_acknowledged_and_then_the_rotated_file_is() {
@@ -129,4 +130,42 @@ fn a_blacklist_with_look_around_leaves_files_out_from_the_start_and_after_a_relo
     .unwrap();
     scene.wait_for_exactly(&other);
     agent.stop();
+}
+
+#[test]
+fn where_only_the_newest_match_is_followed_the_one_stream_goes_on_through_stops_and_crashes() {
+    let mut scene = Scene::new(&["app-1.log"]);
+    let entry = "/logs/logs_collected/files/collect_list/0";
+    scene.set(&format!("{entry}/file_path"), scene.path("app-*.log").to_str().unwrap());
+    scene.set(&format!("{entry}/publish_multi_logs"), false);
+    scene.set(&format!("{entry}/log_stream_name"), "one");
+    let mut written = Vec::new();
+    let mut write = |name: &str, count: usize| {
+        // Times of files advance with the kernel's tick, and by them the newest is told.
+        std::thread::sleep(Duration::from_millis(20));
+        let lines: Vec<String> = (0..count).map(|number| format!("{name} {} {number}", written.len())).collect();
+        written.extend(lines.iter().cloned());
+        writeln!(append(&scene.path(name)), "{}", lines.join("\n")).unwrap();
+        written.clone()
+    };
+    let came = |all: Vec<String>| wait_until("all come in order", PATIENCE, || scene.records("one") == all);
+    let agent = scene.start();
+    came(write("app-1.log", 10));
+    agent.stop();
+    write("app-1.log", 5);
+    let all = write("app-2.log", 10);
+    let agent = scene.start();
+    came(all);
+    came(write("app-2.log", 3));
+    agent.kill();
+    write("app-2.log", 4);
+    let all = write("app-3.log", 6);
+    let agent = scene.start();
+    wait_until("the newest comes after the crash", PATIENCE, || scene.records("one").last() == all.last());
+    agent.stop();
+    // What was not saved before the crash comes twice, as a whole piece: without it all stands in order.
+    let mut seen = std::collections::BTreeSet::new();
+    let once: Vec<String> = scene.records("one").into_iter().filter(|record| seen.insert(record.clone())).collect();
+    assert_eq!(once, all);
+    assert_eq!(scene.endpoint.streams().len(), 1);
 }
