@@ -14,7 +14,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use cloudwatch_publisher::config::{PluginConfig, ProcessesOf};
+use cloudwatch_publisher::config::{PluginConfig, ProcessesOf, Resources};
 use cloudwatch_publisher::record::Monotonic;
 use cloudwatch_publisher::sources::host::collector::Collector;
 use cloudwatch_publisher::sources::host::reading::Reading;
@@ -220,10 +220,15 @@ fn what_sysinfo_tells_gives_the_figures_of_macos() {
     assert!(of_pid(&later, f64::from(child.id())).contains_key("cpu_usage"));
 }
 
+fn temperature(sensors: &[&str]) -> PluginConfig {
+    let names: Vec<String> = sensors.iter().map(|name| (*name).to_owned()).collect();
+    PluginConfig::Temperature { sensors: if names.is_empty() { Resources::Unset } else { Resources::Named(names) } }
+}
+
 #[test]
 fn a_raspberry_pi_4_tells_of_its_temperature_and_its_power() {
     let machine = Machine::of("host/raspberry-pi-4");
-    assert_eq!(machine.figures(PluginConfig::Temperature), map(&[("celsius cpu_thermal", 48.199)]));
+    assert_eq!(machine.figures(temperature(&[])), map(&[("celsius cpu_thermal", 48.199)]));
     let mut throttled = machine.collector(PluginConfig::Throttled);
     let quiet =
         [("frequency_capped", 0.0), ("soft_temperature_limit", 0.0), ("throttled", 0.0), ("under_voltage", 0.0)];
@@ -245,7 +250,7 @@ fn a_raspberry_pi_5_tells_of_them_where_it_has_them() {
         ("celsius nvme_sensor_1", 61.85),
         ("celsius rp1_adc", 47.213),
     ];
-    assert_eq!(machine.figures(PluginConfig::Temperature), map(&sensors));
+    assert_eq!(machine.figures(temperature(&[])), map(&sensors));
     let mut throttled = machine.collector(PluginConfig::Throttled);
     machine.overlay("second");
     let low = [("frequency_capped", 1.0), ("soft_temperature_limit", 0.0), ("throttled", 0.0), ("under_voltage", 1.0)];
@@ -269,7 +274,10 @@ fn a_server_tells_each_sensor_once_under_a_name_that_stays_and_leaves_out_the_br
         ("celsius nct6775_cputin", 41.5),
         ("celsius nvme_composite", 41.85),
     ];
-    assert_eq!(machine.figures(PluginConfig::Temperature), map(&sensors));
+    assert_eq!(machine.figures(temperature(&[])), map(&sensors));
+    let chosen = [("celsius acpitz_0", 27.8), ("celsius drivetemp_0:0:0:0", 34.0), ("celsius drivetemp_1:0:0:0", 36.0)];
+    assert_eq!(machine.figures(temperature(&["acpitz_0", "drivetemp_*"])), map(&chosen));
+    assert_eq!(machine.figures(temperature(&["none_of_them"])), map(&[]));
     assert_eq!(machine.figures(PluginConfig::Throttled), map(&[]));
     assert_eq!(machine.figures(PluginConfig::Load), map(&[("1", 4.0), ("5", 3.8), ("15", 3.4)]));
 }
@@ -277,7 +285,7 @@ fn a_server_tells_each_sensor_once_under_a_name_that_stays_and_leaves_out_the_br
 #[test]
 fn a_container_has_no_sensors_and_no_firmware_and_tells_the_rest() {
     let machine = Machine::of("host/container");
-    assert_eq!(machine.figures(PluginConfig::Temperature), map(&[]));
+    assert_eq!(machine.figures(temperature(&[])), map(&[]));
     assert_eq!(machine.figures(PluginConfig::Throttled), map(&[]));
     assert_eq!(machine.figures(PluginConfig::Uptime), map(&[("seconds", 3_000.0)]));
     assert_eq!(machine.figures(PluginConfig::Heartbeat), map(&[("", 1.0)]));

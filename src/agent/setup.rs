@@ -1,7 +1,6 @@
 //! Turns a config and what the last run left into the parts that the agent runs.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::logs::{GroupWish, RecordsOf, RecordsParts};
 use super::saver::Urgency;
@@ -103,7 +102,6 @@ fn unused_journals(saved: &[SavedJournal], used: &[JournalConfig]) -> Vec<String
 
 fn metrics_parts(setup: &Setup, agent: &Agent) -> anyhow::Result<metrics::Parts> {
     let sampling = metrics::Sampling::of(&setup.config, &setup.facts);
-    let longest = sampling.shortest().unwrap_or_default().max(Duration::from_secs(60));
     let config = &setup.config.agent;
     let offsets = match (agent.store.boots(), &agent.left.metrics) {
         (Err(_), Some(metrics)) => metrics.offsets(),
@@ -115,7 +113,7 @@ fn metrics_parts(setup: &Setup, agent: &Agent) -> anyhow::Result<metrics::Parts>
         offsets,
         sampling,
         status: agent.status.subscribe(),
-        flush: setup.config.metrics.flush_interval.min(longest),
+        flush: setup.config.metrics.flush_interval,
         max_age: config.metrics_buffer_age,
         max_bytes: config.metrics_buffer_bytes,
     })

@@ -27,7 +27,7 @@ use super::deliver::not_signed_in;
 use super::saver::{Saver, Urgency};
 use crate::auth::Session;
 use crate::clock::{Clock, TOLERANCE_MS};
-use crate::delivery::datums::{Datum, Requests, requests};
+use crate::delivery::datums::{Datum, MAX_DATUMS, Requests, requests};
 use crate::delivery::outcome::{Receipt, SendError};
 use crate::delivery::retry::{Chance, Gate};
 use crate::record::{BootId, Monotonic, Offset, Round, Status, Wall};
@@ -44,7 +44,7 @@ const BACKLOG_PAUSE: Duration = Duration::from_millis(500);
 /// Permissions are given by people: asking more often helps nobody.
 const FORBIDDEN_PAUSE: Duration = Duration::from_secs(120);
 /// Rounds kept in memory until they are sent; beyond it they wait on disk alone.
-const MAX_FRESH: usize = 100;
+pub const MAX_FRESH: usize = 100;
 /// Samples kept in memory, likewise, as soon as they are on disk: some 2 MB.
 const MAX_FRESH_SAMPLES: usize = 10_000;
 /// How often what waits is looked through for what is too old or too much.
@@ -203,19 +203,23 @@ impl Metrics {
     fn pause(&self, now: Monotonic) -> Duration {
         let mut next = self.looks.next().unwrap_or(self.next_tidy).min(self.next_tidy);
         if self.under_way.is_empty() && self.way.session.has_answered() {
-            let send = if self.work.is_some() {
-                Some(now)
-            } else if !self.fresh.is_empty() {
-                Some(self.next_flush)
-            } else if self.has_backlog() {
-                Some(self.backlog_at)
-            } else {
-                None
-            };
+            let backlog_due = || self.has_backlog().then_some(self.backlog_at);
+            let send = self.work.as_ref().map(|_| now).or_else(|| self.fresh_due()).or_else(backlog_due);
             let send = send.map(|send| send.max(self.gate.opens_at().unwrap_or_default()));
             next = next.min(send.unwrap_or(next));
         }
         next.since(now).max(Duration::from_millis(10))
+    }
+
+    /// When what is fresh goes: at once where it fills a request or would not stay in memory, else when its oldest waited enough.
+    fn fresh_due(&self) -> Option<Monotonic> {
+        let is_full = self.fresh_samples() >= MAX_DATUMS || self.fresh.len() >= MAX_FRESH;
+        let due = if is_full { Monotonic(0) } else { self.next_flush };
+        (!self.fresh.is_empty()).then_some(due)
+    }
+
+    fn fresh_samples(&self) -> usize {
+        self.fresh.iter().map(|(_, round)| round.samples.len()).sum()
     }
 
     fn give_up(&mut self, count: usize, cause: &str) {
@@ -228,7 +232,7 @@ impl Metrics {
         if !self.under_way.is_empty() || !self.gate.may_send(now) || !self.way.session.has_answered() {
             return;
         }
-        if self.work.is_none() && now >= self.next_flush && !self.fresh.is_empty() {
+        if self.work.is_none() && self.fresh_due().is_some_and(|due| now >= due) {
             self.next_flush = now.after(self.parts.flush);
             let rounds = self.fresh.drain(..).collect();
             self.begin(rounds, true);
@@ -365,9 +369,8 @@ impl Metrics {
     }
 
     fn tell(&mut self) {
-        let in_memory: usize = self.fresh.iter().map(|(_, round)| round.samples.len()).sum();
         let at_work = self.work.as_ref().map_or(0, Work::len);
-        self.told.waiting = (in_memory + at_work) as u64 + self.on_disk.samples();
+        self.told.waiting = (self.fresh_samples() + at_work) as u64 + self.on_disk.samples();
         let trouble = self.told.trouble.clone().or_else(|| self.looks.trouble());
         self.status.send_replace(Told { trouble, ..self.told.clone() });
     }

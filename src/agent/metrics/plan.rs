@@ -13,11 +13,10 @@ use std::time::Duration;
 use crate::config::{CollectorConfig, Config, Facts, Template};
 use crate::record::{Dimensions, Distribution, Sample, Unit, Value};
 use crate::sources::host::reading::Reading;
+use crate::sources::host::sections::name::value_of as spelt_out;
 
 /// What is sampled more often than this is of high resolution.
 const MINUTE: Duration = Duration::from_secs(60);
-/// The longest value of a dimension that CloudWatch takes.
-const MAX_VALUE_BYTES: usize = crate::delivery::datums::MAX_DIMENSION_VALUE_BYTES;
 
 /// What all metrics have in common.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -176,30 +175,12 @@ impl Cache {
         let mut pairs: Vec<(String, String)> = Vec::with_capacity(own.len() + of_section.len() + common.len());
         for (name, value) in own.into_iter().chain(further) {
             if !value.trim().is_empty() && !pairs.iter().any(|(other, _)| other == name) {
-                pairs.push((name.to_owned(), safe(value)));
+                pairs.push((name.to_owned(), spelt_out(value.as_bytes())));
             }
         }
         let made = self.0.entry(pairs).or_insert_with_key(|pairs| pairs.as_slice().into());
         Dimensions::clone(made)
     }
-}
-
-/// A value as CloudWatch takes it: a mount point may be called `/media/Größe`. What it does not take is spelt out, so that two
-/// devices stay two.
-fn safe(value: &str) -> String {
-    let is_taken = |c: char| c.is_ascii_graphic() || c == ' ';
-    if value.len() <= MAX_VALUE_BYTES && value.chars().all(is_taken) {
-        return value.to_owned();
-    }
-    let mut text = String::new();
-    for c in value.chars() {
-        let spelt: String = if is_taken(c) { c.into() } else { c.escape_unicode().collect() };
-        if text.len() + spelt.len() > MAX_VALUE_BYTES {
-            break;
-        }
-        text.push_str(&spelt);
-    }
-    text
 }
 
 /// One sample for each metric and each combination of values that `set` has in `singles`.

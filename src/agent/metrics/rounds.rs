@@ -1,7 +1,5 @@
 //! Looks at the machine when that is due, and makes a round of what was found: saved at once, and kept for the next request.
 
-use std::collections::VecDeque;
-
 use super::looks::Looked;
 use super::{MAX_FRESH, MAX_FRESH_SAMPLES, Metrics, OFFSET_STEP_MS};
 use crate::agent::saver::Urgency;
@@ -41,10 +39,8 @@ impl Metrics {
 
     /// Leaves to the disk what is too much for memory.
     pub(super) fn make_room(&mut self) {
-        let count =
-            |fresh: &VecDeque<(RoundId, Round)>| fresh.iter().map(|(_, round)| round.samples.len()).sum::<usize>();
         let is_saved = |this: &Self| this.fresh.front().is_some_and(|(id, _)| this.saver.has_saved(*id));
-        while self.fresh.len() > MAX_FRESH || (count(&self.fresh) > MAX_FRESH_SAMPLES && is_saved(self)) {
+        while self.fresh.len() > MAX_FRESH || (self.fresh_samples() > MAX_FRESH_SAMPLES && is_saved(self)) {
             self.leave_on_disk();
         }
     }

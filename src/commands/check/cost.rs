@@ -52,6 +52,8 @@ const MONTH: f64 = 365.25 / 12.0 * 86_400.0;
 const GB: f64 = 1_073_741_824.0;
 /// What PutMetricData takes at the most. Source: its quotas, read 2026-11-21.
 const DATUMS_A_REQUEST: f64 = 1_000.0;
+/// So many samplings wait for each other at the most.
+const MAX_SAMPLINGS: u64 = crate::agent::MAX_SAMPLINGS as u64;
 /// What CloudWatch Logs counts for each event besides its text. Source: PutLogEvents, read 2026-11-21.
 pub const BYTES_AN_EVENT: u64 = 26;
 
@@ -134,11 +136,12 @@ pub fn estimate(prices: &Prices, sampled: &[Sampled], flush: u64, logged: &[Logg
     estimate
 }
 
-/// PutMetricData a month: one goes when the oldest sample has waited for `flush` seconds, or with the next sampling where that comes later.
+/// PutMetricData a month: one goes when the oldest sample has waited for `flush` seconds, or with the next sampling where that comes
+/// later, and before where it is full.
 fn requests(sampled: &[Sampled], flush: u64) -> f64 {
     let sampled: Vec<&Sampled> = sampled.iter().filter(|group| group.metrics > 0 && group.every > 0).collect();
     let Some(shortest) = sampled.iter().map(|group| group.every).min() else { return 0.0 };
-    let between = number(shortest.max(flush));
+    let between = number(shortest.max(flush.min(shortest.saturating_mul(MAX_SAMPLINGS))));
     let datums: f64 = sampled.iter().map(|group| number(group.metrics) * between / number(group.every)).sum();
     MONTH / between * (datums / DATUMS_A_REQUEST).ceil().max(1.0)
 }
@@ -175,6 +178,8 @@ mod tests {
             (10, 60, 13, 43_830.0),
             (60, 60, 13, 43_830.0),
             (300, 60, 13, 8_766.0),
+            (60, 3_600, 13, 730.5),
+            (10, 3_600, 2, 2_629.8),
             // 100 metrics each second, 6,000 a minute: 6 requests of 1,000.
             (1, 60, 100, 262_980.0),
             (60, 60, 1_001, 87_660.0),

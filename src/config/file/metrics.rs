@@ -76,7 +76,7 @@ pub struct Collector {
     pub collect: Key<bool>,
     /// Which metrics.
     pub measurement: List<Measurement>,
-    /// Which devices; `*` = all.
+    /// Which devices, interfaces, mount points or sensors; `*` = all.
     pub resources: List<String>,
     /// All processors together.
     pub totalcpu: Key<bool>,

@@ -127,7 +127,10 @@ pub enum PluginConfig {
     /// Time since the start.
     Uptime,
     /// Temperature sensors.
-    Temperature,
+    Temperature {
+        /// Which sensors.
+        sensors: Resources,
+    },
     /// Raspberry Pi: under-voltage and throttling.
     Throttled,
     /// The agent itself.
@@ -151,7 +154,7 @@ impl PluginConfig {
             Self::Procstat(_) => Plugin::Procstat,
             Self::Load => Plugin::Load,
             Self::Uptime => Plugin::Uptime,
-            Self::Temperature => Plugin::Temperature,
+            Self::Temperature { .. } => Plugin::Temperature,
             Self::Throttled => Plugin::Throttled,
             Self::Itself => Plugin::Itself,
             Self::Heartbeat => Plugin::Heartbeat,

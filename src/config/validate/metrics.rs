@@ -164,7 +164,7 @@ impl Judge<'_> {
             Plugin::Processes => PluginConfig::Processes,
             Plugin::Load => PluginConfig::Load,
             Plugin::Uptime => PluginConfig::Uptime,
-            Plugin::Temperature => PluginConfig::Temperature,
+            Plugin::Temperature => PluginConfig::Temperature { sensors: resources },
             Plugin::Throttled => PluginConfig::Throttled,
             Plugin::Itself => PluginConfig::Itself,
             Plugin::Heartbeat => PluginConfig::Heartbeat,
@@ -175,7 +175,8 @@ impl Judge<'_> {
 
     /// Keys that have a meaning in another section.
     fn without_effect(&mut self, plugin: Plugin, shape: &file::Collector) {
-        let has_devices = matches!(plugin, Plugin::Cpu | Plugin::Disk | Plugin::Diskio | Plugin::Net);
+        let has_devices =
+            matches!(plugin, Plugin::Cpu | Plugin::Disk | Plugin::Diskio | Plugin::Net | Plugin::Temperature);
         let keys = [
             (shape.resources.placed().map(|(id, _)| id), has_devices),
             (shape.totalcpu.placed().map(|(id, _)| id), plugin == Plugin::Cpu),

@@ -127,7 +127,7 @@ impl Section {
             PluginConfig::Procstat(of) => Self::Procstat(Box::new(Procstat::new(of))),
             PluginConfig::Load => Self::Load,
             PluginConfig::Uptime => Self::Uptime,
-            PluginConfig::Temperature => Self::Temperature(Trust::default()),
+            PluginConfig::Temperature { sensors } => Self::Temperature(Trust::new(sensors)),
             PluginConfig::Throttled => Self::Throttled(Throttled::new(root)),
             PluginConfig::Heartbeat => Self::Heartbeat,
             PluginConfig::Itself => Self::Silent,

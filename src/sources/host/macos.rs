@@ -49,7 +49,11 @@ pub struct Section {
 impl Section {
     /// A section of this machine, of which `space` asks the file systems.
     pub fn new(plugin: PluginConfig, space: Space) -> Self {
-        Self { plugin, space, cpu: None, diskio: Before::default(), net: Before::default(), trust: Trust::default() }
+        let trust = match &plugin {
+            PluginConfig::Temperature { sensors } => Trust::new(sensors),
+            _ => Trust::default(),
+        };
+        Self { plugin, space, cpu: None, diskio: Before::default(), net: Before::default(), trust }
     }
 
     /// The figures of this moment. Those that need two looks come with the second.
@@ -66,7 +70,7 @@ impl Section {
             PluginConfig::Processes => count_processes(),
             PluginConfig::Load => load(),
             PluginConfig::Uptime => uptime(),
-            PluginConfig::Temperature => temperature(&mut self.trust),
+            PluginConfig::Temperature { .. } => temperature(&mut self.trust),
             _ => Err(Trouble::unanswered(self.plugin.plugin().name(), "macOS does not tell")),
         }
     }
@@ -137,11 +141,7 @@ fn swap() -> Result<Vec<Reading>, Trouble> {
 fn diskio(before: &mut Before<2>, wanted: &Wanted) -> Result<Vec<Reading>, Trouble> {
     let disks = Disks::new_with_refreshed_list_specifics(DiskRefreshKind::nothing().with_io_usage())
         .map_err(|error| Trouble::unanswered("the disks", error))?;
-    let is_wanted = match wanted {
-        Wanted::Unasked => true,
-        Wanted::Named(names) => names.hold("/", |_| None),
-    };
-    let boot = disks.iter().find(|disk| is_wanted && disk.mount_point() == Path::new("/"));
+    let boot = disks.iter().find(|disk| wanted.takes("/") && disk.mount_point() == Path::new("/"));
     let counters = boot.map(|disk| disk.usage()).map(|usage| [usage.total_read_bytes, usage.total_written_bytes]);
     let grown = before.step(counters.map(|counters| ("/".to_owned(), counters)).into_iter().collect());
     let readings = grown.into_iter().flat_map(|(name, grown)| {
@@ -351,7 +351,8 @@ mod tests {
         // A container may have neither a drive nor a file system, nor a processor that passed enough time.
         let disk = PluginConfig::Disk { mounts: Resources::All, ignored_types: Vec::new(), drops_device: false };
         let cpu = PluginConfig::Cpu { each: Resources::All, has_total: true };
-        for plugin in [cpu, disk, PluginConfig::Diskio { devices: Resources::All }, PluginConfig::Temperature] {
+        let temperature = PluginConfig::Temperature { sensors: Resources::Unset };
+        for plugin in [cpu, disk, PluginConfig::Diskio { devices: Resources::All }, temperature] {
             let (given, promised) = given_and_promised(plugin.clone());
             assert!(given.is_subset(&promised), "{plugin:?}: {given:?}");
         }
@@ -426,7 +427,8 @@ mod tests {
     fn load_and_uptime_and_temperatures_are_asked_for() {
         assert_eq!(fields(&figures(PluginConfig::Load, 1)), ["1", "5", "15"]);
         assert!(find(&figures(PluginConfig::Uptime, 1), "seconds") > 0.0);
-        assert!(figures(PluginConfig::Temperature, 1).iter().all(|reading| reading.field == "celsius"));
+        let temperature = PluginConfig::Temperature { sensors: Resources::Unset };
+        assert!(figures(temperature, 1).iter().all(|reading| reading.field == "celsius"));
     }
 
     #[test]

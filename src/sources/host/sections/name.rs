@@ -8,7 +8,7 @@
 
 use std::fmt::Write;
 
-const MAX_CHARS: usize = 1_024;
+use crate::delivery::datums::MAX_DIMENSION_VALUE_BYTES;
 
 /// What stands for a name in a dimension.
 pub fn value_of(name: &[u8]) -> String {
@@ -21,7 +21,7 @@ pub fn value_of(name: &[u8]) -> String {
             let _ = write!(value, "%{byte:02X}");
         }
     }
-    value.truncate(MAX_CHARS);
+    value.truncate(MAX_DIMENSION_VALUE_BYTES);
     if value.trim().is_empty() { "-".to_owned() } else { value }
 }
 

@@ -9,6 +9,8 @@
 use std::collections::BTreeSet;
 
 use super::super::reading::Reading;
+use super::wanted::Wanted;
+use crate::config::Resources;
 
 /// A chip of hwmon with sensors of temperature.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -127,9 +129,10 @@ pub fn word(text: &str) -> String {
     if word.is_empty() { "unnamed".to_owned() } else { word.to_owned() }
 }
 
-/// Which sensors were believed, and which were complained of.
+/// Which sensors are asked for, which were believed, and which were complained of.
 #[derive(Debug, Default)]
 pub struct Trust {
+    wanted: Wanted,
     proven: BTreeSet<String>,
     doubted: BTreeSet<String>,
 }
@@ -144,8 +147,14 @@ pub struct Doubt {
 }
 
 impl Trust {
+    /// Of the sensors that `resources` names.
+    pub fn new(resources: &Resources) -> Self {
+        Self { wanted: Wanted::new(resources), ..Self::default() }
+    }
+
     /// The figures to believe, and what is to be told of the others.
-    pub fn judge(&mut self, sensors: Vec<Sensor>) -> (Vec<Reading>, Vec<Doubt>) {
+    pub fn judge(&mut self, mut sensors: Vec<Sensor>) -> (Vec<Reading>, Vec<Doubt>) {
+        sensors.retain(|sensor| self.wanted.takes(&sensor.name));
         let (mut readings, mut doubts) = (Vec::new(), Vec::new());
         for Sensor { name, read } in sensors {
             match self.believe(&name, read) {

@@ -7,9 +7,10 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use crate::config::Resources;
 
 /// What `resources` asks for.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub enum Wanted {
     /// What the section tells of without being asked.
+    #[default]
     Unasked,
     /// Those named.
     Named(Names),
@@ -30,6 +31,14 @@ impl Wanted {
         };
         let plain = names.iter().map(|name| name.strip_prefix("/dev/").unwrap_or(name).to_owned()).collect();
         Self::Named(Names { patterns: patterns(&plain), plain })
+    }
+
+    /// Whether it asks for `name`, where all are told of unasked.
+    pub fn takes(&self, name: &str) -> bool {
+        match self {
+            Self::Unasked => true,
+            Self::Named(names) => names.hold(name, |_| None),
+        }
     }
 }
 
