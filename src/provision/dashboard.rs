@@ -37,6 +37,7 @@ mod tests {
         SELF_SAMPLES_WAITING, TEMPERATURE_CELSIUS,
     };
     use super::*;
+    use crate::config::catalogue::METRICS;
 
     fn dashboard() -> Value {
         let template = Template::read().unwrap();
@@ -76,8 +77,15 @@ mod tests {
         ];
         names.extend([HEARTBEAT, SELF_RECORDS_SENT, SELF_RECORDS_REFUSED, SELF_LAG_SECONDS, SELF_SAMPLES_WAITING]);
         names.extend([SELF_RESIDENT_BYTES, TEMPERATURE_CELSIUS, DISK_USED_PERCENT]);
-        for name in names {
+        for name in &names {
             assert!(text.contains(&format!(r#"MetricName=\"{name}\""#)), "{name}");
+        }
+        let looked_for = text.split(r#"MetricName=\""#).skip(1).map(|rest| rest.split('\\').next().unwrap());
+        for name in looked_for {
+            assert!(
+                names.contains(&name) || METRICS.iter().any(|metric| metric.name() == name),
+                "{name} is published by nobody"
+            );
         }
     }
 
