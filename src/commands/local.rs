@@ -38,8 +38,8 @@ const LONGEST_LOGS_INTERVAL: Duration = Duration::from_secs(1);
 pub fn perform(path: Option<&Path>, port: u16) -> Result<(), Failure> {
     let loaded = path.map(start::load).transpose()?;
     crate::service::log::start(&Destination::Stderr, loaded.as_ref().map(|loaded| &loaded.config.agent));
-    if let Some(loaded) = &loaded {
-        start::log_warnings(loaded);
+    if let Some((loaded, path)) = loaded.as_ref().zip(path) {
+        start::log_warnings(loaded, path);
     }
     let mut config = loaded.map_or_else(Config::built_in, |loaded| loaded.config);
     let mut facts = start::facts(&config)?;

@@ -85,12 +85,13 @@ pub fn refused(failure: config::Failure) -> Failure {
     Failure::new(CONFIG, format!("{}\n\n{NOTHING_STARTED}", failure.to_string().trim_end()))
 }
 
-/// Logs the remarks on a config, each by name.
-pub fn log_warnings(loaded: &Loaded) {
+/// Logs the remarks on the config that was read from `path`, each by name.
+pub fn log_warnings(loaded: &Loaded, path: &Path) {
+    let main = Path::new(path.file_name().unwrap_or_default());
     for warning in &loaded.warnings {
-        let line = warning.place.map_or(0, |place| place.line);
-        let file = warning.file.as_deref().unwrap_or(Path::new("")).display().to_string();
-        log::warn!(cause = warning.message, file, line, hint = warning.hint; "configuration");
+        let line = warning.place.map(|place| place.line.to_string()).unwrap_or_default();
+        let file = warning.file.as_deref().unwrap_or(main).display();
+        log::warn!(cause = warning.message, file:%, line, hint = warning.hint; "configuration");
     }
     if identity::is_nameless(&loaded.config.agent.instance) {
         log::warn!(

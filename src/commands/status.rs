@@ -103,7 +103,7 @@ pub fn state_folders(path: Option<&Path>) -> Result<Folders, Failure> {
     let named = match config::load(file) {
         Ok(loaded) => loaded.config.agent.state_directory,
         Err(failure @ config::Failure::Missing(_)) if path.is_some() => return Err(start::refused(failure)),
-        Err(_) => folder_in_broken(file),
+        Err(_) => config::state_directory_of_broken(file),
     };
     let from_systemd = std::env::var_os("STATE_DIRECTORY").map(PathBuf::from);
     let config = std::path::absolute(file).unwrap_or_else(|_| file.to_path_buf());
@@ -119,13 +119,6 @@ fn folders(named: Option<PathBuf>, from_systemd: Option<PathBuf>, config: PathBu
         (None, Some(folder)) => Folders { first: vec![folder], others: usual().into(), config },
         (None, None) => Folders { first: usual().into(), others: Vec::new(), config },
     }
-}
-
-/// `agent.state_directory` of a configuration that is wrong: that it is, is what one may want to ask the daemon about.
-fn folder_in_broken(file: &Path) -> Option<PathBuf> {
-    let config: serde_json::Value = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
-    let folder = config.pointer("/agent/state_directory")?.as_str()?;
-    Some(file.parent()?.join(folder))
 }
 
 /// The figures for a person.

@@ -52,6 +52,13 @@ pub fn read(origin: &Path, main_bytes: usize) -> Result<Fragments, Failure> {
     Ok(found)
 }
 
+/// What is merged over the configuration at `origin`, in order, as far as that can be told.
+pub fn paths(origin: &Path) -> Vec<PathBuf> {
+    let folder = origin.with_extension("d");
+    let names = list(&folder).map(|(names, _)| names).unwrap_or_default();
+    names.into_iter().map(|name| folder.join(name)).collect()
+}
+
 /// The names that are read, in order, and those that are not.
 fn list(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Failure> {
     let unreadable = |error: std::io::Error| Failure::Unreadable(folder.to_path_buf(), error.to_string());

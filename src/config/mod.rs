@@ -147,6 +147,22 @@ pub fn password(path: &Path) -> Result<Secret, String> {
     }
 }
 
+/// `agent.state_directory` of a configuration that is wrong, of which a daemon may work all the same: what the last of its files says
+/// that names one and is JSON.
+pub fn state_directory_of_broken(path: &Path) -> Option<PathBuf> {
+    let origin = std::path::absolute(path).ok()?;
+    let named = |file: PathBuf| {
+        let tree = tree::parse(&read_text(&file).ok()?, &mut Vec::new())?;
+        match &tree.get(&["agent", "state_directory"])?.value {
+            tree::Value::Text(folder) => Some(folder.to_string()),
+            _ => None,
+        }
+    };
+    let fragments = fragments::paths(&origin).into_iter().rev();
+    let folder = fragments.chain([origin.clone()]).find_map(named)?;
+    Some(origin.parent()?.join(folder))
+}
+
 /// A configuration's text, wiped when it was read: there may be a password in it.
 ///
 /// # Errors

@@ -494,6 +494,24 @@ fn the_password_is_read_anew_from_the_file_and_from_nowhere_else() {
 }
 
 #[test]
+fn of_a_broken_configuration_the_state_directory_is_still_that_of_the_last_file_that_names_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.json");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    std::fs::create_dir(folder.path().join("x.d")).unwrap();
+    let found = || state_directory_of_broken(&path);
+    assert_eq!(found(), None);
+    write("x.json", r#"{"agent": {"state_directory": "of-main", "regoin": 1}}"#);
+    assert_eq!(found(), Some(folder.path().join("of-main")));
+    write("x.d/10.json", r#"{"agent": {"state_directory": "/of-10"}}"#);
+    write("x.d/20.json", r#"{"agent": {"state_directory": "/of-20""#);
+    write("x.d/30.json", r#"{"logs": {}}"#);
+    assert_eq!(found(), Some("/of-10".into()));
+    write("x.json", "{");
+    assert_eq!(found(), Some("/of-10".into()));
+}
+
+#[test]
 fn a_password_that_everybody_can_read_is_a_warning() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.json");

@@ -291,7 +291,11 @@ struct Facts(Vec<(String, String)>);
 
 impl<'kvs> VisitSource<'kvs> for Facts {
     fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), kv::Error> {
-        self.0.push((key.to_string(), value.to_string()));
+        let value = value.to_string();
+        // What is not known of a matter is no fact.
+        if !value.is_empty() {
+            self.0.push((key.to_string(), value));
+        }
         Ok(())
     }
 }
@@ -300,7 +304,7 @@ impl<'kvs> VisitSource<'kvs> for Facts {
 fn format(record: &Record<'_>, facts: &Facts) -> String {
     let mut line = on_one_line(&record.args().to_string());
     for (name, value) in &facts.0 {
-        let is_plain = !value.is_empty() && !value.contains(|c: char| c.is_whitespace() || c.is_control() || c == '"');
+        let is_plain = !value.contains(|c: char| c.is_whitespace() || c.is_control() || c == '"');
         // Writing to a String cannot fail.
         let _ = match is_plain {
             true => write!(line, " {name}={value}"),
@@ -386,14 +390,12 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_a_message_and_its_facts() {
-        let record_facts = Facts(vec![
-            ("path".to_string(), "/var/log/x".to_string()),
-            ("error".to_string(), "no \"such\"\nfile".to_string()),
-            ("none".to_string(), String::new()),
-        ]);
+    fn a_line_is_a_message_and_the_facts_that_are_known() {
+        let pairs = [("path", "/var/log/x"), ("error", "no \"such\"\nfile"), ("hint", "")];
+        let mut facts = Facts::default();
+        kv::Source::visit(&pairs.as_slice(), &mut facts).unwrap();
         let record = Record::builder().level(Level::Warn).args(format_args!("cannot read")).build();
-        assert_eq!(format(&record, &record_facts), r#"cannot read path=/var/log/x error="no \"such\"\nfile" none="""#);
+        assert_eq!(format(&record, &facts), r#"cannot read path=/var/log/x error="no \"such\"\nfile""#);
     }
 
     #[test]

@@ -129,3 +129,21 @@ fn a_failure_that_lasts_does_not_fill_the_own_log() {
     let told = scene.own_log().lines().filter(|line| line.contains("records were not taken")).count();
     assert_eq!(told, 1, "the same warning within a minute");
 }
+
+#[test]
+fn a_remark_on_the_configuration_stands_in_the_own_log_with_its_file_and_its_line() {
+    let mut scene = Scene::new(&["app.log"]);
+    scene.set("/agent/run_as_user", "nobody-of-this-name");
+    scene.set("/metrics/metrics_collected", json!({"mem": true, "nvidia_gpu": {"measurement": ["utilization_gpu"]}}));
+    let agent = scene.start();
+    wait_until("it has started", PATIENCE, || scene.own_log().contains("started"));
+    agent.stop();
+    let log = scene.own_log();
+    let of = |word: &str| log.lines().find(|line| line.contains(" configuration ") && line.contains(word)).unwrap();
+    let text = fs::read_to_string(scene.path("config.json")).unwrap();
+    let line = 1 + text.lines().position(|line| line.contains("nvidia_gpu")).unwrap();
+    assert!(of("nvidia_gpu").contains(&format!(" file=config.json line={line}")), "{}", of("nvidia_gpu"));
+    // It is about the configuration as a whole.
+    let user = of("run_as_user");
+    assert!(user.contains(" file=config.json hint=") && !user.contains("line="), "{user}");
+}

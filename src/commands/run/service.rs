@@ -214,7 +214,7 @@ impl Daemon {
     /// A configuration takes over: says what is worth saying of it.
     fn announce(&self, loaded: &Loaded, before: Option<&Config>) {
         self.status.send_modify(|status| status.reload_trouble = None);
-        start::log_warnings(loaded);
+        start::log_warnings(loaded, &self.path);
         let Some(before) = before else { return };
         self.own_log.set(&loaded.config.agent);
         let (new, old) = (&loaded.config.agent, &before.agent);
