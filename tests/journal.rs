@@ -334,6 +334,33 @@ fn filters_choose_and_several_readings_go_side_by_side() {
 }
 
 #[test]
+fn masks_hold_in_the_journal_also_where_reading_begins_anew_inside_of_a_key() {
+    in_namespace("masks_hold_in_the_journal_also_where_reading_begins_anew_inside_of_a_key", || {
+        let line = |number: usize| format!("{number}IIEowIBAAKCAQEA0Z3VS5JJcds3xfn+ygWyF8PbnGy0AHB7MhgwMbRvI0MBZhpI");
+        let journald = Journald::start();
+        let mut scene = scene(json!({ "identifiers": ["test"] }));
+        scene.set("/logs/mask", json!(["private_key", "password_fields"]));
+        let agent = started(&scene);
+        for text in ["login password=hunter2 ok", "-----BEGIN PRIVATE KEY-----", &line(1)] {
+            journald.log("test", text);
+        }
+        wait_until("the key began", PATIENCE, || scene.records("journal").len() >= 3);
+        agent.kill();
+        for text in [&*line(2), &line(3), "-----END PRIVATE KEY-----", "after"] {
+            journald.log("test", text);
+        }
+        let agent = started(&scene);
+        let is_last = || scene.records("journal").last().is_some_and(|record| record.ends_with("after"));
+        wait_until("what is behind the key comes", PATIENCE, is_last);
+        agent.stop();
+        let records = scene.records("journal");
+        assert!(records[0].ends_with("login password=[masked] ok"), "{records:?}");
+        assert_eq!(records.iter().filter(|record| record.contains("IIEow")).count(), 0, "{records:?}");
+        assert!(records.iter().filter(|record| record.contains("[private key]")).count() >= 5, "{records:?}");
+    });
+}
+
+#[test]
 fn a_missing_journalctl_is_one_warning_and_stops_nothing_else() {
     in_namespace("a_missing_journalctl_is_one_warning_and_stops_nothing_else", || {
         let mut scene = Scene::new(&["app.log"]);

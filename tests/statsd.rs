@@ -161,6 +161,26 @@ fn a_reload_that_changes_no_address_keeps_the_socket_and_the_sums() {
 }
 
 #[test]
+fn what_was_summed_up_in_an_outage_arrives_with_its_values_and_counts_after_a_crash() {
+    let stage = Stage::new(1);
+    stage.scene.endpoint.go_offline();
+    let agent = stage.start();
+    stage.send("away:100|ms\naway:100|ms\naway:300|ms\nhits:5|c");
+    stage.wait_for_words("samples were not taken");
+    // A round is saved before it is sent, beside the sending.
+    std::thread::sleep(Duration::from_secs(1));
+    agent.kill();
+    stage.scene.endpoint.go_online();
+    let agent = stage.start();
+    wait_until("the sums arrive", PATIENCE, || stage.total("hits", "counter").1 > 0.0);
+    agent.stop();
+    assert_eq!((stage.total("away", "timing"), stage.total("hits", "counter")), ((500.0, 3.0), (5.0, 1.0)));
+    let points = stage.series("away", "timing").unwrap().points;
+    let ends: Vec<_> = points.iter().map(|point| (point.minimum, point.maximum)).collect();
+    assert_eq!(ends, [(100.0, 300.0)]);
+}
+
+#[test]
 fn samples_wait_for_each_other_as_long_as_the_config_says_or_until_a_request_is_full() {
     let mut stage = Stage::new(1);
     stage.scene.set("/metrics/force_flush_interval", 3_600);

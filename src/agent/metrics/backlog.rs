@@ -24,14 +24,16 @@ impl Metrics {
         }
     }
 
-    /// Whether there is something to send from disk. Before the endpoint has answered once, this boot's clock may be wrong by
-    /// years, and nobody can tell which times CloudWatch would take.
-    pub(super) fn has_backlog(&self) -> bool {
-        self.backlog < self.backlog_end && self.is_clock_known()
+    /// When something from disk goes. Before the endpoint has answered once, this boot's clock may be wrong by years, and nobody can
+    /// tell which times CloudWatch would take: what is fresh goes first, and where nothing is, one round.
+    pub(super) fn backlog_due(&self) -> Option<Monotonic> {
+        let earliest = if self.is_clock_known() { Monotonic(0) } else { self.probe_at };
+        (self.backlog < self.backlog_end).then(|| self.backlog_at.max(earliest))
     }
 
     pub(super) fn load_backlog(&mut self) {
-        let page = match self.store.rounds(self.backlog, PAGE_ROUNDS, PAGE_BYTES) {
+        let count = if self.is_clock_known() { PAGE_ROUNDS } else { 1 };
+        let page = match self.store.rounds(self.backlog, count, PAGE_BYTES) {
             Ok(page) => page,
             Err(error) => {
                 log::warn!(error:% = error; "cannot read the samples that wait");

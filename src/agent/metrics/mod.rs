@@ -41,6 +41,8 @@ use work::{Rest, Work};
 
 /// Between two requests with samples that waited: a fleet that comes back must not flood its region's quota.
 const BACKLOG_PAUSE: Duration = Duration::from_millis(500);
+/// After the first sampling of most configurations.
+const PROBE_PAUSE: Duration = Duration::from_secs(10);
 /// Permissions are given by people: asking more often helps nobody.
 const FORBIDDEN_PAUSE: Duration = Duration::from_secs(120);
 /// Rounds kept in memory until they are sent; beyond it they wait on disk alone.
@@ -120,6 +122,8 @@ pub struct Metrics {
     /// to before here.
     backlog_end: RoundId,
     backlog_at: Monotonic,
+    /// Until when what is fresh is waited for, so that the endpoint tells the time by that.
+    probe_at: Monotonic,
     next_flush: Monotonic,
     next_tidy: Monotonic,
     saved_offset: Option<Offset>,
@@ -150,6 +154,7 @@ impl Metrics {
             backlog,
             backlog_end: waiting.next,
             backlog_at: now,
+            probe_at: now.after(PROBE_PAUSE),
             next_flush: now,
             next_tidy: now,
             saved_offset: None,
@@ -203,8 +208,8 @@ impl Metrics {
     fn pause(&self, now: Monotonic) -> Duration {
         let mut next = self.looks.next().unwrap_or(self.next_tidy).min(self.next_tidy);
         if self.under_way.is_empty() && self.way.session.has_answered() {
-            let backlog_due = || self.has_backlog().then_some(self.backlog_at);
-            let send = self.work.as_ref().map(|_| now).or_else(|| self.fresh_due()).or_else(backlog_due);
+            let waiting = || self.fresh_due().into_iter().chain(self.backlog_due()).min();
+            let send = self.work.as_ref().map(|_| now).or_else(waiting);
             let send = send.map(|send| send.max(self.gate.opens_at().unwrap_or_default()));
             next = next.min(send.unwrap_or(next));
         }
@@ -236,7 +241,7 @@ impl Metrics {
             self.next_flush = now.after(self.parts.flush);
             let rounds = self.fresh.drain(..).collect();
             self.begin(rounds, true);
-        } else if self.work.is_none() && self.has_backlog() && now >= self.backlog_at {
+        } else if self.work.is_none() && self.backlog_due().is_some_and(|due| now >= due) {
             self.backlog_at = now.after(BACKLOG_PAUSE);
             self.load_backlog();
         }
