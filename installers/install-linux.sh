@@ -30,6 +30,8 @@ own_drop_ins="50-groups.conf 50-password.conf 60-read-all-logs.conf"
 work=$home/.install
 next_program=$home/bin/.cloudwatch-publisher.new
 next_config=$home/etc/.amazon-cloudwatch-publisher.json.new
+# What the administrator has merged over the configuration.
+fragments=$home/etc/amazon-cloudwatch-publisher.d
 # Something was put in its place, and what runs is older: a run that was killed in between leaves this to the next.
 pending=$home/.restart
 
@@ -136,7 +138,7 @@ finish() {
     if [ -n "$switching" ] && [ "$status" -ne 0 ]; then roll_back; fi
     if [ -n "$user_is_new" ]; then remove_user >/dev/null 2>&1; fi
     if ! is_dry && [ -n "$owns_work" ]; then
-        rm -rf "$work" "$next_program" "$next_config" "$secret.new"
+        rm -rf "$work" "$next_program" "$next_config" "${next_config%.*}.d" "$secret.new"
         # Folders of a run that came to nothing.
         rmdir "$home/etc" "$home/bin" "$home" "${home%/*}" 2>/dev/null
     fi
@@ -482,6 +484,11 @@ has_changes() {
     [ -n "$region$account_id$user_pool_id$identity_pool_id$app_client_id$password$prefix$serial$changes" ]
 }
 
+# lay_fragments_beside FILE: a copy of the configuration is judged with what is merged over it.
+lay_fragments_beside() {
+    if [ -d "$fragments" ]; then ln -sfn "$fragments" "${1%.*}.d"; fi
+}
+
 # Makes the configuration that shall be, beside the one that is, and has it judged.
 stage_config() {
     doing="making the configuration"
@@ -493,6 +500,7 @@ stage_config() {
         return
     fi
     rm -f "$next_config"
+    lay_fragments_beside "$next_config"
     is_from_template=
     if [ -n "$given_config" ]; then
         [ -r "$given_config" ] || die 66 "$given_config cannot be read; --config takes a configuration"
@@ -523,14 +531,19 @@ stage_config() {
 find_instance_id() {
     doing="finding the instance id"
     instance_id=$("$runner" instance-id "$next_config" </dev/null 2>"$work/complaint") && return
-    sed "s#$next_config#$config#g" "$work/complaint" >&2
+    complain "$work/complaint"
     die 78 "this machine has no instance id; give one with --serial TEXT (and --prefix TEXT). Nothing that runs was touched"
+}
+
+# complain FILE: says what is in it, with the names that the files will have.
+complain() {
+    sed -e "s#$next_config#$config#g" -e 's#\.amazon-cloudwatch-publisher\.json\.d#amazon-cloudwatch-publisher.d#g' "$1" >&2
 }
 
 # judged ARGUMENTS…: the program's own word on the configuration; what it says is said where it says no.
 judged() {
     "$runner" "$@" </dev/null >"$work/said" 2>&1 && return
-    sed "s#$next_config#$config#g" "$work/said" >&2
+    complain "$work/said"
     die 78 "the configuration is not right; mend what is said above and run this again. Nothing that runs was touched"
 }
 
@@ -684,6 +697,7 @@ settle_instance_id() {
     fi
     mkdir -p "$work/judge"
     (umask 077 && cat "$next_config" >"$work/judge/config.json")
+    lay_fragments_beside "$work/judge/config.json"
     chown "root:$service" "$work" "$work/judge" "$work/judge/config.json"
     chmod 0750 "$work" "$work/judge"
     chmod 0640 "$work/judge/config.json"
@@ -761,7 +775,7 @@ warn_of_logs() {
 # The standard chain looks into the home and the environment of whoever runs, and the new service is another's. The program
 # cannot find that out by itself: its chain begins elsewhere.
 refuse_lost_credentials() {
-    if [ -z "$takes_over" ] || is_dry || grep -q '"authentication"' "$next_config"; then return 0; fi
+    if [ -z "$takes_over" ] || is_dry || grep -qs '"authentication"' "$next_config" "$fragments"/*.json; then return 0; fi
     places=$(old_credentials)
     [ -n "$places" ] || return 0
     lost="the configuration has no agent.authentication, so the Python publisher signed in with what is in $places; the new service's \
@@ -1208,7 +1222,7 @@ uninstall() {
     fi
     doing="removing the program"
     if [ "$(readlink "$link" 2>/dev/null)" = "$program" ]; then act rm -f "$link"; fi
-    act rm -rf "$program" "$next_program" "$next_config" "$work" "$pending"
+    act rm -rf "$program" "$next_program" "$next_config" "${next_config%.*}.d" "$work" "$pending"
     if [ -n "$purge" ]; then purge; else say "kept: $home/etc, $home/logs, $state and the user $service; --uninstall --purge removes them"; fi
     if ! is_dry; then rmdir "$home/bin" "$home/etc" "$home/logs" "$home" "${home%/*}" 2>/dev/null || true; fi
     if [ -n "$purge" ] && [ -d "$home" ] && ! is_dry; then

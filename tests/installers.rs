@@ -314,6 +314,33 @@ fn an_upgrade_keeps_the_configuration_and_one_that_does_not_fit_keeps_the_old_pr
     assert_eq!(difference(&before, &root.tree()), Vec::<String>::new());
 }
 
+#[test]
+fn what_is_merged_over_the_configuration_is_judged_with_it() {
+    let Some(root) = Root::new(Shell::Dash) else { return };
+    installed(&root);
+    let text = root.read(CONFIG);
+    let region = text.lines().find(|line| line.contains("\"region\"")).unwrap().to_owned() + "\n";
+    root.write(CONFIG, &text.replace(&region, ""));
+    let fragment = CONFIG.replace(".json", ".d/10-place.json");
+    root.write(&fragment, r#"{"agent": {"region": "eu-west-1"}}"#);
+    newer(&root, "/src/newer");
+    root.install(&["--wait", "0", "--binary", "/src/newer"]).ended(NOT_DELIVERING);
+    assert!(root.asked().contains(&format!("restart {UNIT}")));
+    assert!(!root.read(CONFIG).contains("region"), "it stays where the administrator put it");
+    let names = || {
+        let folder = root.at(CONFIG).parent().unwrap().to_owned();
+        let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.collect::<std::collections::BTreeSet<_>>()
+    };
+    assert!(names().iter().all(|name| !name.starts_with('.')), "{:?}", names());
+    root.write(&fragment, r#"{"agent": {"regoin": "eu-west-1"}}"#);
+    let before = root.tree();
+    let run = root.install(&["--wait", "0", "--binary", "/src/newer"]).ended(78);
+    let place = "amazon-cloudwatch-publisher.d/10-place.json, line 1, column 12: agent.regoin";
+    assert!(run.err.contains(place) && !run.err.contains("/.amazon"), "{}", run.err);
+    assert_eq!(difference(&before, &root.tree()), Vec::<String>::new());
+}
+
 /// The same program with another byte behind its end is another version; its size.
 fn newer(root: &Root, path: &str) -> u64 {
     let mut bytes = fs::read(root.at("/src/cloudwatch-publisher")).unwrap();
