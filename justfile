@@ -23,7 +23,7 @@ test *WORD:
 
 # properties with CASES cases each, others every time; a failing one is written to proptest-regressions
 search CASES="20000":
-    PROPTEST_CASES={{ CASES }} cargo test --lib
+    PROPTEST_CASES={{ CASES }} cargo test --lib --test host --test tailing
 
 # a million lines through the release build: cost, memory, size
 bench:

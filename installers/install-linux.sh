@@ -701,6 +701,11 @@ settle_instance_id() {
     chown "root:$service" "$work" "$work/judge" "$work/judge/config.json"
     chmod 0750 "$work" "$work/judge"
     chmod 0640 "$work/judge/config.json"
+    for file in "$fragments"/*.json; do
+        # shellcheck disable=SC2016 # the words of the shell within
+        [ ! -f "$file" ] || as_service sh -c '[ -r "$1" ]' sh "$file" ||
+            die 78 "the user $service cannot read $file: chgrp $service $file; chmod g+r $file. Nothing that runs was touched"
+    done
     its_id=$(as_service "$runner" instance-id "$work/judge/config.json" 2>/dev/null) || its_id=
     if [ "$its_id" != "$instance_id" ]; then
         own_serial=$("$runner" instance-id --serial "$next_config" </dev/null)

@@ -333,6 +333,12 @@ fn what_is_merged_over_the_configuration_is_judged_with_it() {
         names.collect::<std::collections::BTreeSet<_>>()
     };
     assert!(names().iter().all(|name| !name.starts_with('.')), "{:?}", names());
+    root.mode(&fragment, 0o600);
+    let before = root.tree();
+    let run = root.install(&["--wait", "0", "--binary", "/src/newer"]).ended(78);
+    assert!(run.err.contains("cannot read") && run.err.contains("10-place.json: chgrp"), "{}", run.err);
+    assert_eq!(difference(&before, &root.tree()), Vec::<String>::new());
+    root.mode(&fragment, 0o644);
     root.write(&fragment, r#"{"agent": {"regoin": "eu-west-1"}}"#);
     let before = root.tree();
     let run = root.install(&["--wait", "0", "--binary", "/src/newer"]).ended(78);

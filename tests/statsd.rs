@@ -181,7 +181,7 @@ fn what_was_summed_up_in_an_outage_arrives_with_its_values_and_counts_after_a_cr
 }
 
 #[test]
-fn samples_wait_for_each_other_as_long_as_the_config_says_or_until_a_request_is_full() {
+fn samples_wait_for_each_other_as_long_as_the_config_says_unless_they_are_many() {
     let mut stage = Stage::new(1);
     stage.scene.set("/metrics/force_flush_interval", 3_600);
     let agent = stage.start();
@@ -190,14 +190,19 @@ fn samples_wait_for_each_other_as_long_as_the_config_says_or_until_a_request_is_
     stage.send("held:1|c");
     std::thread::sleep(Duration::from_secs(4));
     assert_eq!(stage.total("held", "counter").0, 0.0, "it waits for others");
-    for hundred in 0..11 {
-        let lines: Vec<_> = (0..100).map(|number| format!("many.{hundred}.{number}:1|c")).collect();
-        stage.send(&lines.join("\n"));
+    // Twice 2,600, each summed up for itself.
+    for pause in [2, 0] {
+        for hundred in 0..26 {
+            let lines: Vec<_> = (0..100).map(|number| format!("many.{hundred}.{number}:1|c")).collect();
+            stage.send(&lines.join("\n"));
+        }
+        std::thread::sleep(Duration::from_secs(pause));
     }
-    wait_until("a full request goes", PATIENCE, || stage.total("held", "counter").0 >= 1.0);
+    wait_until("full requests go", PATIENCE, || stage.total("held", "counter").0 >= 1.0);
     agent.stop();
     let all = stage.scene.endpoint.metrics();
-    assert_eq!(all.iter().filter(|series| series.name.starts_with("many_")).count(), 1_100);
+    let many = all.iter().filter(|series| series.name.starts_with("many_")).flat_map(|series| &series.points);
+    assert_eq!(many.map(|point| point.value).sum::<f64>(), 5_200.0);
     stage.scene.assert_nothing_refused_but(&[]);
 }
 

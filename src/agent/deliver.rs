@@ -39,7 +39,8 @@ pub struct Way {
     pub turns: Arc<Semaphore>,
 }
 
-/// How many requests are written at the same time: a thread keeps the memory that it ever wrote with, some 3 MB.
+/// How many requests are written at the same time: a thread keeps the memory that it ever wrote with, some 3 MB, and the fewer write
+/// at once the fewer have done so.
 pub const WRITERS: usize = 2;
 
 /// Builds the request by the clock as it is known now, off this thread, and sends it; again where the destination had to be
@@ -68,7 +69,7 @@ pub async fn deliver(way: Way, mut batch: Batch, to: Destination) -> Delivered {
             Ok(written) => written,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
-        // Only now: its thread rests, and writes the next one.
+        // Only now: its thread rests, and may be the one that writes the next.
         drop(turn);
         let credentials = session.number();
         let result = match request {

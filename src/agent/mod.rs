@@ -30,7 +30,7 @@ use crate::record::{BootId, Identity, Phase, Status};
 use crate::sources::file::StartAt;
 use crate::state::{Opened, Store};
 use metrics::Metrics;
-pub use metrics::{MAX_FRESH as MAX_SAMPLINGS, Previewed as MetricsPreview, preview as metrics_preview};
+pub use metrics::{FULL_SAMPLES, MAX_FRESH as MAX_SAMPLINGS, Previewed as MetricsPreview, preview as metrics_preview};
 use saver::Saver;
 pub use setup::{preview, stream_of};
 use shift::Shift;

@@ -101,23 +101,23 @@ pub fn not_permitted(path: &Path) -> Failure {
 pub fn state_folders(path: Option<&Path>) -> Result<Folders, Failure> {
     let file = path.unwrap_or(Path::new(DEFAULT_PATH));
     let named = match config::load(file) {
-        Ok(loaded) => loaded.config.agent.state_directory,
+        Ok(loaded) => loaded.config.agent.state_directory.into_iter().collect(),
         Err(failure @ config::Failure::Missing(_)) if path.is_some() => return Err(start::refused(failure)),
-        Err(_) => config::state_directory_of_broken(file),
+        Err(_) => config::state_directories_of_broken(file),
     };
     let from_systemd = std::env::var_os("STATE_DIRECTORY").map(PathBuf::from);
     let config = std::path::absolute(file).unwrap_or_else(|_| file.to_path_buf());
     Ok(folders(named, from_systemd, config))
 }
 
-fn folders(named: Option<PathBuf>, from_systemd: Option<PathBuf>, config: PathBuf) -> Folders {
+fn folders(named: Vec<PathBuf>, from_systemd: Option<PathBuf>, config: PathBuf) -> Folders {
     let usual = || [SYSTEMD_STATE_DIRECTORY, DEFAULT_STATE_DIRECTORY].map(PathBuf::from);
-    match (named, from_systemd) {
-        (Some(named), from_systemd) => {
-            Folders { first: vec![named], others: from_systemd.into_iter().chain(usual()).collect(), config }
+    match from_systemd {
+        from_systemd if !named.is_empty() => {
+            Folders { first: named, others: from_systemd.into_iter().chain(usual()).collect(), config }
         }
-        (None, Some(folder)) => Folders { first: vec![folder], others: usual().into(), config },
-        (None, None) => Folders { first: usual().into(), others: Vec::new(), config },
+        Some(folder) => Folders { first: vec![folder], others: usual().into(), config },
+        None => Folders { first: usual().into(), others: Vec::new(), config },
     }
 }
 
@@ -235,7 +235,7 @@ mod tests {
         let config = started.path().join("x.json");
         agent(started.path(), &config);
         let asked = |config: PathBuf| {
-            let folders = folders(Some(edited.path().to_path_buf()), Some(started.path().to_path_buf()), config);
+            let folders = folders(vec![edited.path().to_path_buf()], Some(started.path().to_path_buf()), config);
             ask::<Report>(&folders, Question::Status, LIMIT).map(|report| report.pid)
         };
         assert_eq!(asked(config).ok(), Some(7));

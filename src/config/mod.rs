@@ -4,8 +4,8 @@
 //! JSON, `edit` changes single values of a text, `foreign` lists the CloudWatch Agent's keys that are not supported, `validate` judges and resolves. What comes out knows no serde: durations
 //! are durations, paths are absolute, defaults are filled in. `fragments` finds the files of the folder beside it, `merge` lays them over it.
 //!
-//! Only [`load`], [`load_text`] and [`password`] touch the system (they read files, the first two the environment too); [`parse`] is pure,
-//! but that `zones` looks a time zone's name up in the system's database.
+//! Only [`load`], [`load_text`], [`password`] and [`state_directories_of_broken`] touch the system (they read files, the first two the
+//! environment too); [`parse`] is pure, but that `zones` looks a time zone's name up in the system's database.
 
 pub mod catalogue;
 mod describe;
@@ -147,20 +147,18 @@ pub fn password(path: &Path) -> Result<Secret, String> {
     }
 }
 
-/// `agent.state_directory` of a configuration that is wrong, of which a daemon may work all the same: what the last of its files says
-/// that names one and is JSON.
-pub fn state_directory_of_broken(path: &Path) -> Option<PathBuf> {
-    let origin = std::path::absolute(path).ok()?;
+/// Each `agent.state_directory` that stands in a configuration that is wrong, and of which a daemon may work all the same. Its files
+/// are read as far as they are JSON, the main one first.
+pub fn state_directories_of_broken(path: &Path) -> Vec<PathBuf> {
+    let Ok(origin) = std::path::absolute(path) else { return Vec::new() };
     let named = |file: PathBuf| {
         let tree = tree::parse(&read_text(&file).ok()?, &mut Vec::new())?;
         match &tree.get(&["agent", "state_directory"])?.value {
-            tree::Value::Text(folder) => Some(folder.to_string()),
+            tree::Value::Text(folder) => Some(origin.parent()?.join(&**folder)),
             _ => None,
         }
     };
-    let fragments = fragments::paths(&origin).into_iter().rev();
-    let folder = fragments.chain([origin.clone()]).find_map(named)?;
-    Some(origin.parent()?.join(folder))
+    [origin.clone()].into_iter().chain(fragments::paths(&origin)).filter_map(named).collect()
 }
 
 /// A configuration's text, wiped when it was read: there may be a password in it.

@@ -494,21 +494,22 @@ fn the_password_is_read_anew_from_the_file_and_from_nowhere_else() {
 }
 
 #[test]
-fn of_a_broken_configuration_the_state_directory_is_still_that_of_the_last_file_that_names_one() {
+fn of_a_broken_configuration_every_state_directory_is_told_that_one_of_its_files_names() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.json");
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
     std::fs::create_dir(folder.path().join("x.d")).unwrap();
-    let found = || state_directory_of_broken(&path);
-    assert_eq!(found(), None);
+    let found = || state_directories_of_broken(&path);
+    assert_eq!(found(), Vec::<PathBuf>::new());
     write("x.json", r#"{"agent": {"state_directory": "of-main", "regoin": 1}}"#);
-    assert_eq!(found(), Some(folder.path().join("of-main")));
+    assert_eq!(found(), [folder.path().join("of-main")]);
+    // Two that differ are what is wrong with it.
     write("x.d/10.json", r#"{"agent": {"state_directory": "/of-10"}}"#);
     write("x.d/20.json", r#"{"agent": {"state_directory": "/of-20""#);
     write("x.d/30.json", r#"{"logs": {}}"#);
-    assert_eq!(found(), Some("/of-10".into()));
+    assert_eq!(found(), [folder.path().join("of-main"), "/of-10".into()]);
     write("x.json", "{");
-    assert_eq!(found(), Some("/of-10".into()));
+    assert_eq!(found(), [PathBuf::from("/of-10")]);
 }
 
 #[test]

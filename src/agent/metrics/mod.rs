@@ -41,10 +41,12 @@ use work::{Rest, Work};
 
 /// Between two requests with samples that waited: a fleet that comes back must not flood its region's quota.
 const BACKLOG_PAUSE: Duration = Duration::from_millis(500);
-/// After the first sampling of most configurations.
+/// How long after the start what is fresh is waited for: the first sampling comes after 5 s, unless only programs send.
 const PROBE_PAUSE: Duration = Duration::from_secs(10);
 /// Permissions are given by people: asking more often helps nobody.
 const FORBIDDEN_PAUSE: Duration = Duration::from_secs(120);
+/// So many samples wait for no others: five full requests, beside which the last, which is hardly ever full, costs little.
+pub const FULL_SAMPLES: usize = 5 * MAX_DATUMS;
 /// Rounds kept in memory until they are sent; beyond it they wait on disk alone.
 pub const MAX_FRESH: usize = 100;
 /// Samples kept in memory, likewise, as soon as they are on disk: some 2 MB.
@@ -216,9 +218,9 @@ impl Metrics {
         next.since(now).max(Duration::from_millis(10))
     }
 
-    /// When what is fresh goes: at once where it fills a request or would not stay in memory, else when its oldest waited enough.
+    /// When what is fresh goes: at once where waiting spares no requests or it would not stay in memory, else in its turn.
     fn fresh_due(&self) -> Option<Monotonic> {
-        let is_full = self.fresh_samples() >= MAX_DATUMS || self.fresh.len() >= MAX_FRESH;
+        let is_full = self.fresh_samples() >= FULL_SAMPLES || self.fresh.len() >= MAX_FRESH;
         let due = if is_full { Monotonic(0) } else { self.next_flush };
         (!self.fresh.is_empty()).then_some(due)
     }
@@ -269,7 +271,7 @@ impl Metrics {
         });
         let Requests { requests, given_up } = requests(timed, self.is_clock_known().then(|| self.parts.clock.wall()));
         given_up.into_iter().for_each(|(cause, count)| self.give_up(count, cause));
-        self.work = Some(Work::new(rounds, requests, is_fresh, offset));
+        self.work = Some(Work::new(rounds, requests, is_fresh, offset).blind(!self.is_clock_known()));
         self.settle_work(0);
     }
 
@@ -316,6 +318,7 @@ impl Metrics {
                 self.gate.answered();
                 self.told.requests_failed += 1;
                 self.abandon_work();
+                self.next_flush = Monotonic(0);
             }
             Err(SendError::Refused { detail }) => {
                 self.gate.answered();
@@ -350,10 +353,10 @@ impl Metrics {
         self.told.requests_ok > 0 || self.parts.clock.measured().is_some()
     }
 
-    /// Whether the times of the work turned out to be wrong since they were made.
+    /// Whether more is known of the clock than when the times of the work were made: that they are wrong, or which are too old.
     fn has_clock_changed(&self) -> bool {
-        let made_with = self.work.as_ref().map_or(self.parts.clock.offset(), |work| work.offset);
-        (self.parts.clock.offset().0 - made_with.0).abs() > TOLERANCE_MS
+        let is_other = |made_with: Offset| (self.parts.clock.offset().0 - made_with.0).abs() > TOLERANCE_MS;
+        self.work.as_ref().is_some_and(|work| is_other(work.offset) || (work.is_blind && self.is_clock_known()))
     }
 
     /// Sends the halves of what was refused, until the datum that is bad is alone; that one is given up.

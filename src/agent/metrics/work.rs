@@ -22,6 +22,8 @@ pub struct Work {
     pub is_fresh: bool,
     /// What the times were made with.
     pub offset: Offset,
+    /// Nobody knew then what time it is.
+    pub is_blind: bool,
 }
 
 /// What is left of work that is given up.
@@ -35,7 +37,12 @@ pub struct Rest {
 impl Work {
     /// Work that is to be begun.
     pub fn new(rounds: Vec<(RoundId, Round)>, requests: VecDeque<Vec<Datum>>, is_fresh: bool, offset: Offset) -> Self {
-        Self { rounds: rounds.into(), requests, is_first_cut: false, is_fresh, offset }
+        Self { rounds: rounds.into(), requests, is_first_cut: false, is_fresh, offset, is_blind: false }
+    }
+
+    /// The same, made while nobody knew what time it is.
+    pub fn blind(self, is_blind: bool) -> Self {
+        Self { is_blind, ..self }
     }
 
     /// The next request.

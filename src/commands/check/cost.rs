@@ -7,6 +7,8 @@
 
 use serde::Serialize;
 
+use crate::agent::{FULL_SAMPLES, MAX_SAMPLINGS};
+
 /// What AWS asks, in US dollars. The one place where prices stand.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Prices {
@@ -52,8 +54,6 @@ const MONTH: f64 = 365.25 / 12.0 * 86_400.0;
 const GB: f64 = 1_073_741_824.0;
 /// What PutMetricData takes at the most. Source: its quotas, read 2026-11-21.
 const DATUMS_A_REQUEST: f64 = 1_000.0;
-/// So many samplings wait for each other at the most.
-const MAX_SAMPLINGS: u64 = crate::agent::MAX_SAMPLINGS as u64;
 /// What CloudWatch Logs counts for each event besides its text. Source: PutLogEvents, read 2026-11-21.
 pub const BYTES_AN_EVENT: u64 = 26;
 
@@ -136,14 +136,17 @@ pub fn estimate(prices: &Prices, sampled: &[Sampled], flush: u64, logged: &[Logg
     estimate
 }
 
-/// PutMetricData a month: one goes when the oldest sample has waited for `flush` seconds, or with the next sampling where that comes
-/// later, and before where it is full.
+/// PutMetricData a month: what was sampled goes each `flush` seconds, with the next sampling where that comes later, and before where
+/// it is much.
 fn requests(sampled: &[Sampled], flush: u64) -> f64 {
     let sampled: Vec<&Sampled> = sampled.iter().filter(|group| group.metrics > 0 && group.every > 0).collect();
     let Some(shortest) = sampled.iter().map(|group| group.every).min() else { return 0.0 };
-    let between = number(shortest.max(flush.min(shortest.saturating_mul(MAX_SAMPLINGS))));
-    let datums: f64 = sampled.iter().map(|group| number(group.metrics) * between / number(group.every)).sum();
-    MONTH / between * (datums / DATUMS_A_REQUEST).ceil().max(1.0)
+    let a_second =
+        |of: fn(&Sampled) -> u64| sampled.iter().map(|group| number(of(group)) / number(group.every)).sum::<f64>();
+    let (samples, samplings) = (a_second(|group| group.metrics), a_second(|_| 1));
+    let is_much = (FULL_SAMPLES as f64 / samples).min(MAX_SAMPLINGS as f64 / samplings);
+    let between = number(flush).min(is_much).max(number(shortest));
+    MONTH / between * (samples * between / DATUMS_A_REQUEST).ceil().max(1.0)
 }
 
 /// Exact up to 2^53, which no count here comes near.
@@ -180,6 +183,8 @@ mod tests {
             (300, 60, 13, 8_766.0),
             (60, 3_600, 13, 730.5),
             (10, 3_600, 2, 2_629.8),
+            // 5,000 samples come in 9.98 s, and are 5 requests.
+            (1, 60, 501, 1_317_530.0),
             // 100 metrics each second, 6,000 a minute: 6 requests of 1,000.
             (1, 60, 100, 262_980.0),
             (60, 60, 1_001, 87_660.0),

@@ -10,7 +10,7 @@ use std::ops::Range;
 use regex::Regex;
 
 use super::quotes::Quote;
-use super::{MASKED, before, is_alphanumeric};
+use super::{MASKED, before, is_alphanumeric, run};
 
 /// One of these is in every record in which something is found.
 pub(super) const WORDS: &str = concat!(
@@ -55,7 +55,13 @@ impl Names {
                 None | Some(b',') => is_option(text, name).then(|| value(text, at)).flatten(),
                 _ if joint.ends_with('>') && !joint.ends_with("=>") => element(text, name, at),
                 _ if is_path(text, &separator) => None,
-                _ => value(text, at),
+                _ => match texts(text, at, found) {
+                    Some(end) => {
+                        at = end;
+                        None
+                    }
+                    None => list(text, at).or_else(|| value(text, at)),
+                },
             };
             if let Some(value) = value {
                 at = value.end;
@@ -99,10 +105,45 @@ fn is_path(text: &str, separator: &Range<usize>) -> bool {
         && text.get(separator.end..).is_some_and(|rest| rest.starts_with(':') || rest.starts_with("//"))
 }
 
-/// Whether several values follow, which have names of their own: `{"user": …`, `[[…`.
+/// Adds the texts of a list, `["…", "…"]`; answers where the last one ends.
+fn texts(text: &str, at: usize, found: &mut Vec<Range<usize>>) -> Option<usize> {
+    let behind_blanks = |at: usize| at + run(text, at, |byte| byte.is_ascii_whitespace());
+    let mut at = behind_blanks(text.get(at..)?.strip_prefix('[').map(|_| at + 1)?);
+    let mut last = None;
+    while let Some((quote, inside)) = Quote::opening(text, at) {
+        let end = quote.closing(text, inside);
+        found.push(inside..end);
+        last = Some(end);
+        let next = behind_blanks(end + run(text, end, |byte| byte == b'\\') + 1);
+        match text.as_bytes().get(next) {
+            Some(b',') => at = behind_blanks(next + 1),
+            _ => break,
+        }
+    }
+    last
+}
+
+/// What stands between the brackets of a list without quotes: `[a, b]`, `{ a }`.
+fn list(text: &str, at: usize) -> Option<Range<usize>> {
+    let rest = text.get(at..)?;
+    let end = match rest.as_bytes().first()? {
+        b'[' => rest.find(']')?,
+        b'{' => rest.find('}')?,
+        _ => return None,
+    };
+    let (inside, after) = (rest.get(1..end)?, rest.get(end + 1..)?);
+    let is_whole = is_border(after) || after.starts_with([',', ';', '.']);
+    let text = inside.trim();
+    let is_plain = !text.is_empty() && !text.contains(['[', '{', '\n']) && !is_structure(rest);
+    let start = at + 1 + inside.len() - inside.trim_start().len();
+    (is_whole && is_plain && !rest.starts_with(MASKED)).then(|| start..start + text.len())
+}
+
+/// Whether several values follow, which have names of their own: `{"user": …`, `{ user: …`, `[[…`.
 fn is_structure(rest: &str) -> bool {
-    let inside = rest.strip_prefix(['{', '[']).map(str::trim_start);
-    inside.is_some_and(|inside| inside.is_empty() || inside.starts_with(|c| "\"'\\{}[]".contains(c)))
+    let Some(inside) = rest.strip_prefix(['{', '[']) else { return false };
+    let text = inside.trim_start();
+    text.is_empty() || text.starts_with(|c| "\"'\\{}[]".contains(c)) || (text.len() < inside.len() && is_name(text))
 }
 
 /// The value that begins here; none where there is none or it is no secret.

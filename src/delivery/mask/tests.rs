@@ -277,7 +277,15 @@ fn the_value_of_a_secret_field_is_masked_and_its_name_stays() {
             ("Passwort: pwd=ä€ü ende", "Passwort: pwd=[masked] ende"),
             ("password=//a/b secret: //c", "password=[masked] secret: [masked]"),
             ("password=:abc token={a9]b", "password=[masked] token=[masked]"),
-            ("secrets=[abc, def] x", "secrets=[masked], def] x"),
+            ("secrets=[abc, def] x", "secrets=[[masked]] x"),
+            ("password: [ hunter2 ], secret: {a}", "password: [ [masked] ], secret: {[masked]}"),
+            ("password=[ab]c token={a b", "password=[masked] token=[masked] b"),
+            (
+                r#"{"secrets": ["a", "b\"c" , 'd'], "e": ["f"]}"#,
+                r#"{"secrets": ["[masked]", "[masked]" , '[masked]'], "e": ["f"]}"#,
+            ),
+            (r#"{\"secrets\":[\"a\",\"b\"],\"e\":1}"#, r#"{\"secrets\":[\"[masked]\",\"[masked]\"],\"e\":1}"#),
+            ("credentials: { user: bob, password: x }", "credentials: { user: bob, password: [masked] }"),
         ],
     );
 }

@@ -21,8 +21,8 @@ const QUIET: Duration = Duration::from_secs(5);
 /// After a rotation the new file waits for the old one's last record for so long, however late its writer is.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// An unfinished record of several lines is looked through again after a second for every so many bytes of it, or once as much
-/// came again: one that grows for long would cost ever more.
+/// An unfinished record of several lines is looked through again after a second for every so many bytes of it (no longer than
+/// [`QUIET`]), or once as much came again: one that grows for long would cost ever more.
 const SEARCHED_BYTES_A_SECOND: u64 = 64 * 1024;
 
 /// Where a file is now.
@@ -219,7 +219,7 @@ impl Row {
         self.is_waited_for && self.ending == Ending::Growing && self.size > self.read.offset && self.is_readable()
     }
 
-    /// Tells what may follow the last byte, as it is now.
+    /// Tells what may follow the last byte, as it is now, and whether what is unfinished is left alone for a while.
     pub(super) fn rest(&mut self, entry: &FileEntry, now: Monotonic) {
         self.ending = if self.is_away() && now.since(self.grown_at) >= entry.partial_line_timeout {
             Ending::Gone
@@ -231,8 +231,8 @@ impl Row {
         self.offered_as = self.offered_as.min(self.ending);
         let unfinished = self.offered.saturating_sub(self.read.offset);
         if self.rests.0 != self.offered {
-            let seconds = unfinished / SEARCHED_BYTES_A_SECOND;
-            self.rests = (self.offered, now.after(Duration::from_secs(seconds)));
+            let seconds = Duration::from_secs(unfinished / SEARCHED_BYTES_A_SECOND);
+            self.rests = (self.offered, now.after(seconds.min(QUIET)));
         }
         let has_doubled = self.size.saturating_sub(self.read.offset) >= 2 * unfinished;
         self.is_resting = entry.is_multi_line && !has_doubled && now < self.rests.1;

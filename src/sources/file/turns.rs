@@ -141,7 +141,8 @@ impl Files {
             return id;
         };
         let is_first = |other: &FileId| {
-            *other == id || self.rows.get(other).is_some_and(|other| other.has_more() || other.is_awaited())
+            *other == id
+                || self.rows.get(other).is_some_and(|other| other.has_more() || other.is_awaited() || other.is_resting)
         };
         self.streams.files(&row.stream).iter().copied().find(is_first).unwrap_or(id)
     }

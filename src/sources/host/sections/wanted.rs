@@ -1,4 +1,4 @@
-//! Which devices or interfaces a section is asked for: by name, or by a name with `*`, `?` and `[…]` in it.
+//! Which devices, interfaces or sensors a section is asked for: by name, or by a name with `*`, `?` and `[…]` in it.
 //!
 //! Pure: no I/O, no clock, no tasks.
 
