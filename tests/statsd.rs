@@ -273,7 +273,7 @@ fn of_a_burst_every_packet_is_heard_or_told_to_be_lost_and_memory_is_bounded() {
         sent += 1.0;
         stage.total("after", "counter").0 >= 1.0
     });
-    let own = peak_own_kib(&agent);
+    let own = agent.peak_own_kib();
     agent.stop();
     let (heard, after) = (stage.total("burst", "counter").0, stage.total("after", "counter").0);
     let times: f64 = {
@@ -297,14 +297,4 @@ fn of_a_burst_every_packet_is_heard_or_told_to_be_lost_and_memory_is_bounded() {
 fn lost_packets(log: &str) -> f64 {
     let told = log.split("lost_packets=").skip(1);
     told.map(|rest| rest.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse::<f64>().unwrap()).sum()
-}
-
-/// Where the system tells it.
-fn peak_own_kib(agent: &Agent) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", agent.pid())).ok()?;
-    let kib = |name: &str| -> Option<u64> {
-        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
-        line.trim().trim_end_matches(" kB").trim().parse().ok()
-    };
-    Some(kib("VmHWM")? - kib("RssFile")?)
 }

@@ -7,6 +7,7 @@
 
 pub mod batch;
 pub mod datums;
+pub mod dimension;
 pub mod encoding;
 pub mod filter;
 pub mod ledger;

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::batch::Batch;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Ticket};
 use super::outcome::{Cause, Receipt, SendError};
 use super::retry::{Chance, Gate, delay};
 use super::treatment::{Memory, Treatment};
@@ -99,6 +99,11 @@ impl Effects {
         if self.unsent.last() != Some(&file) {
             self.unsent.push(file);
         }
+    }
+
+    /// Whatever of the batch was given up may be of any of its files.
+    fn keep_all(&mut self, batch: &Batch) {
+        self.unsent.extend(batch.tickets().map(Ticket::file));
     }
 }
 
@@ -315,7 +320,7 @@ impl Pipeline {
             }
         }
         if given_up > 0 {
-            self.effects.unsent.extend(batch.tickets().map(super::ledger::Ticket::file));
+            self.effects.keep_all(&batch);
         }
         let later: usize = again.iter().map(ExactSizeIterator::len).sum();
         self.counts.refused += given_up as u64;
@@ -334,7 +339,7 @@ impl Pipeline {
     /// Halves a batch until the record that CloudWatch refuses is alone, and gives that one up.
     fn refused(&mut self, batch: Batch) {
         // Before it is halved: the ticket of a record may be in the other half.
-        self.effects.unsent.extend(batch.tickets().map(super::ledger::Ticket::file));
+        self.effects.keep_all(&batch);
         if batch.len() > 1 {
             let stream = &mut self.streams[batch.stream.0 as usize];
             let (first, second) = batch.split();

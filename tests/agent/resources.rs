@@ -38,14 +38,14 @@ fn memory_stays_flat_with_300_mb_that_wait_and_while_they_are_sent() {
         (bytes_read(&agent) - before < 1_000_000).then_some(())
     });
     assert!(settled.is_some(), "it reads on and on, {read_at_failure} bytes at first and {} now", bytes_read(&agent));
-    let waiting = peak_own_kib(&agent);
+    let waiting = agent.peak_own_kib().unwrap();
     assert!(waiting <= MAX_OWN_KIB, "{waiting} KiB at the peak while offline");
 
     scene.endpoint.go_online();
     let taken = || names.iter().map(|name| scene.endpoint.taken(GROUP, name)).sum::<u64>();
     let all = (lines_per_file * FILES) as u64;
     wait_until("everything is sent", LIMIT, || taken() >= all);
-    let sending = peak_own_kib(&agent);
+    let sending = agent.peak_own_kib().unwrap();
     println!("its own memory at the peak: {waiting} KiB offline, {sending} KiB while sending");
     assert!(sending <= MAX_OWN_KIB, "{sending} KiB at the peak while sending");
     agent.stop();
@@ -71,7 +71,7 @@ fn memory_stays_flat_while_an_endpoint_is_slow() {
         files.iter_mut().for_each(|file| file.write_all(chunk.as_bytes()).unwrap());
     }
     wait_until("a dozen requests were answered", LIMIT, || scene.endpoint.counts().batches >= 12);
-    let peak = peak_own_kib(&agent);
+    let peak = agent.peak_own_kib().unwrap();
     println!("its own memory at the peak with a slow endpoint: {peak} KiB");
     assert!(peak <= MAX_OWN_KIB, "{peak} KiB at the peak");
     scene.endpoint.behave();
@@ -131,17 +131,6 @@ fn an_idle_agent_rests() {
     // A tick is 10 ms: 3 % of one processor of the development build.
     assert!(used <= 30, "{used} ticks in ten idle seconds");
     agent.stop();
-}
-
-fn status(agent: &Agent, name: &str) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", agent.pid())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-    line.trim_start_matches(':').trim().trim_end_matches(" kB").parse().unwrap()
-}
-
-/// What it ever took at the same time, less the pages of the program and its libraries.
-fn peak_own_kib(agent: &Agent) -> u64 {
-    status(agent, "VmHWM") - status(agent, "RssFile")
 }
 
 fn descriptors(agent: &Agent) -> usize {

@@ -211,6 +211,16 @@ impl Agent {
         self.process.id()
     }
 
+    /// What it ever took at the same time, in KiB, less the pages of the program and its libraries; none where the system does not tell.
+    pub fn peak_own_kib(&self) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).ok()?;
+        let kib = |name: &str| -> Option<u64> {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+            line.trim().trim_end_matches(" kB").trim().parse().ok()
+        };
+        Some(kib("VmHWM")? - kib("RssFile")?)
+    }
+
     /// Its standard output, where it is piped.
     pub fn stdout(&mut self) -> std::process::ChildStdout {
         self.process.stdout.take().unwrap()

@@ -269,9 +269,10 @@ impl Metrics {
             let at = self.wall(round);
             (&mut round.samples, at)
         });
-        let Requests { requests, given_up } = requests(timed, self.is_clock_known().then(|| self.parts.clock.wall()));
+        let is_known = self.is_clock_known();
+        let Requests { requests, given_up } = requests(timed, is_known.then(|| self.parts.clock.wall()));
         given_up.into_iter().for_each(|(cause, count)| self.give_up(count, cause));
-        self.work = Some(Work::new(rounds, requests, is_fresh, offset).blind(!self.is_clock_known()));
+        self.work = Some(Work::new(rounds, requests, is_fresh, offset).blind(!is_known));
         self.settle_work(0);
     }
 

@@ -11,9 +11,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use crate::config::{CollectorConfig, Config, Facts, Template};
+use crate::delivery::dimension;
 use crate::record::{Dimensions, Distribution, Sample, Unit, Value};
 use crate::sources::host::reading::Reading;
-use crate::sources::host::sections::name::value_of as spelt_out;
 
 /// What is sampled more often than this is of high resolution.
 const MINUTE: Duration = Duration::from_secs(60);
@@ -175,7 +175,7 @@ impl Cache {
         let mut pairs: Vec<(String, String)> = Vec::with_capacity(own.len() + of_section.len() + common.len());
         for (name, value) in own.into_iter().chain(further) {
             if !value.trim().is_empty() && !pairs.iter().any(|(other, _)| other == name) {
-                pairs.push((name.to_owned(), spelt_out(value.as_bytes())));
+                pairs.push((name.to_owned(), dimension::value_of(value.as_bytes())));
             }
         }
         let made = self.0.entry(pairs).or_insert_with_key(|pairs| pairs.as_slice().into());

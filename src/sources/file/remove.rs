@@ -40,7 +40,7 @@ impl Files {
         for file in due {
             let Some(row) = self.rows.get_mut(&file) else { continue };
             row.offered_at = Some(look.now);
-            row.first_offered_at = row.first_offered_at.filter(|first| *first >= row.grown_at).or(row.offered_at);
+            row.first_offered_at = row.first_offer().or(row.offered_at);
             let saved = row.saved(&self.entries[row.entry].entry.key);
             look.changes.push(Change::Retire { file, saved });
         }
@@ -86,11 +86,10 @@ impl Files {
         // What happened before this run is not known.
         let since = row.grown_at.max(self.began.unwrap_or(now));
         let is_at_rest = |quiet: Duration| now.since(since) >= quiet;
-        let tried = row.first_offered_at.filter(|first| *first >= row.grown_at);
         is_sent(row)
             && is_at_rest(self.entries[row.entry].entry.partial_line_timeout)
             && row.offered_at.is_none_or(|offered| now.since(offered) >= AGAIN)
-            && tried.is_none_or(|first| now.since(first) < REMOVAL_PATIENCE)
+            && row.first_offer().is_none_or(|first| now.since(first) < REMOVAL_PATIENCE)
             && self.rest_before_removal(row, newest).is_some_and(is_at_rest)
             && self.is_sent_by_all(row)
     }

@@ -101,7 +101,7 @@ pub(super) struct Row {
     pub(super) has_failed: bool,
     /// When it was offered for removal last.
     pub(super) offered_at: Option<Monotonic>,
-    /// When it was offered for removal first since it last grew.
+    /// When it was offered for removal first, perhaps before it last grew (see [`Row::first_offer`]).
     pub(super) first_offered_at: Option<Monotonic>,
     /// A read found other bytes before the mark than there were.
     pub(super) is_suspect: bool,
@@ -255,6 +255,11 @@ impl Row {
 
     pub(super) fn is_away(&self) -> bool {
         matches!(self.place, Place::Away { .. } | Place::Deleted)
+    }
+
+    /// When it was offered for removal first since it last grew.
+    pub(super) fn first_offer(&self) -> Option<Monotonic> {
+        self.first_offered_at.filter(|first| *first >= self.grown_at)
     }
 
     /// Whether its path leads to it, so that it can be opened again.

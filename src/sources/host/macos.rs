@@ -18,7 +18,6 @@ use super::reading::Reading;
 use super::scan::{Process, Told};
 use super::sections::growth::Before;
 use super::sections::mounts::{self, Mount};
-use super::sections::name::value_of;
 use super::sections::space::Space;
 use super::sections::temperature::{Sensor, Trust, word};
 use super::sections::wanted::Wanted;
@@ -26,6 +25,7 @@ use super::sections::{disk, load};
 use super::sensors;
 use super::trouble::Trouble;
 use crate::config::{PluginConfig, Resources};
+use crate::delivery::dimension::value_of;
 use crate::record::Monotonic;
 
 /// Questions after the processors that follow sooner get no answer (`sysinfo::MINIMUM_CPU_UPDATE_INTERVAL`, 200 ms, and some more).

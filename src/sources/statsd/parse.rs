@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use crate::delivery::datums::{MAX_NAME_BYTES, MAX_VALUE};
-use crate::sources::host::sections::name::value_of;
+use crate::delivery::dimension::value_of;
 
 /// What kind of metric a line is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -16,8 +16,8 @@
 use std::collections::BTreeMap;
 
 use super::super::reading::Reading;
-use super::name::value_of;
 use crate::config::Resources;
+use crate::delivery::dimension::value_of;
 
 /// Clock ticks in a second, whatever the kernel's own rate is (USER_HZ of proc(5): 100 wherever this program runs).
 const TICKS_PER_SECOND: f64 = 100.0;

@@ -11,7 +11,7 @@
 
 use super::super::reading::Reading;
 use super::mounts::Mount;
-use super::name::value_of;
+use crate::delivery::dimension::value_of;
 
 /// What a file system says of itself: statvfs(3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use super::super::reading::Reading;
 use super::growth::Before;
-use super::name::value_of;
+use crate::delivery::dimension::value_of;
 
 /// The unit of the sector counters, whatever the disk's own sectors are (Linux, admin-guide/iostats).
 const SECTOR_BYTES: u64 = 512;

@@ -11,7 +11,6 @@ pub mod load;
 pub mod look;
 pub mod mem;
 pub mod mounts;
-pub mod name;
 pub mod net;
 pub mod netstat;
 pub mod process;

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use super::super::reading::Reading;
 use super::growth::Before;
-use super::name::value_of;
+use crate::delivery::dimension::value_of;
 
 const FIELDS: [&str; 8] =
     ["bytes_sent", "bytes_recv", "drop_in", "drop_out", "err_in", "err_out", "packets_sent", "packets_recv"];

@@ -14,9 +14,9 @@ use super::super::rate::Since;
 use super::super::reading::Reading;
 use super::super::scan::{Process, Scan, Told as ProcessTold};
 use super::super::trouble::{Told, Trouble};
-use super::name::value_of;
 use super::process::Figure;
 use crate::config::ProcessesOf;
+use crate::delivery::dimension::value_of;
 use crate::record::Monotonic;
 
 /// An entry of `procstat` at work.

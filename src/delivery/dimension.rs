@@ -1,4 +1,4 @@
-//! Makes a name of this machine fit for the value of a dimension.
+//! Makes a name, of this machine or from a program, fit for the value of a dimension.
 //!
 //! CloudWatch takes printable ASCII of 1 to 1,024 characters, not blanks alone (API reference, `Dimension`). Every byte that is
 //! something else becomes `%` and two hexadecimal digits: `/media/Müll` is `/media/M%C3%BCll`, so that two names never become
@@ -8,7 +8,7 @@
 
 use std::fmt::Write;
 
-use crate::delivery::datums::MAX_DIMENSION_VALUE_BYTES;
+use super::datums::MAX_DIMENSION_VALUE_BYTES;
 
 /// What stands for a name in a dimension.
 pub fn value_of(name: &[u8]) -> String {
